@@ -1,0 +1,553 @@
+//! Typed views of what a request holds, borrowed from it: messages, content parts, tools, the wanted form of the answer.
+//!
+//! A dialect takes these when it must translate. Every error begins with the path inside the message or tool.
+
+use super::request::without_position;
+use crate::error::{Error, quoted};
+use crate::json::{self, Shape, Str};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The operator's instruction.
+    System,
+    /// The same, under its newer name.
+    Developer,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// The result of a tool call.
+    Tool,
+}
+
+/// One message of the conversation.
+#[derive(Clone, Debug)]
+pub struct Message<'a> {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: Content<'a>,
+    /// The speaker's name, where one was given.
+    pub name: Option<Str<'a>>,
+    /// The calls that an assistant made.
+    pub tool_calls: Vec<ToolCall<'a>>,
+    /// Which call a tool message answers.
+    pub tool_call_id: Option<Str<'a>>,
+    /// The thinking of an assistant's turn in plain text (`reasoning`, or its alias `reasoning_content`).
+    pub reasoning: Option<Str<'a>>,
+    /// The thinking of an assistant's turn with what the provider needs to recognise it.
+    pub reasoning_details: Vec<ReasoningDetail<'a>>,
+}
+
+/// The content of a message.
+#[derive(Clone, Debug)]
+pub enum Content<'a> {
+    /// None, or `null`: an assistant that only calls tools.
+    Nothing,
+    /// A plain string.
+    Text(Str<'a>),
+    /// Several parts.
+    Parts(Vec<Part<'a>>),
+}
+
+/// One part of a content.
+#[derive(Clone, Debug)]
+pub enum Part<'a> {
+    /// Text, or the text of a refusal.
+    Text {
+        /// The text.
+        text: Str<'a>,
+        /// The caller's mark that the prompt up to here is to be cached.
+        cache_control: Option<&'a RawValue>,
+    },
+    /// An image by URL (`https:` or `data:`).
+    Image {
+        /// The URL.
+        url: Str<'a>,
+        /// The caller's mark that the prompt up to here is to be cached.
+        cache_control: Option<&'a RawValue>,
+    },
+    /// A file by URL or data URL.
+    File {
+        /// Its name.
+        filename: Option<Str<'a>>,
+        /// Where it is, or all of it as a data URL.
+        data: Str<'a>,
+    },
+    /// A kind of part that only some dialects carry (`input_audio`, `video_url`, …), named so that it can be refused.
+    Other {
+        /// The `type` of the part.
+        kind: Str<'a>,
+        /// The whole part.
+        raw: &'a RawValue,
+    },
+}
+
+/// A `data:` URL in its two halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataUrl<'a> {
+    /// For instance `image/png`.
+    pub media_type: &'a str,
+    /// The data, in base64.
+    pub base64: &'a str,
+}
+
+impl<'a> DataUrl<'a> {
+    /// Reads `data:<media type>[;parameters];base64,<data>`; `None` for any other URL.
+    pub fn parse(url: &'a str) -> Option<Self> {
+        let (head, base64) = url.strip_prefix("data:")?.split_once(',')?;
+        let media_type = head.strip_suffix(";base64")?;
+        let media_type = media_type
+            .split_once(';')
+            .map_or(media_type, |(media_type, _)| media_type);
+        Some(Self { media_type, base64 })
+    }
+}
+
+/// A tool call that an assistant made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ToolCall<'a> {
+    /// The id that its result refers to.
+    #[serde(borrow)]
+    pub id: Str<'a>,
+    /// What was called.
+    #[serde(borrow)]
+    pub function: CallFunction<'a>,
+}
+
+/// The function of a tool call.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CallFunction<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Str<'a>,
+    /// Its arguments, as JSON text inside a string. May be empty.
+    #[serde(borrow, default)]
+    pub arguments: Str<'a>,
+}
+
+impl CallFunction<'_> {
+    /// The arguments as a JSON object, as dialects want them that do not keep them in a string; `{}` for none.
+    ///
+    /// # Errors
+    /// When the text is not a JSON object.
+    pub fn arguments_object(&self) -> Result<Box<RawValue>, Error> {
+        let text = self.arguments.trim();
+        let text = if text.is_empty() { "{}" } else { text };
+        match serde_json::from_str::<Box<RawValue>>(text) {
+            Ok(raw) if json::shape(&raw) == Shape::Object => Ok(raw),
+            _ => Err(Error::invalid(format!(
+                "the arguments of the call of {} are not a JSON object",
+                quoted(&self.name)
+            ))),
+        }
+    }
+}
+
+/// One entry of `reasoning_details`, as a caller gives it back.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ReasoningDetail<'a> {
+    /// `reasoning.text`, `reasoning.summary`, `reasoning.encrypted` …
+    #[serde(borrow, rename = "type", default)]
+    pub kind: Str<'a>,
+    /// Of `reasoning.text`.
+    #[serde(borrow)]
+    pub text: Option<Str<'a>>,
+    /// Of `reasoning.text`.
+    #[serde(borrow)]
+    pub signature: Option<Str<'a>>,
+    /// Of `reasoning.summary`.
+    #[serde(borrow)]
+    pub summary: Option<Str<'a>>,
+    /// Of `reasoning.encrypted`.
+    #[serde(borrow)]
+    pub data: Option<Str<'a>>,
+    /// Whose form it has.
+    #[serde(borrow)]
+    pub format: Option<Str<'a>>,
+    /// Which block it belongs to.
+    pub index: Option<u32>,
+}
+
+/// A tool that the model may call.
+#[derive(Clone, Debug)]
+pub enum Tool<'a> {
+    /// A function.
+    Function(FunctionTool<'a>),
+    /// A provider's or gateway's own tool, named so that it can be passed on or refused.
+    Other {
+        /// The `type` of the tool.
+        kind: Str<'a>,
+        /// The whole tool.
+        raw: &'a RawValue,
+    },
+}
+
+/// A function tool.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FunctionTool<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub name: Str<'a>,
+    /// What it is for.
+    #[serde(borrow)]
+    pub description: Option<Str<'a>>,
+    /// The JSON Schema of its arguments.
+    #[serde(borrow)]
+    pub parameters: Option<&'a RawValue>,
+    /// Whether the arguments must follow the schema exactly.
+    pub strict: Option<bool>,
+    /// The caller's mark that the prompt up to here is to be cached.
+    #[serde(skip)]
+    pub cache_control: Option<&'a RawValue>,
+}
+
+/// Which tool the model must call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// None may be called.
+    None,
+    /// As the model likes.
+    Auto,
+    /// At least one.
+    Required,
+    /// This one.
+    Function(String),
+}
+
+/// The form that the answer must have.
+#[derive(Clone, Debug)]
+pub enum ResponseFormat<'a> {
+    /// Text.
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    /// JSON by a schema.
+    JsonSchema {
+        /// The schema's name.
+        name: Str<'a>,
+        /// The schema.
+        schema: &'a RawValue,
+    },
+    /// A form that only some dialects carry.
+    Other(Str<'a>),
+}
+
+impl<'a> Message<'a> {
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// The message of the error begins with the path inside this message.
+    pub fn parse(raw: &'a RawValue) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            role: Role,
+            #[serde(borrow)]
+            content: Option<&'a RawValue>,
+            #[serde(borrow)]
+            name: Option<Str<'a>>,
+            #[serde(borrow)]
+            tool_calls: Option<Vec<ToolCall<'a>>>,
+            #[serde(borrow)]
+            tool_call_id: Option<Str<'a>>,
+            #[serde(borrow)]
+            reasoning: Option<Str<'a>>,
+            #[serde(borrow)]
+            reasoning_content: Option<Str<'a>>,
+            #[serde(borrow)]
+            reasoning_details: Option<Vec<ReasoningDetail<'a>>>,
+        }
+        let wire: Wire<'a> = read("", raw)?;
+        Ok(Self {
+            role: wire.role,
+            content: Content::parse(wire.content)?,
+            name: wire.name,
+            tool_calls: wire.tool_calls.unwrap_or_default(),
+            tool_call_id: wire.tool_call_id,
+            reasoning: wire.reasoning.or(wire.reasoning_content),
+            reasoning_details: wire.reasoning_details.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'a> Content<'a> {
+    fn parse(raw: Option<&'a RawValue>) -> Result<Self, Error> {
+        let Some(raw) = json::present(raw) else {
+            return Ok(Self::Nothing);
+        };
+        match json::shape(raw) {
+            Shape::String => Ok(Self::Text(read("content", raw)?)),
+            Shape::Array => read::<Vec<&'a RawValue>>("content", raw)?
+                .into_iter()
+                .enumerate()
+                .map(|(index, raw)| Part::parse(&format!("content[{index}]"), raw))
+                .collect::<Result<_, _>>()
+                .map(Self::Parts),
+            _ => Err(Error::invalid("content: expected a string or an array of parts")),
+        }
+    }
+
+    /// All text of this content, parts joined as they stand.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Text(text) => text.to_string(),
+            Self::Parts(parts) => parts
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Text { text, .. } => Some(&**text),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn parse(path: &str, raw: &'a RawValue) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow, rename = "type")]
+            kind: Str<'a>,
+            #[serde(borrow)]
+            text: Option<Str<'a>>,
+            #[serde(borrow)]
+            refusal: Option<Str<'a>>,
+            #[serde(borrow)]
+            image_url: Option<&'a RawValue>,
+            #[serde(borrow)]
+            file: Option<File<'a>>,
+            #[serde(borrow)]
+            cache_control: Option<&'a RawValue>,
+        }
+        #[derive(Deserialize)]
+        struct Url<'a> {
+            #[serde(borrow)]
+            url: Str<'a>,
+        }
+        #[derive(Deserialize)]
+        struct File<'a> {
+            #[serde(borrow)]
+            filename: Option<Str<'a>>,
+            #[serde(borrow)]
+            file_data: Option<Str<'a>>,
+        }
+        let wire: Wire<'a> = read(path, raw)?;
+        let cache_control = json::present(wire.cache_control);
+        let missing = |member: &str| {
+            Error::invalid(format!(
+                "{path}.{member}: missing in a part of type {}",
+                quoted(&wire.kind)
+            ))
+        };
+        match &*wire.kind {
+            "text" => Ok(Self::Text {
+                text: wire.text.ok_or_else(|| missing("text"))?,
+                cache_control,
+            }),
+            "refusal" => Ok(Self::Text {
+                text: wire.refusal.ok_or_else(|| missing("refusal"))?,
+                cache_control,
+            }),
+            "image_url" => {
+                let raw = json::present(wire.image_url).ok_or_else(|| missing("image_url"))?;
+                let url = match json::shape(raw) {
+                    // Some callers write the bare URL, as Mistral's dialect allows.
+                    Shape::String => read(&format!("{path}.image_url"), raw)?,
+                    _ => read::<Url<'a>>(&format!("{path}.image_url"), raw)?.url,
+                };
+                Ok(Self::Image { url, cache_control })
+            }
+            "file" => match wire.file {
+                Some(File {
+                    filename,
+                    file_data: Some(data),
+                }) => Ok(Self::File { filename, data }),
+                _ => Ok(Self::Other { kind: wire.kind, raw }),
+            },
+            _ => Ok(Self::Other { kind: wire.kind, raw }),
+        }
+    }
+}
+
+impl<'a> FunctionTool<'a> {
+    /// Reads one tool.
+    ///
+    /// # Errors
+    /// The message of the error begins with `.` and the path inside this tool.
+    pub(super) fn parse(raw: &'a RawValue) -> Result<Tool<'a>, Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow, rename = "type", default)]
+            kind: Option<Str<'a>>,
+            #[serde(borrow)]
+            function: Option<&'a RawValue>,
+            #[serde(borrow)]
+            cache_control: Option<&'a RawValue>,
+        }
+        let wire: Wire<'a> = read(".", raw)?;
+        match (wire.kind, json::present(wire.function)) {
+            (None, Some(function)) => Self::function(function, wire.cache_control),
+            (Some(kind), Some(function)) if &*kind == "function" => {
+                Self::function(function, wire.cache_control)
+            }
+            (Some(kind), _) if &*kind != "function" => Ok(Tool::Other { kind, raw }),
+            _ => Err(Error::invalid(".function: missing")),
+        }
+    }
+
+    fn function(raw: &'a RawValue, cache_control: Option<&'a RawValue>) -> Result<Tool<'a>, Error> {
+        let mut tool: FunctionTool<'a> = read(".function", raw)?;
+        tool.cache_control = json::present(cache_control);
+        tool.parameters = json::present(tool.parameters);
+        Ok(Tool::Function(tool))
+    }
+}
+
+impl ToolChoice {
+    pub(super) fn parse(raw: &RawValue) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow)]
+            function: Name<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Name<'a> {
+            #[serde(borrow)]
+            name: Str<'a>,
+        }
+        if json::shape(raw) == Shape::Object {
+            return Ok(Self::Function(
+                read::<Wire<'_>>("tool_choice", raw)?.function.name.into_string(),
+            ));
+        }
+        match &*read::<Str<'_>>("tool_choice", raw)? {
+            "none" => Ok(Self::None),
+            "auto" => Ok(Self::Auto),
+            // `any` is Mistral's and Anthropic's word for it.
+            "required" | "any" => Ok(Self::Required),
+            other => Err(Error::invalid(format!(
+                "tool_choice: {} is none of none, auto, required or {{\"type\":\"function\",\"function\":{{\"name\":…}}}}",
+                quoted(other)
+            ))),
+        }
+    }
+}
+
+impl<'a> ResponseFormat<'a> {
+    pub(super) fn parse(raw: &'a RawValue) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow, rename = "type")]
+            kind: Str<'a>,
+            #[serde(borrow)]
+            json_schema: Option<JsonSchema<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct JsonSchema<'a> {
+            #[serde(borrow, default)]
+            name: Str<'a>,
+            #[serde(borrow)]
+            schema: Option<&'a RawValue>,
+        }
+        let wire: Wire<'a> = read("response_format", raw)?;
+        match &*wire.kind {
+            "text" => Ok(Self::Text),
+            "json_object" => Ok(Self::JsonObject),
+            "json_schema" => match wire.json_schema {
+                Some(JsonSchema {
+                    name,
+                    schema: Some(schema),
+                }) => Ok(Self::JsonSchema { name, schema }),
+                _ => Err(Error::invalid("response_format.json_schema.schema: missing")),
+            },
+            _ => Ok(Self::Other(wire.kind)),
+        }
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
+    serde_json::from_str(raw.get()).map_err(|error| {
+        let what = without_position(&error);
+        Error::invalid(if path.is_empty() || path == "." {
+            what
+        } else {
+            format!("{path}: {what}")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Request;
+    use crate::test;
+
+    fn refusal(messages: &str) -> String {
+        let request = Request::parse(format!(r#"{{"messages":{messages}}}"#).into_bytes()).unwrap();
+        request.messages().unwrap_err().message
+    }
+
+    #[test]
+    fn a_bad_message_is_named_by_its_path() {
+        assert_eq!(
+            refusal("[]"),
+            "messages: empty; a chat request needs at least one message"
+        );
+        assert!(
+            refusal(r#"[{"role":"user","content":"a"},{"role":"robot"}]"#)
+                .starts_with("messages[1].unknown variant `robot`")
+        );
+        assert_eq!(
+            refusal(r#"[{"role":"user","content":7}]"#),
+            "messages[0].content: expected a string or an array of parts"
+        );
+        assert_eq!(
+            refusal(r#"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"}]}]"#),
+            r#"messages[0].content[1].image_url: missing in a part of type "image_url""#
+        );
+    }
+
+    #[test]
+    fn data_urls_are_split() {
+        let url = DataUrl::parse("data:image/png;charset=x;base64,QUJD").unwrap();
+        assert_eq!((url.media_type, url.base64), ("image/png", "QUJD"));
+        assert_eq!(DataUrl::parse("https://example.com/a.png"), None);
+        assert_eq!(DataUrl::parse("data:text/plain,hello"), None);
+    }
+
+    #[test]
+    fn a_call_without_arguments_has_an_empty_object() {
+        let call = CallFunction {
+            name: Str::from("f"),
+            arguments: Str::from("  "),
+        };
+        assert_eq!(call.arguments_object().unwrap().get(), "{}");
+        let call = CallFunction {
+            name: Str::from("f"),
+            arguments: Str::from("[1]"),
+        };
+        assert!(call.arguments_object().is_err());
+    }
+
+    #[test]
+    fn large_base64_is_borrowed_not_copied() {
+        let text = r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QUJD"}}]}]}"#;
+        let request = Request::parse(text.as_bytes().to_vec()).unwrap();
+        let messages = request.messages().unwrap();
+        let Content::Parts(parts) = &messages[0].content else {
+            panic!("no parts")
+        };
+        assert!(matches!(
+            &parts[0],
+            Part::Image {
+                url: Str(std::borrow::Cow::Borrowed(_)),
+                ..
+            }
+        ));
+    }
+}

@@ -1,0 +1,20 @@
+//! The unified form: what every dialect is translated to and from.
+//!
+//! A request is OpenAI chat as OpenRouter extends it: [`Request`] is a shallow, lossless object, and [`Message`],
+//! [`Part`], [`Tool`] … are typed views that a dialect takes only when it must translate. A response is a series of
+//! [`Delta`]s, streamed or not. This module knows no provider and no wire format.
+
+mod delta;
+mod fold;
+mod message;
+mod request;
+mod usage;
+
+pub use delta::{Delta, Finish, Format, Piece, Place, Reasoning};
+pub use fold::{Folded, FoldedCall, FoldedChoice};
+pub use message::{
+    CallFunction, Content, DataUrl, FunctionTool, Message, Part, ReasoningDetail, ResponseFormat, Role, Tool,
+    ToolCall, ToolChoice,
+};
+pub use request::{Effort, ReasoningRequest, Request};
+pub use usage::{CacheTokens, ReasoningTokens, Usage, UsageConvention, UsageReport};

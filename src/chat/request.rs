@@ -1,0 +1,380 @@
+//! The caller's request as a shallow, order-preserving object over the bytes that came.
+//!
+//! Nothing inside is interpreted until somebody asks for a member by name, so unknown members, big integers and the
+//! spelling of numbers survive. Members can be set and removed (middleware, translation); the rest is written back
+//! from the original bytes.
+
+use super::message::{FunctionTool, Message, ResponseFormat, Tool, ToolChoice};
+use crate::error::Error;
+use crate::json::{self, Members, Str};
+use serde::de::Deserialize;
+use serde_json::value::RawValue;
+use std::ops::Range;
+
+/// A chat request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    body: String,
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    name: String,
+    value: Value,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    /// Where it stands in `body`.
+    Original(Range<usize>),
+    /// Written by us.
+    Set(Box<RawValue>),
+}
+
+impl Request {
+    /// Reads the outermost object of `body`.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidRequest`](crate::error::Kind::InvalidRequest) when it is no UTF-8, no JSON, or no object.
+    pub fn parse(body: Vec<u8>) -> Result<Self, Error> {
+        let body = String::from_utf8(body).map_err(|error| {
+            Error::invalid(format!(
+                "the body is not UTF-8 (at byte {})",
+                error.utf8_error().valid_up_to()
+            ))
+        })?;
+        let members = serde_json::from_str::<Members<'_>>(&body)
+            .map_err(|error| Error::invalid(format!("the body is not a JSON object: {error}")))?
+            .0
+            .into_iter()
+            .map(|(name, raw)| {
+                let start = (raw.get().as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
+                Member {
+                    name,
+                    value: Value::Original(start..start.saturating_add(raw.get().len())),
+                }
+            })
+            .collect();
+        Ok(Self { body, members })
+    }
+
+    /// The names of the members, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.name.as_str())
+    }
+
+    /// Every member with its JSON text, in order.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.members
+            .iter()
+            .map(|member| (member.name.as_str(), self.text(member)))
+    }
+
+    /// The JSON text of a member; of the last, where a name stands twice.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        self.members
+            .iter()
+            .rev()
+            .find(|member| member.name == name)
+            .map(|member| self.text(member))
+    }
+
+    /// Whether a member is there and not `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some_and(|text| text != "null")
+    }
+
+    /// A member as `T`; `None` when it is absent or `null`.
+    ///
+    /// # Errors
+    /// Says which member and what was expected.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, Error> {
+        match self.raw(name) {
+            None | Some("null") => Ok(None),
+            Some(text) => serde_json::from_str(text)
+                .map(Some)
+                .map_err(|error| Error::invalid(format!("{name}: {}", without_position(&error)))),
+        }
+    }
+
+    /// Sets a member: in its place where it stands, else at the end.
+    pub fn set(&mut self, name: &str, value: Box<RawValue>) {
+        match self.members.iter_mut().find(|member| member.name == name) {
+            Some(member) => member.value = Value::Set(value),
+            None => self.members.push(Member {
+                name: name.to_owned(),
+                value: Value::Set(value),
+            }),
+        }
+    }
+
+    /// Removes a member.
+    pub fn remove(&mut self, name: &str) {
+        self.members.retain(|member| member.name != name);
+    }
+
+    /// The length of the original body, in bytes: a good first capacity for whatever is made of it.
+    pub fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Whether the request has no members.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The messages, typed.
+    ///
+    /// # Errors
+    /// Says which message, and what was wrong with it.
+    pub fn messages(&self) -> Result<Vec<Message<'_>>, Error> {
+        let raws: Vec<&RawValue> = self
+            .get("messages")?
+            .ok_or_else(|| Error::invalid("messages: missing; a chat request needs at least one message"))?;
+        if raws.is_empty() {
+            return Err(Error::invalid(
+                "messages: empty; a chat request needs at least one message",
+            ));
+        }
+        raws.into_iter()
+            .enumerate()
+            .map(|(index, raw)| {
+                Message::parse(raw)
+                    .map_err(|error| Error::invalid(format!("messages[{index}].{}", error.message)))
+            })
+            .collect()
+    }
+
+    /// The tools, typed. Empty when there are none.
+    ///
+    /// # Errors
+    /// Says which tool, and what was wrong with it.
+    pub fn tools(&self) -> Result<Vec<Tool<'_>>, Error> {
+        let raws: Vec<&RawValue> = self.get("tools")?.unwrap_or_default();
+        raws.into_iter()
+            .enumerate()
+            .map(|(index, raw)| {
+                FunctionTool::parse(raw)
+                    .map_err(|error| Error::invalid(format!("tools[{index}]{}", error.message)))
+            })
+            .collect()
+    }
+
+    /// Which tool the model must call, if any was said.
+    ///
+    /// # Errors
+    /// When it has none of the documented forms.
+    pub fn tool_choice(&self) -> Result<Option<ToolChoice>, Error> {
+        self.get::<&RawValue>("tool_choice")?
+            .map(ToolChoice::parse)
+            .transpose()
+    }
+
+    /// The form that the answer must have, if any was said.
+    ///
+    /// # Errors
+    /// When it has none of the documented forms.
+    pub fn response_format(&self) -> Result<Option<ResponseFormat<'_>>, Error> {
+        self.get::<&RawValue>("response_format")?
+            .map(ResponseFormat::parse)
+            .transpose()
+    }
+
+    /// The stop sequences: a string or an array of strings.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn stop(&self) -> Result<Vec<Str<'_>>, Error> {
+        match self.get::<&RawValue>("stop")? {
+            None => Ok(Vec::new()),
+            Some(raw) if json::shape(raw) == json::Shape::String => {
+                Ok(self.get::<Str<'_>>("stop")?.into_iter().collect())
+            }
+            Some(_) => Ok(self.get::<Vec<Str<'_>>>("stop")?.unwrap_or_default()),
+        }
+    }
+
+    /// The limit on completion tokens: `max_completion_tokens`, or its older name `max_tokens`.
+    ///
+    /// # Errors
+    /// When it is no whole number.
+    pub fn max_tokens(&self) -> Result<Option<u64>, Error> {
+        Ok(self
+            .get::<u64>("max_completion_tokens")?
+            .or(self.get::<u64>("max_tokens")?))
+    }
+
+    /// How the caller wants the model to think: `reasoning`, or the older `reasoning_effort`. `None`: nothing was said.
+    ///
+    /// # Errors
+    /// When it has not the documented form.
+    pub fn reasoning(&self) -> Result<Option<ReasoningRequest>, Error> {
+        if let Some(reasoning) = self.get::<ReasoningRequest>("reasoning")? {
+            return Ok(Some(reasoning));
+        }
+        Ok(self
+            .get::<Effort>("reasoning_effort")?
+            .map(|effort| ReasoningRequest {
+                effort: Some(effort),
+                ..Default::default()
+            }))
+    }
+
+    fn text<'a>(&'a self, member: &'a Member) -> &'a str {
+        match &member.value {
+            Value::Original(range) => self.body.get(range.clone()).unwrap_or("null"),
+            Value::Set(raw) => raw.get(),
+        }
+    }
+}
+
+/// The `reasoning` member, as OpenRouter documents it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+pub struct ReasoningRequest {
+    /// How hard to think.
+    pub effort: Option<Effort>,
+    /// How many tokens thinking may take; used as it is where a provider takes a budget.
+    pub max_tokens: Option<u64>,
+    /// Think, but leave the thinking out of the answer.
+    #[serde(default)]
+    pub exclude: bool,
+    /// `true` alone means medium effort; `false` turns thinking off.
+    pub enabled: Option<bool>,
+}
+
+impl ReasoningRequest {
+    /// The tokens to spend on thinking when `max_tokens` bounds the whole completion; `None` when thinking is off.
+    ///
+    /// The ratios are OpenRouter's: <https://openrouter.ai/docs/use-cases/reasoning-tokens>.
+    pub fn budget(&self, max_tokens: u64) -> Option<u64> {
+        if self.enabled == Some(false) || self.effort == Some(Effort::None) {
+            return None;
+        }
+        if self.max_tokens.is_some() {
+            return self.max_tokens;
+        }
+        let percent = match (self.effort, self.enabled) {
+            (None, Some(true)) | (Some(Effort::Medium), _) => 50,
+            (Some(Effort::Max | Effort::Xhigh), _) => 95,
+            (Some(Effort::High), _) => 80,
+            (Some(Effort::Low), _) => 20,
+            (Some(Effort::Minimal), _) => 10,
+            (Some(Effort::None) | None, _) => return None,
+        };
+        Some(max_tokens.saturating_mul(percent) / 100)
+    }
+}
+
+/// How hard a model is asked to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// As hard as it can.
+    Max,
+    /// Harder than high.
+    Xhigh,
+    /// Hard.
+    High,
+    /// Half.
+    Medium,
+    /// Little.
+    Low,
+    /// As little as possible.
+    Minimal,
+    /// Not at all.
+    None,
+}
+
+/// What serde_json says of a value, without the position inside that value, which means nothing to a caller.
+pub(super) fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text.get(..at).unwrap_or(&text).to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    fn request(text: &str) -> Request {
+        Request::parse(text.as_bytes().to_vec()).unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        Request::parse(text.as_bytes().to_vec()).unwrap_err().message
+    }
+
+    #[test]
+    fn members_keep_their_order_and_spelling() {
+        let request = request(r#" {"b": 1.0, "a":9007199254740993 ,"c":{"x": [1,  2]}, "é":1e3} "#);
+        let members: Vec<_> = request.members().collect();
+        assert_eq!(
+            members,
+            [
+                ("b", "1.0"),
+                ("a", "9007199254740993"),
+                ("c", r#"{"x": [1,  2]}"#),
+                ("é", "1e3")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_member_is_replaced_where_it_stands() {
+        let mut request = request(r#"{"model":"a","x":1}"#);
+        request.set("model", json::to_raw("b"));
+        request.set("y", json::to_raw(&2));
+        request.remove("x");
+        let members: Vec<_> = request.members().collect();
+        assert_eq!(members, [("model", r#""b""#), ("y", "2")]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        assert!(refusal("[]").contains("not a JSON object"));
+        assert!(refusal(r#"{"a":1} x"#).contains("not a JSON object"));
+        assert!(
+            Request::parse(vec![b'{', 0xff])
+                .unwrap_err()
+                .message
+                .contains("not UTF-8 (at byte 1)")
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_with_its_member() {
+        let error = request(r#"{"temperature":"hot"}"#)
+            .get::<f64>("temperature")
+            .unwrap_err();
+        assert_eq!(
+            error.message,
+            r#"temperature: invalid type: string "hot", expected f64"#
+        );
+    }
+
+    #[test]
+    fn stop_may_be_a_string_or_an_array() {
+        assert_eq!(request(r#"{"stop":"x"}"#).stop().unwrap(), [Str::from("x")]);
+        assert_eq!(request(r#"{"stop":["x","y"]}"#).stop().unwrap().len(), 2);
+        assert!(request(r#"{"stop":null}"#).stop().unwrap().is_empty());
+        assert!(request(r#"{"stop":1}"#).stop().is_err());
+    }
+
+    #[test]
+    fn effort_is_a_share_of_the_completion_limit() {
+        let reasoning = request(r#"{"reasoning_effort":"high"}"#)
+            .reasoning()
+            .unwrap()
+            .unwrap();
+        assert_eq!(reasoning.budget(1000), Some(800));
+        let off = request(r#"{"reasoning":{"enabled":false,"max_tokens":5}}"#)
+            .reasoning()
+            .unwrap()
+            .unwrap();
+        assert_eq!(off.budget(1000), None);
+    }
+}

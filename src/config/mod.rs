@@ -1,0 +1,219 @@
+//! What operators write, resolved into immutable tables.
+//!
+//! [`Config::read`] takes the configuration as a JSON value (YAML in the native tool, JSON in Envoy), reports every
+//! problem at once with its path, and gives a [`Config`] in which nothing needs to be looked up by name again. It reads
+//! no environment itself: keys come from a function that the caller gives.
+
+mod parse;
+mod reader;
+
+pub use reader::Problem;
+
+use crate::dialect::Dialect;
+use crate::meter::Price;
+use crate::middleware::Middleware;
+use std::fmt;
+use std::rc::Rc;
+
+/// Largest request body when the configuration says nothing, in bytes. Envoy's own default buffer limit is 1 MiB, and a
+/// body that exceeds Envoy's limit is refused by Envoy in ways that are not ours to shape.
+pub const DEFAULT_MAX_REQUEST_BODY: u64 = (1 << 20) - SLACK;
+/// Largest buffered answer, and largest single event of a stream, when the configuration says nothing, in bytes. Writing
+/// more than Envoy's limit into a body that is held can crash Envoy, so this stays below Envoy's default of 1 MiB.
+pub const DEFAULT_MAX_RESPONSE_BODY: u64 = (1 << 20) - SLACK;
+/// How far a cap of ours stays below Envoy's limit, in bytes.
+pub const SLACK: u64 = 64 << 10;
+
+/// A whole configuration, resolved.
+#[derive(Debug)]
+pub struct Config {
+    /// Names this gateway; shared data of gateways with different names do not mix.
+    pub name: String,
+    /// The providers.
+    pub providers: Vec<Provider>,
+    /// The models, by name.
+    pub models: Vec<Model>,
+    /// The client keys. Empty: everybody may call.
+    pub keys: Vec<ClientKey>,
+    /// The middleware, in order.
+    pub middleware: Vec<Rc<dyn Middleware>>,
+    /// Caps on sizes.
+    pub limits: Limits,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// How often and where to try.
+    pub routing: Routing,
+    /// Where the rendered Envoy listens.
+    pub listen: Listen,
+    /// Where the rendered Envoy's admin interface listens.
+    pub admin: Listen,
+}
+
+/// A provider, as the configuration completes its row in [`crate::provider`].
+#[derive(Debug)]
+pub struct Provider {
+    /// Its id.
+    pub id: String,
+    /// What it speaks.
+    pub dialect: &'static dyn Dialect,
+    /// The Envoy cluster that leads to it. No other provider has the same.
+    pub cluster: String,
+    /// Where it is.
+    pub base: BaseUrl,
+    /// The header that carries the key, lower case.
+    pub auth_header: String,
+    /// What stands before the key in that header.
+    pub auth_prefix: String,
+    /// The environment variable that holds the key, if it needs one.
+    pub key_env: Option<String>,
+    /// The key itself; `None` when it needs none, or when the configuration was read without an environment.
+    pub key: Option<Secret>,
+    /// What to ask for where the dialect needs a limit on completion tokens and the caller gave none.
+    pub default_max_tokens: u64,
+    /// What happens to the bill when the client leaves.
+    pub on_cancel: crate::provider::OnCancel,
+}
+
+/// A base URL in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Whether it begins with `https:`.
+    pub tls: bool,
+    /// The host, without port.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path, without a slash at its end.
+    pub path: String,
+}
+
+impl BaseUrl {
+    /// The `:authority` of requests: the port stands there only when it is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let usual = if self.tls { 443 } else { 80 };
+        if self.port == usual {
+            self.host.clone()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// A model that callers may name.
+#[derive(Debug)]
+pub struct Model {
+    /// `author/slug`.
+    pub name: String,
+    /// Its endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One provider's offer of one model.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Which of [`Config::providers`].
+    pub provider: usize,
+    /// The provider's name for the model.
+    pub model: String,
+    /// What it costs.
+    pub price: Price,
+    /// The stable hash under which its health is kept.
+    pub health_key: u64,
+}
+
+/// A client key. Only its hash is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey {
+    /// Its name in receipts.
+    pub name: String,
+    /// The SHA-256 of the key.
+    pub sha256: [u8; 32],
+}
+
+/// Caps on sizes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of a client's request body.
+    pub request_body: usize,
+    /// Of a buffered answer, and of a single event of a stream.
+    pub response_body: usize,
+}
+
+/// Deadlines, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// How long one attempt at a stream may take to its first token.
+    pub first_token_ms: u64,
+    /// How long a stream may be silent after its first token.
+    pub stall_ms: u64,
+    /// How long a buffered answer may take, all attempts together; also the longest life of a stream.
+    pub total_ms: u64,
+}
+
+/// How often to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Attempts of one exchange at the most.
+    pub max_attempts: usize,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The IP address.
+    pub address: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// A credential. Never shown, not even by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub(crate) String);
+
+impl Secret {
+    /// The credential itself, for the one header that carries it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Config {
+    /// Reads a configuration. `env` gives the value of an environment variable; without it, keys are not looked up.
+    ///
+    /// # Errors
+    /// Every problem, each with its path.
+    pub fn read(
+        value: &serde_json::Value,
+        env: Option<&dyn Fn(&str) -> Option<String>>,
+    ) -> Result<Self, Vec<Problem>> {
+        parse::config(value, env)
+    }
+
+    /// The model of this name.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.models
+            .binary_search_by(|model| model.name.as_str().cmp(name))
+            .ok()
+            .and_then(|at| self.models.get(at))
+    }
+
+    /// The name of the client key with this SHA-256, if it is configured.
+    ///
+    /// Looks at all of every key, so that the time taken says nothing about how much of a hash was right.
+    pub fn key_name(&self, sha256: &[u8; 32]) -> Option<&str> {
+        let mut found = None;
+        for key in &self.keys {
+            let differing = key.sha256.iter().zip(sha256).fold(0, |sum, (a, b)| sum | (a ^ b));
+            if differing == 0 {
+                found = Some(key.name.as_str());
+            }
+        }
+        found
+    }
+}

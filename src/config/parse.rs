@@ -1,0 +1,611 @@
+//! The members of a configuration, one function a section.
+
+use super::reader::{self, Members, Node, Problem, Problems};
+use super::{
+    BaseUrl, ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Endpoint, Limits,
+    Listen, Model, Provider, Routing, Secret, Timeouts,
+};
+use crate::dialect;
+use crate::error::quoted;
+use crate::hash;
+use crate::meter::{PicoUsd, Price};
+use crate::middleware::{self, Middleware};
+use crate::provider::{self, OnCancel};
+use serde_json::Value;
+use std::rc::Rc;
+
+/// Looks an environment variable up.
+type Env<'e> = Option<&'e dyn Fn(&str) -> Option<String>>;
+
+/// The caps on sizes go up to this, in bytes: beyond it one request could take a worker's whole 32-bit memory.
+const MAX_BODY: u64 = 256 << 20;
+const DEFAULT_MAX_TOKENS: u64 = 8_192;
+
+pub(super) fn config(value: &Value, env: Env<'_>) -> Result<Config, Vec<Problem>> {
+    let problems = Problems::default();
+    let config = read(
+        &Node {
+            path: String::new(),
+            value,
+            problems: &problems,
+        },
+        env,
+    );
+    let problems = problems.into_inner();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
+fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
+    let mut members = root.members()?;
+    let name = members
+        .optional("name")
+        .and_then(|node| node.string())
+        .unwrap_or("default")
+        .to_owned();
+    let providers = members
+        .required("providers")
+        .map(|node| providers(&node, env))
+        .unwrap_or_default();
+    let models = members
+        .required("models")
+        .map(|node| models(&node, &providers))
+        .unwrap_or_default();
+    let keys = members
+        .optional("keys")
+        .map(|node| keys(&node))
+        .unwrap_or_default();
+    let middleware = members
+        .optional("middleware")
+        .map(|node| stages(&node))
+        .unwrap_or_default();
+    let limits = limits(members.optional("limits").and_then(|node| node.members()));
+    let timeouts = timeouts(members.optional("timeouts").and_then(|node| node.members()));
+    let routing = routing(members.optional("routing").and_then(|node| node.members()));
+    let listen = listen(
+        members.optional("listen").and_then(|node| node.members()),
+        "0.0.0.0",
+        10_000,
+    );
+    let admin = listen_admin(&mut members);
+    members.done();
+    Some(Config {
+        name,
+        providers: providers.into_iter().map(|(provider, _)| provider).collect(),
+        models,
+        keys,
+        middleware,
+        limits,
+        timeouts,
+        routing,
+        listen,
+        admin,
+    })
+}
+
+fn listen_admin(members: &mut Members<'_>) -> Listen {
+    listen(
+        members.optional("admin").and_then(|node| node.members()),
+        "127.0.0.1",
+        9_901,
+    )
+}
+
+/// The providers; `false` beside one that has problems of its own, so that its endpoints do not report them again.
+fn providers(node: &Node<'_>, env: Env<'_>) -> Vec<(Provider, bool)> {
+    let Some(members) = node.members() else {
+        return Vec::new();
+    };
+    let mut providers: Vec<(Provider, bool)> = Vec::new();
+    for (id, node) in members.all() {
+        let Some((provider, sound)) = provider(id, &node, env) else {
+            continue;
+        };
+        if let Some((other, _)) = providers
+            .iter()
+            .find(|(other, _)| other.cluster == provider.cluster)
+        {
+            node.problem(format!(
+                "its cluster {} is also that of provider {}; a provider needs a cluster of its own, so that its key goes nowhere else",
+                quoted(&provider.cluster),
+                quoted(&other.id)
+            ));
+        }
+        providers.push((provider, sound));
+    }
+    if providers.is_empty() {
+        node.problem("name at least one provider");
+    }
+    providers
+}
+
+fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)> {
+    let row = provider::find(id);
+    let mut members = node.members()?;
+    let dialect_node = members.optional("dialect");
+    let dialect_name = dialect_node
+        .as_ref()
+        .and_then(Node::string)
+        .or(row.map(|row| row.dialect));
+    let found = dialect_name.and_then(dialect::find);
+    if found.is_none() {
+        let known: Vec<_> = dialect::DIALECTS.iter().map(|dialect| dialect.name()).collect();
+        let known = known.join(", ");
+        match (&dialect_node, dialect_name) {
+            (Some(node), Some(name)) => {
+                node.problem(format!("{} is no dialect; known: {known}", quoted(name)))
+            }
+            (Some(_), None) => {}
+            (None, _) => node.problem(format!(
+                "is no provider known by name, so it needs a dialect ({known}) and a base_url"
+            )),
+        }
+    }
+    let base_node = members.optional("base_url");
+    let base = match &base_node {
+        Some(node) => base_url(node),
+        None => row.and_then(|row| row.base_url).and_then(parse_base_url),
+    };
+    if base_node.is_none() && base.is_none() && found.is_some() {
+        node.problem("needs a base_url: this provider has no address of its own");
+    }
+    // A provider known only by its dialect takes its key as that dialect's own provider does.
+    let auth = row.or_else(|| {
+        provider::ROWS
+            .iter()
+            .find(|row| Some(row.dialect) == dialect_name)
+    });
+    let mut auth_header = auth.map_or("authorization", |row| row.auth_header).to_owned();
+    let mut auth_prefix = auth.map_or("Bearer ", |row| row.auth_prefix).to_owned();
+    if let Some(mut auth) = members.optional("auth").and_then(|node| node.members()) {
+        if let Some(node) = auth.required("header") {
+            auth_header = header_name(&node).unwrap_or(auth_header);
+            auth_prefix.clear();
+        }
+        if let Some(prefix) = auth.optional("prefix").and_then(|node| node.string()) {
+            prefix.clone_into(&mut auth_prefix);
+        }
+        auth.done();
+    }
+    let (key_env, key) = members.optional("key").and_then(|node| key(&node, env)).unzip();
+    let cluster = members
+        .optional("cluster")
+        .and_then(|node| node.string())
+        .unwrap_or(id)
+        .to_owned();
+    let default_max_tokens = members
+        .optional("default_max_tokens")
+        .and_then(|node| at_least_one(&node))
+        .unwrap_or(DEFAULT_MAX_TOKENS);
+    let on_cancel = match members.optional("on_cancel") {
+        None => row.map_or(OnCancel::Unknown, |row| row.on_cancel),
+        Some(node) => match node.string() {
+            Some("stops") => OnCancel::Stops,
+            Some("bills_all") => OnCancel::BillsAll,
+            Some("unknown") | None => OnCancel::Unknown,
+            Some(other) => {
+                node.problem(format!("{} is none of stops, bills_all, unknown", quoted(other)));
+                OnCancel::Unknown
+            }
+        },
+    };
+    members.done();
+    let sound = found.is_some() && base.is_some();
+    let provider = Provider {
+        id: id.to_owned(),
+        dialect: found.or_else(|| dialect::DIALECTS.first().copied())?,
+        cluster,
+        base: base.unwrap_or(BaseUrl {
+            tls: true,
+            host: String::new(),
+            port: 443,
+            path: String::new(),
+        }),
+        auth_header,
+        auth_prefix,
+        key_env,
+        key: key.flatten(),
+        default_max_tokens,
+        on_cancel,
+    };
+    Some((provider, sound))
+}
+
+fn key(node: &Node<'_>, env: Env<'_>) -> Option<(String, Option<Secret>)> {
+    let mut members = node.members()?;
+    let variable = members.required("env");
+    members.done();
+    let variable = variable?;
+    let name = variable.string()?;
+    let Some(env) = env else {
+        return Some((name.to_owned(), None));
+    };
+    let value = env(name)
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty());
+    match &value {
+        None => node.problem(format!(
+            "env {name} is not set; add it to vm_config.environment_variables"
+        )),
+        Some(value) if !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
+            node.problem(format!("env {name} holds characters that no header may carry"));
+        }
+        Some(_) => {}
+    }
+    Some((name.to_owned(), value.map(Secret)))
+}
+
+fn header_name(node: &Node<'_>) -> Option<String> {
+    let text = node.string()?;
+    let sound = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let reserved = [
+        "host",
+        "content-length",
+        "content-type",
+        "connection",
+        "transfer-encoding",
+    ];
+    if !sound || reserved.contains(&text.to_ascii_lowercase().as_str()) {
+        node.problem(format!("{} cannot be the header of a key", quoted(text)));
+        return None;
+    }
+    Some(text.to_ascii_lowercase())
+}
+
+fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
+    let text = node.string()?;
+    let url = parse_base_url(text);
+    if url.is_none() {
+        node.problem(format!(
+            "{} is no URL of the form https://host[:port][/path]",
+            quoted(text)
+        ));
+    }
+    url
+}
+
+fn parse_base_url(text: &str) -> Option<BaseUrl> {
+    let (tls, rest) = match text.split_once("://")? {
+        ("https", rest) => (true, rest),
+        ("http", rest) => (false, rest),
+        _ => return None,
+    };
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at_checked(at)?,
+        None => (rest, ""),
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
+        None => (authority, if tls { 443 } else { 80 }),
+    };
+    let host_sound = !host.is_empty()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let path_sound = path
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"?#\"\\".contains(&byte));
+    (host_sound && path_sound).then(|| BaseUrl {
+        tls,
+        host: host.to_owned(),
+        port,
+        path: path.trim_end_matches('/').to_owned(),
+    })
+}
+
+fn models(node: &Node<'_>, providers: &[(Provider, bool)]) -> Vec<Model> {
+    let Some(members) = node.members() else {
+        return Vec::new();
+    };
+    let mut models: Vec<Model> = members
+        .all()
+        .into_iter()
+        .filter_map(|(name, node)| {
+            let mut members = node.members()?;
+            let endpoints_node = members.required("endpoints");
+            members.done();
+            let endpoints_node = endpoints_node?;
+            let nodes = endpoints_node.list();
+            if nodes.is_empty() {
+                endpoints_node.problem("name at least one endpoint");
+            }
+            let endpoints = nodes
+                .iter()
+                .filter_map(|node| endpoint(name, node, providers))
+                .collect();
+            Some(Model {
+                name: name.to_owned(),
+                endpoints,
+            })
+        })
+        .collect();
+    if members.all().is_empty() {
+        node.problem("name at least one model");
+    }
+    models.sort_by(|a, b| a.name.cmp(&b.name));
+    models
+}
+
+fn endpoint(model: &str, node: &Node<'_>, providers: &[(Provider, bool)]) -> Option<Endpoint> {
+    let mut members = node.members()?;
+    let provider_node = members.required("provider");
+    let provider_id = provider_node.as_ref().and_then(Node::string);
+    let upstream = members
+        .optional("model")
+        .map_or(Some(model), |node| node.string());
+    let price = members
+        .optional("price")
+        .map(|node| price(&node))
+        .unwrap_or_default();
+    members.done();
+    let (provider_node, provider_id, upstream) = (provider_node?, provider_id?, upstream?);
+    let Some(provider) = providers
+        .iter()
+        .position(|(provider, _)| provider.id == provider_id)
+    else {
+        let known: Vec<_> = providers
+            .iter()
+            .map(|(provider, _)| provider.id.as_str())
+            .collect();
+        provider_node.problem(format!(
+            "{} is not under providers ({})",
+            quoted(provider_id),
+            known.join(", ")
+        ));
+        return None;
+    };
+    let health_key = hash::stable(&[provider_id, upstream]);
+    Some(Endpoint {
+        provider,
+        model: upstream.to_owned(),
+        price,
+        health_key,
+    })
+}
+
+fn price(node: &Node<'_>) -> Price {
+    let Some(mut members) = node.members() else {
+        return Price::default();
+    };
+    let amount = |node: Option<Node<'_>>| node.and_then(|node| usd_per_million(&node));
+    let price = Price {
+        prompt: amount(members.optional("prompt")).unwrap_or_default(),
+        completion: amount(members.optional("completion")).unwrap_or_default(),
+        cache_read: amount(members.optional("cache_read")),
+        cache_write: amount(members.optional("cache_write")),
+        cache_write_1h: amount(members.optional("cache_write_1h")),
+    };
+    members.done();
+    price
+}
+
+/// A price in USD per million tokens, which is the same number in millionths of a USD per token.
+fn usd_per_million(node: &Node<'_>) -> Option<PicoUsd> {
+    let text = match node.value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    };
+    let price = PicoUsd::per_token_from_usd_per_million(&text);
+    if price.is_none() {
+        node.problem(format!(
+            "{} is no price in USD per million tokens, such as \"3.00\"",
+            quoted(&text)
+        ));
+    }
+    price
+}
+
+fn keys(node: &Node<'_>) -> Vec<ClientKey> {
+    let nodes = node.list();
+    if nodes.is_empty() && node.value.is_array() {
+        node.problem("is empty, which would let nobody in; leave it out to let everybody in");
+    }
+    let mut keys: Vec<ClientKey> = Vec::new();
+    for node in nodes {
+        let Some(mut members) = node.members() else {
+            continue;
+        };
+        let name = members.required("name").and_then(|node| node.string());
+        let sha256_node = members.required("sha256");
+        members.done();
+        let Some(sha256_node) = sha256_node else { continue };
+        let sha256 = sha256_node.string().and_then(hash::from_hex);
+        if sha256.is_none() {
+            sha256_node.problem("expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum");
+        }
+        let (Some(name), Some(sha256)) = (name, sha256) else {
+            continue;
+        };
+        if keys.iter().any(|key| key.name == name || key.sha256 == sha256) {
+            node.problem("another key has the same name or the same hash");
+        }
+        keys.push(ClientKey {
+            name: name.to_owned(),
+            sha256,
+        });
+    }
+    keys
+}
+
+fn stages(node: &Node<'_>) -> Vec<Rc<dyn Middleware>> {
+    node.list().iter().filter_map(stage).collect()
+}
+
+fn stage(node: &Node<'_>) -> Option<Rc<dyn Middleware>> {
+    let mut members = node.members()?;
+    let redact = members.optional("redact");
+    members.done();
+    let Some(redact) = redact else {
+        node.problem("names no middleware; known: redact");
+        return None;
+    };
+    let mut members = redact.members()?;
+    let rules_node = members.required("rules");
+    members.done();
+    let rules_node = rules_node?;
+    let nodes = rules_node.list();
+    if nodes.is_empty() {
+        rules_node.problem("name at least one rule");
+    }
+    let rules: Vec<_> = nodes.iter().filter_map(rule).collect();
+    if rules.len() != nodes.len() {
+        return None;
+    }
+    match middleware::redact::Redact::new(rules) {
+        Ok(redact) => Some(Rc::new(redact)),
+        Err(problems) => {
+            for (index, message) in problems {
+                if let Some(node) = nodes.get(index) {
+                    node.problem(message);
+                }
+            }
+            None
+        }
+    }
+}
+
+fn rule(node: &Node<'_>) -> Option<middleware::redact::Rule> {
+    let mut members = node.members()?;
+    let pattern = members.optional("pattern");
+    let literal = members.optional("literal");
+    let mask = members
+        .optional("mask")
+        .map_or(Some("[redacted]"), |node| node.string());
+    members.done();
+    let (text, is_literal) = match (&pattern, &literal) {
+        (Some(node), None) => (node.string()?, false),
+        (None, Some(node)) => (node.string()?, true),
+        _ => {
+            node.problem("needs either a pattern or a literal");
+            return None;
+        }
+    };
+    Some(middleware::redact::Rule {
+        pattern: text.to_owned(),
+        literal: is_literal,
+        mask: mask?.to_owned(),
+    })
+}
+
+fn limits(members: Option<Members<'_>>) -> Limits {
+    let mut limits = Limits {
+        request_body: usize::try_from(DEFAULT_MAX_REQUEST_BODY).unwrap_or(usize::MAX),
+        response_body: usize::try_from(DEFAULT_MAX_RESPONSE_BODY).unwrap_or(usize::MAX),
+    };
+    let Some(mut members) = members else { return limits };
+    for (name, limit) in [
+        ("request_body", &mut limits.request_body),
+        ("response_body", &mut limits.response_body),
+    ] {
+        let Some(node) = members.optional(name) else {
+            continue;
+        };
+        let size = if node.value.is_string() {
+            node.string().and_then(reader::bytes)
+        } else {
+            node.whole()
+        };
+        match size
+            .filter(|size| (1_024..=MAX_BODY).contains(size))
+            .map(usize::try_from)
+        {
+            Some(Ok(size)) => *limit = size,
+            _ => node.problem("expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB"),
+        }
+    }
+    members.done();
+    limits
+}
+
+fn timeouts(members: Option<Members<'_>>) -> Timeouts {
+    let mut timeouts = Timeouts {
+        first_token_ms: 30_000,
+        stall_ms: 60_000,
+        total_ms: 600_000,
+    };
+    let Some(mut members) = members else {
+        return timeouts;
+    };
+    let Timeouts {
+        first_token_ms,
+        stall_ms,
+        total_ms,
+    } = &mut timeouts;
+    for (name, field) in [
+        ("first_token", first_token_ms),
+        ("stall", stall_ms),
+        ("total", total_ms),
+    ] {
+        let Some(node) = members.optional(name) else {
+            continue;
+        };
+        match node
+            .string()
+            .and_then(reader::duration_ms)
+            .filter(|ms| (1..=86_400_000).contains(ms))
+        {
+            Some(ms) => *field = ms,
+            None => node.problem("expected a duration from 1ms to 24h, such as 250ms, 30s or 10m"),
+        }
+    }
+    members.done();
+    timeouts
+}
+
+fn routing(members: Option<Members<'_>>) -> Routing {
+    let mut routing = Routing { max_attempts: 4 };
+    let Some(mut members) = members else {
+        return routing;
+    };
+    if let Some(node) = members.optional("max_attempts") {
+        match node
+            .whole()
+            .filter(|count| (1..=20).contains(count))
+            .map(usize::try_from)
+        {
+            Some(Ok(count)) => routing.max_attempts = count,
+            _ => node.problem("expected a whole number from 1 to 20"),
+        }
+    }
+    members.done();
+    routing
+}
+
+fn listen(members: Option<Members<'_>>, address: &str, port: u16) -> Listen {
+    let mut listen = Listen {
+        address: address.to_owned(),
+        port,
+    };
+    let Some(mut members) = members else { return listen };
+    if let Some(node) = members.optional("address") {
+        match node
+            .string()
+            .filter(|text| text.parse::<std::net::IpAddr>().is_ok())
+        {
+            Some(text) => text.clone_into(&mut listen.address),
+            None => node.problem("expected an IP address"),
+        }
+    }
+    if let Some(node) = members.optional("port") {
+        match node.whole().map(u16::try_from) {
+            Some(Ok(port)) if port != 0 => listen.port = port,
+            _ => node.problem("expected a port from 1 to 65535"),
+        }
+    }
+    members.done();
+    listen
+}
+
+fn at_least_one(node: &Node<'_>) -> Option<u64> {
+    let value = node.whole()?;
+    if value == 0 {
+        node.problem("must be at least 1");
+        return None;
+    }
+    Some(value)
+}

@@ -1,0 +1,206 @@
+//! Anthropic's errors: <https://docs.anthropic.com/en/api/errors>. The same object is the body of a failed response, and
+//! the data of an `error` event in a stream that had begun well.
+
+use crate::error::{Error, Kind};
+use crate::json::{self, Shape, Str};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// What each `error.type` means. A refusal of our key is the operator's business, not the caller's.
+static KINDS: &[(&str, Kind)] = &[
+    ("api_error", Kind::ProviderUnavailable),
+    ("authentication_error", Kind::ProviderAuthentication),
+    ("billing_error", Kind::PaymentRequired),
+    ("invalid_request_error", Kind::InvalidRequest),
+    ("not_found_error", Kind::ProviderNotFound),
+    ("overloaded_error", Kind::ProviderOverloaded),
+    ("permission_error", Kind::ProviderAuthentication),
+    ("rate_limit_error", Kind::RateLimitExceeded),
+    ("request_too_large", Kind::PayloadTooLarge),
+    ("timeout_error", Kind::Timeout),
+];
+
+/// What Anthropic reports as `invalid_request_error` and tells apart only in words.
+static BY_MESSAGE: &[(&str, Kind)] = &[
+    ("prompt is too long", Kind::ContextLengthExceeded),
+    ("exceed context limit", Kind::ContextLengthExceeded),
+    ("credit balance is too low", Kind::PaymentRequired),
+    ("specified API usage limits", Kind::PaymentRequired),
+    ("content filtering policy", Kind::ContentPolicyViolation),
+];
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<Str<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Detail<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Str<'a>>,
+    #[serde(borrow)]
+    message: Option<Str<'a>>,
+}
+
+/// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
+pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
+    let fallback = Kind::of_provider_status(status);
+    let nothing = || {
+        Error::of_provider(
+            fallback,
+            &format!("the provider answered with status {status}"),
+            None,
+        )
+    };
+    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
+        return nothing();
+    };
+    match (json::present(body.error), body.message) {
+        (Some(detail), _) => of_detail(detail, fallback).unwrap_or_else(nothing),
+        (None, Some(message)) => Error::of_provider(refine(fallback, &message), &message, None),
+        (None, None) => nothing(),
+    }
+}
+
+/// Reads the `error` member of an event, or of a body with status 200.
+pub(super) fn of_event(detail: Option<&RawValue>) -> Error {
+    let kind = Kind::ProviderUnavailable;
+    detail
+        .and_then(|detail| of_detail(detail, kind))
+        .unwrap_or_else(|| {
+            Error::of_provider(kind, "the provider reports an error without saying which", None)
+        })
+}
+
+/// `None` when it says nothing.
+fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
+    let Detail { kind: code, message } = if json::shape(detail) == Shape::String {
+        // Anthropic-compatible servers write `{"error":"…"}`. What cannot be read says nothing.
+        Detail {
+            kind: None,
+            message: serde_json::from_str(detail.get()).ok(),
+        }
+    } else {
+        serde_json::from_str(detail.get()).unwrap_or_default()
+    };
+    let code = code.as_deref();
+    let message = message
+        .as_deref()
+        .filter(|message| !message.is_empty())
+        .or(code)?;
+    let known = KINDS
+        .iter()
+        .find(|(name, _)| Some(*name) == code)
+        .map(|(_, kind)| *kind);
+    Some(Error::of_provider(
+        refine(known.unwrap_or(fallback), message),
+        message,
+        code,
+    ))
+}
+
+fn refine(kind: Kind, message: &str) -> Kind {
+    if kind != Kind::InvalidRequest {
+        return kind;
+    }
+    BY_MESSAGE
+        .iter()
+        .find(|(words, _)| message.contains(words))
+        .map_or(kind, |(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    fn check(status: u16, body: &str, kind: Kind, message: &str) {
+        let error = of_response(status, body.as_bytes());
+        assert_eq!((error.kind, error.message.as_str()), (kind, message), "{body}");
+    }
+
+    #[test]
+    fn the_type_decides_before_the_status() {
+        let body = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+        check(500, body, Kind::ProviderOverloaded, "Overloaded");
+        check(
+            418,
+            r#"{"error":{"type":"new_error","message":"m"}}"#,
+            Kind::InvalidRequest,
+            "m",
+        );
+    }
+
+    #[test]
+    fn a_refused_key_is_not_the_callers_fault() {
+        let body =
+            r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#;
+        check(401, body, Kind::ProviderAuthentication, "invalid x-api-key");
+    }
+
+    #[test]
+    fn a_body_that_is_no_error_object_gives_the_status() {
+        for body in [
+            "",
+            "<html>502</html>",
+            "{}",
+            "[]",
+            "null",
+            r#"{"error":null}"#,
+            r#"{"error":{}}"#,
+            r#"{"error":7}"#,
+        ] {
+            check(
+                502,
+                body,
+                Kind::ProviderUnavailable,
+                "the provider answered with status 502",
+            );
+        }
+        assert_eq!(of_response(502, b"\xff\xfe").kind, Kind::ProviderUnavailable);
+    }
+
+    #[test]
+    fn other_servers_shapes_are_understood() {
+        check(
+            429,
+            r#"{"error":"slow down"}"#,
+            Kind::RateLimitExceeded,
+            "slow down",
+        );
+        check(
+            400,
+            r#"{"message":"prompt is too long"}"#,
+            Kind::ContextLengthExceeded,
+            "prompt is too long",
+        );
+    }
+
+    #[test]
+    fn what_only_the_words_say_is_heard() {
+        for (message, kind) in [
+            (
+                "prompt is too long: 210000 tokens > 200000 maximum",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "input length and `max_tokens` exceed context limit: 1 + 2 > 2",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "Your credit balance is too low to access the Anthropic API.",
+                Kind::PaymentRequired,
+            ),
+            (
+                "Output blocked by content filtering policy",
+                Kind::ContentPolicyViolation,
+            ),
+        ] {
+            let body = format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#);
+            check(400, &body, kind, message);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Anthropic's Messages API, the provider side: <https://docs.anthropic.com/en/api/messages>.
+//!
+//! ```text
+//! {"messages":[{"role":"system","content":"S"},{"role":"user","content":"Q"}]}
+//!   -> POST /messages {"model":…,"max_tokens":…,"system":[{"type":"text","text":"S"}],"messages":[{"role":"user",…}]}
+//! ```
+//!
+//! Every member of a response is read as far as the unified form has a place for it; `fidelity` changes nothing.
+
+pub(super) mod citations;
+pub(super) mod claude;
+mod error;
+pub(super) mod ids;
+pub(super) mod members;
+mod request;
+mod response;
+mod turns;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
+use crate::error::Error;
+use crate::wire::Framing;
+
+/// The dialect.
+#[derive(Debug)]
+pub(super) struct AnthropicMessages;
+
+impl Dialect for AnthropicMessages {
+    fn name(&self) -> &'static str {
+        "anthropic-messages"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        request::encode(request, target)
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
+        Box::<response::Reader>::default()
+    }
+
+    fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
+        response::Reader::default().whole(body, out);
+    }
+
+    fn error(&self, status: u16, body: &[u8]) -> Error {
+        error::of_response(status, body)
+    }
+
+    fn usage(&self) -> UsageConvention {
+        UsageConvention {
+            cache: CacheTokens::Excluded,
+            reasoning: ReasoningTokens::Included,
+        }
+    }
+}

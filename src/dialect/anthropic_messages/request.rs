@@ -1,0 +1,267 @@
+//! A unified request in Anthropic's form.
+//!
+//! Dropped by policy: what [`members`](super::members) names, `response_format: json_object` (Anthropic has only
+//! schemas) and service tiers that Anthropic does not know. What it cannot do otherwise is refused.
+
+use super::claude::{Plan, Rules, Thinking};
+use super::members;
+use super::turns::{Block, Turn, conversation};
+use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
+use crate::dialect::{Encoded, Target};
+use crate::error::{Error, cut};
+use crate::json::{self, Str};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The only version of the API that there is: <https://docs.anthropic.com/en/api/versioning>.
+const VERSION: &str = "2023-06-01";
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    max_tokens: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stream: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    system: Vec<Block<'a>>,
+    messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolEntry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<OutputConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stop_sequences: Vec<Str<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<Str<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<&'a RawValue>,
+    #[serde(flatten)]
+    rest: Rest<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ToolEntry<'a> {
+    Function(FunctionEntry<'a>),
+    Native(&'a RawValue),
+}
+
+#[derive(Serialize)]
+struct FunctionEntry<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(serialize_with = "schema")]
+    input_schema: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    disable_parallel_tool_use: bool,
+}
+
+#[derive(Serialize)]
+struct OutputConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<OutputFormat<'a>>,
+}
+
+#[derive(Serialize)]
+struct OutputFormat<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    schema: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    user_id: Str<'a>,
+}
+
+struct Rest<'a>(Vec<(&'a str, &'a RawValue)>);
+
+impl Serialize for Rest<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// Anthropic requires a schema, and `type` in it.
+fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Nothing {}
+    #[derive(Serialize)]
+    struct NoArguments {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        properties: Nothing,
+    }
+    match schema.filter(|schema| !is_empty_object(schema)) {
+        Some(schema) => schema.serialize(serializer),
+        None => NoArguments {
+            kind: "object",
+            properties: Nothing {},
+        }
+        .serialize(serializer),
+    }
+}
+
+fn is_empty_object(raw: &RawValue) -> bool {
+    raw.get()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inside| inside.trim().is_empty())
+}
+
+/// Writes `request` for `target`.
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    if request.get::<u64>("n")?.is_some_and(|n| n > 1) {
+        return Err(Error::invalid(
+            "n: anthropic-messages gives one choice per request; leave n out or set it to 1",
+        ));
+    }
+    let messages = request.messages()?;
+    let offered = request.tools()?;
+    let choice = request.tool_choice()?;
+    let plan = Plan::of(
+        request,
+        target,
+        Rules::find(target.model).unwrap_or(Rules::COMPATIBLE),
+    )?;
+    let talk = conversation(&messages)?;
+    let tools = tools(&offered)?;
+    let tool_choice = match tools.is_empty() {
+        true => None,
+        false => tool_choice(
+            choice.as_ref(),
+            request.get("parallel_tool_calls")?,
+            plan.forced_tools,
+        ),
+    };
+    let body = Body {
+        model: target.model,
+        max_tokens: plan.max_tokens,
+        stream: target.stream,
+        system: talk.system,
+        messages: talk.turns,
+        tools,
+        tool_choice,
+        thinking: plan.thinking,
+        output_config: output_config(request, plan.effort)?,
+        temperature: plan.temperature,
+        top_p: plan.top_p,
+        top_k: plan.top_k,
+        // Anthropic refuses a sequence of nothing but white space.
+        stop_sequences: request
+            .stop()?
+            .into_iter()
+            .filter(|stop| !stop.trim().is_empty())
+            .collect(),
+        metadata: request.get("user")?.map(|user_id| Metadata { user_id }),
+        service_tier: request
+            .get::<Str<'_>>("service_tier")?
+            .filter(|tier| matches!(&**tier, "auto" | "standard_only")),
+        cache_control: request.get("cache_control")?,
+        rest: Rest(members::unknown(request).collect()),
+    };
+    let mut bytes = Vec::with_capacity(request.len().saturating_add(1024));
+    json::write(&mut bytes, &body);
+    Ok(Encoded {
+        path: "/messages".to_owned(),
+        headers: vec![("anthropic-version", VERSION.to_owned())],
+        body: bytes,
+    })
+}
+
+fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {
+    offered
+        .iter()
+        .enumerate()
+        .map(|(at, tool)| match tool {
+            Tool::Function(FunctionTool {
+                name,
+                description,
+                parameters,
+                strict,
+                cache_control,
+            }) => Ok(ToolEntry::Function(FunctionEntry {
+                name,
+                description: description
+                    .as_deref()
+                    .filter(|description| !description.is_empty()),
+                input_schema: *parameters,
+                strict: *strict,
+                cache_control: *cache_control,
+            })),
+            // A gateway's own tool that no stage took out; the provider would not know it.
+            Tool::Other { kind, .. }
+                if kind.starts_with("openrouter:") || kind.starts_with("crosspoint:") =>
+            {
+                Err(Error::invalid(format!(
+                    "tools[{at}]: anthropic-messages cannot carry {}",
+                    cut(kind, 80)
+                )))
+            }
+            Tool::Other { raw, .. } => Ok(ToolEntry::Native(raw)),
+        })
+        .collect()
+}
+
+fn tool_choice(choice: Option<&ToolChoice>, parallel: Option<bool>, may_force: bool) -> Option<Choice<'_>> {
+    let alone = parallel == Some(false);
+    let (kind, name) = match choice {
+        None if !alone => return None,
+        Some(ToolChoice::None) => ("none", None),
+        Some(ToolChoice::Required) if may_force => ("any", None),
+        Some(ToolChoice::Function(name)) if may_force => ("tool", Some(name.as_str())),
+        None | Some(ToolChoice::Auto | ToolChoice::Required | ToolChoice::Function(_)) => ("auto", None),
+    };
+    Some(Choice {
+        kind,
+        name,
+        disable_parallel_tool_use: alone && kind != "none",
+    })
+}
+
+fn output_config<'a>(
+    request: &'a Request,
+    effort: Option<&'static str>,
+) -> Result<Option<OutputConfig<'a>>, Error> {
+    let format = match request.response_format()? {
+        None | Some(ResponseFormat::Text | ResponseFormat::JsonObject) => None,
+        Some(ResponseFormat::JsonSchema { schema, .. }) => Some(OutputFormat {
+            kind: "json_schema",
+            schema,
+        }),
+        Some(ResponseFormat::Other(kind)) => {
+            return Err(Error::invalid(format!(
+                "response_format: anthropic-messages cannot carry {}",
+                cut(&kind, 80)
+            )));
+        }
+    };
+    Ok((effort.is_some() || format.is_some()).then_some(OutputConfig { effort, format }))
+}

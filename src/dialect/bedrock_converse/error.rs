@@ -1,0 +1,192 @@
+//! Bedrock's errors. The same words name an exception in a stream and, in other places, the failure of a request:
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors>.
+
+use crate::error::{Error, Kind};
+use crate::json::Str;
+use serde::Deserialize;
+
+/// What each exception means. AWS writes them with a small or a capital first letter, and sometimes with a namespace
+/// before a `#`. A refusal of our credential is the operator's business, not the caller's.
+static KINDS: &[(&str, Kind)] = &[
+    ("AccessDeniedException", Kind::ProviderAuthentication),
+    ("ExpiredTokenException", Kind::ProviderAuthentication),
+    ("IncompleteSignatureException", Kind::ProviderAuthentication),
+    ("InternalServerException", Kind::ProviderUnavailable),
+    ("InvalidSignatureException", Kind::ProviderAuthentication),
+    (
+        "MissingAuthenticationTokenException",
+        Kind::ProviderAuthentication,
+    ),
+    ("ModelErrorException", Kind::ProviderUnavailable),
+    ("ModelNotReadyException", Kind::ProviderOverloaded),
+    ("ModelStreamErrorException", Kind::ProviderUnavailable),
+    ("ModelTimeoutException", Kind::Timeout),
+    ("ResourceNotFoundException", Kind::ProviderNotFound),
+    ("ServiceQuotaExceededException", Kind::RateLimitExceeded),
+    ("ServiceUnavailableException", Kind::ProviderOverloaded),
+    ("ThrottlingException", Kind::RateLimitExceeded),
+    ("UnknownOperationException", Kind::ProviderNotFound),
+    ("UnrecognizedClientException", Kind::ProviderAuthentication),
+    ("ValidationException", Kind::InvalidRequest),
+];
+
+/// What Bedrock reports as a validation error and tells apart only in words.
+static BY_MESSAGE: &[(&str, Kind)] = &[
+    ("Input is too long", Kind::ContextLengthExceeded),
+    ("prompt is too long", Kind::ContextLengthExceeded),
+    ("too many input tokens", Kind::ContextLengthExceeded),
+    ("Too many input tokens", Kind::ContextLengthExceeded),
+    ("exceed context limit", Kind::ContextLengthExceeded),
+    ("maximum context length", Kind::ContextLengthExceeded),
+    ("content filtering policy", Kind::ContentPolicyViolation),
+    // The operator's choice of model, not the caller's request, is what is wrong here.
+    ("model identifier is invalid", Kind::ProviderNotFound),
+    ("on-demand throughput", Kind::ProviderNotFound),
+];
+
+#[derive(Default, Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, alias = "Message")]
+    message: Option<Str<'a>>,
+    #[serde(borrow, rename = "originalMessage")]
+    original: Option<Str<'a>>,
+    #[serde(borrow, rename = "__type")]
+    kind: Option<Str<'a>>,
+    /// Around the type in the answer to a path that AWS does not know.
+    #[serde(borrow, rename = "Output")]
+    output: Option<Output<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Output<'a> {
+    #[serde(borrow, rename = "__type")]
+    kind: Option<Str<'a>>,
+}
+
+/// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
+pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
+    read(
+        body,
+        "",
+        Kind::of_provider_status(status),
+        &format!("the provider answered with status {status}"),
+    )
+}
+
+/// Reads an exception in a stream, or a body with status 200 that is no response.
+pub(super) fn of_exception(name: &str, body: &[u8]) -> Error {
+    read(
+        body,
+        name,
+        Kind::ProviderUnavailable,
+        "the provider reports an error without saying which",
+    )
+}
+
+fn read(body: &[u8], name: &str, fallback: Kind, nothing: &str) -> Error {
+    // What cannot be read says nothing.
+    let body = serde_json::from_slice::<Body<'_>>(body).unwrap_or_default();
+    let code = body.kind.or(body.output.and_then(|output| output.kind));
+    let code = code.as_deref().unwrap_or(name);
+    let code = code.rsplit_once('#').map_or(code, |(_, code)| code);
+    let code = code.split_once(':').map_or(code, |(code, _)| code);
+    let known = KINDS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(code))
+        .map(|(_, kind)| *kind);
+    let said = [&body.original, &body.message];
+    let said = said
+        .into_iter()
+        .filter_map(|said| said.as_deref())
+        .find(|said| !said.is_empty());
+    let message = said.unwrap_or(if code.is_empty() { nothing } else { code });
+    let mut kind = known.unwrap_or(fallback);
+    if kind == Kind::InvalidRequest {
+        kind = BY_MESSAGE
+            .iter()
+            .find(|(words, _)| message.contains(words))
+            .map_or(kind, |(_, kind)| *kind);
+    }
+    Error::of_provider(kind, message, Some(code).filter(|code| !code.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    fn check(status: u16, body: &str, kind: Kind, message: &str) {
+        let error = of_response(status, body.as_bytes());
+        assert_eq!((error.kind, error.message.as_str()), (kind, message), "{body}");
+    }
+
+    #[test]
+    fn the_three_spellings_of_a_body_are_read() {
+        check(
+            429,
+            r#"{"message":"Too many requests"}"#,
+            Kind::RateLimitExceeded,
+            "Too many requests",
+        );
+        check(403, r#"{"Message":"no"}"#, Kind::ProviderAuthentication, "no");
+        let body = r#"{"__type":"com.amazon.coral.service#ThrottlingException","message":"slow"}"#;
+        check(400, body, Kind::RateLimitExceeded, "slow");
+        let body =
+            r#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
+        check(404, body, Kind::ProviderNotFound, "UnknownOperationException");
+    }
+
+    #[test]
+    fn a_body_that_is_no_error_object_gives_the_status() {
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            "[]",
+            "null",
+            r#"{"message":null}"#,
+            r#"{"message":{}}"#,
+        ] {
+            check(
+                502,
+                body,
+                Kind::ProviderUnavailable,
+                "the provider answered with status 502",
+            );
+        }
+        assert_eq!(of_response(502, b"\xff").kind, Kind::ProviderUnavailable);
+    }
+
+    #[test]
+    fn what_only_the_words_say_is_heard() {
+        for (message, kind) in [
+            (
+                "Input is too long for requested model.",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "The provided model identifier is invalid.",
+                Kind::ProviderNotFound,
+            ),
+            (
+                "The text field in the ContentBlock object at messages.0.content.0 is blank.",
+                Kind::InvalidRequest,
+            ),
+        ] {
+            check(400, &format!(r#"{{"message":"{message}"}}"#), kind, message);
+        }
+    }
+
+    #[test]
+    fn an_exception_is_known_by_its_name() {
+        let body =
+            br#"{"message":"Model Stream Error","originalStatusCode":500,"originalMessage":"It failed."}"#;
+        let error = of_exception("modelStreamErrorException", body);
+        assert_eq!(
+            (error.kind, &*error.message),
+            (Kind::ProviderUnavailable, "It failed.")
+        );
+        assert_eq!(of_exception("modelTimeoutException", b"").kind, Kind::Timeout);
+        assert_eq!(of_exception("", b"").kind, Kind::ProviderUnavailable);
+    }
+}

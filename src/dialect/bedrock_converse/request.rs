@@ -1,0 +1,377 @@
+//! A unified request in Converse's form.
+//!
+//! Dropped by policy: what [`members`] names, `user`, `response_format: json_object`, service tiers that Bedrock does
+//! not know, and thinking, `top_k` and cache points where the model has none. Converse cannot forbid tools: when a
+//! conversation has used some, `tool_choice: none` leaves the choice to the model. Members that nobody knows go to the
+//! model as additional fields, which is what Converse has them for.
+
+use super::turns::{Block, CachePoint, Conversation, Turn, conversation};
+use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoice};
+use crate::dialect::anthropic_messages::claude::{Plan, Rules, Thinking};
+use crate::dialect::anthropic_messages::members;
+use crate::dialect::{Encoded, Target, path_segment};
+use crate::error::{Error, cut};
+use crate::json::{self, Str};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The members of Converse's own that the unified form has no word for.
+const NATIVE: &[&str] = &[
+    "additionalModelResponseFieldPaths",
+    "guardrailConfig",
+    "performanceConfig",
+    "promptVariables",
+];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    system: Vec<Block<'a>>,
+    messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Inference::is_empty")]
+    inference_config: Inference<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<OutputConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<Tier<'a>>,
+    #[serde(skip_serializing_if = "Additional::is_empty")]
+    additional_model_request_fields: Additional<'a>,
+    #[serde(flatten)]
+    native: Raws<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Inference<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stop_sequences: Vec<Str<'a>>,
+}
+
+impl Inference<'_> {
+    const fn is_empty(&self) -> bool {
+        self.max_tokens.is_none()
+            && self.temperature.is_none()
+            && self.top_p.is_none()
+            && self.stop_sequences.is_empty()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolConfig<'a> {
+    tools: Vec<ToolEntry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Choice<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum ToolEntry<'a> {
+    #[serde(rename_all = "camelCase")]
+    ToolSpec {
+        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<&'a str>,
+        input_schema: Schema<'a>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        strict: bool,
+    },
+    CachePoint(CachePoint),
+}
+
+#[derive(Serialize)]
+struct Schema<'a> {
+    #[serde(serialize_with = "schema")]
+    json: Option<&'a RawValue>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Choice<'a> {
+    Auto {},
+    Any {},
+    Tool { name: &'a str },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutputConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_format: Option<TextFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct TextFormat<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    structure: Structure<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Structure<'a> {
+    json_schema: JsonSchema<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonSchema<'a> {
+    /// The schema as text: Converse wants it inside a string.
+    schema: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Str<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tier<'a> {
+    #[serde(rename = "type")]
+    kind: Str<'a>,
+}
+
+/// What Converse hands to the model unread.
+#[derive(Serialize)]
+struct Additional<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<AloneChoice>,
+    #[serde(flatten)]
+    unknown: Raws<'a>,
+}
+
+impl Additional<'_> {
+    const fn is_empty(&self) -> bool {
+        self.thinking.is_none()
+            && self.top_k.is_none()
+            && self.tool_choice.is_none()
+            && self.unknown.0.is_empty()
+    }
+}
+
+/// Claude's own `tool_choice`, for what Converse's cannot say. It must then stand alone.
+#[derive(Serialize)]
+struct AloneChoice {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    disable_parallel_tool_use: bool,
+}
+
+struct Raws<'a>(Vec<(&'a str, &'a RawValue)>);
+
+impl Serialize for Raws<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// Converse requires a schema, and models require `type` in it.
+fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Nothing {}
+    #[derive(Serialize)]
+    struct NoArguments {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        properties: Nothing,
+    }
+    match schema.filter(|schema| !is_empty_object(schema)) {
+        Some(schema) => schema.serialize(serializer),
+        None => NoArguments {
+            kind: "object",
+            properties: Nothing {},
+        }
+        .serialize(serializer),
+    }
+}
+
+fn is_empty_object(raw: &RawValue) -> bool {
+    raw.get()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inside| inside.trim().is_empty())
+}
+
+/// Writes `request` for `target`.
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    if request.get::<u64>("n")?.is_some_and(|n| n > 1) {
+        return Err(Error::invalid(
+            "n: bedrock-converse gives one choice per request; leave n out or set it to 1",
+        ));
+    }
+    let messages = request.messages()?;
+    let offered = request.tools()?;
+    let choice = request.tool_choice()?;
+    let claude = Rules::find(target.model);
+    let mut plan = Plan::of(request, target, claude.unwrap_or(Rules::OTHER))?;
+    let caches = has_caches(target.model);
+    let mut talk = conversation(&messages, caches)?;
+    talk.mark_end(request.get("cache_control")?);
+    let tools = tools(&offered, &messages, &talk, choice.as_ref(), caches)?;
+    let tool_choice = choice
+        .as_ref()
+        .and_then(|choice| tool_choice(choice, plan.forced_tools));
+    let alone = claude.is_some()
+        && !tools.is_empty()
+        && request.get("parallel_tool_calls")? == Some(false)
+        && matches!(tool_choice, None | Some(Choice::Auto {}));
+    let (native, unknown) = members::unknown(request).partition(|(name, _)| NATIVE.contains(name));
+    let body = Body {
+        inference_config: Inference {
+            max_tokens: plan.limited.then_some(plan.max_tokens),
+            temperature: plan.temperature.take(),
+            top_p: plan.top_p.take(),
+            stop_sequences: request
+                .stop()?
+                .into_iter()
+                .filter(|stop| !stop.trim().is_empty())
+                .collect(),
+        },
+        tool_config: (!tools.is_empty()).then_some(ToolConfig {
+            tools,
+            tool_choice: tool_choice.filter(|_| !alone),
+        }),
+        output_config: output_config(request, plan.effort)?,
+        service_tier: request
+            .get::<Str<'_>>("service_tier")?
+            .filter(|tier| matches!(&**tier, "priority" | "default" | "flex" | "reserved"))
+            .map(|kind| Tier { kind }),
+        additional_model_request_fields: Additional {
+            thinking: plan.thinking,
+            top_k: plan.top_k.filter(|_| claude.is_some()),
+            tool_choice: alone.then_some(AloneChoice {
+                kind: "auto",
+                disable_parallel_tool_use: true,
+            }),
+            unknown: Raws(unknown),
+        },
+        native: Raws(native),
+        system: talk.system,
+        messages: talk.turns,
+    };
+    let mut bytes = Vec::with_capacity(request.len().saturating_add(1024));
+    json::write(&mut bytes, &body);
+    let operation = if target.stream {
+        "converse-stream"
+    } else {
+        "converse"
+    };
+    Ok(Encoded {
+        path: format!("/model/{}/{operation}", path_segment(target.model)),
+        headers: Vec::new(),
+        body: bytes,
+    })
+}
+
+/// Which models take cache points: <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>. What an
+/// application's inference profile stands for cannot be seen; its owner asked for caching.
+fn has_caches(model: &str) -> bool {
+    ["anthropic", "claude", "nova", "application-inference-profile"]
+        .iter()
+        .any(|part| model.contains(part))
+}
+
+fn tools<'a>(
+    offered: &'a [Tool<'a>],
+    messages: &'a [Message<'a>],
+    talk: &Conversation<'_>,
+    choice: Option<&ToolChoice>,
+    caches: bool,
+) -> Result<Vec<ToolEntry<'a>>, Error> {
+    let used = talk.has_tools();
+    if choice == Some(&ToolChoice::None) && !used {
+        return Ok(Vec::new());
+    }
+    let mut out = Vec::with_capacity(offered.len());
+    for (at, tool) in offered.iter().enumerate() {
+        let FunctionTool {
+            name,
+            description,
+            parameters,
+            strict,
+            cache_control,
+        } = match tool {
+            Tool::Function(function) => function,
+            Tool::Other { kind, .. } => {
+                return Err(Error::invalid(format!(
+                    "tools[{at}]: bedrock-converse cannot carry {}",
+                    cut(kind, 80)
+                )));
+            }
+        };
+        let description = description
+            .as_deref()
+            .filter(|description| !description.is_empty());
+        // `strict: false` is the default, and some models refuse the member whatever it says.
+        let strict = *strict == Some(true);
+        out.push(ToolEntry::ToolSpec {
+            name,
+            description,
+            input_schema: Schema { json: *parameters },
+            strict,
+        });
+        let point = cache_control.filter(|_| caches).map(CachePoint::of);
+        out.extend(point.map(ToolEntry::CachePoint));
+    }
+    if out.is_empty() && used {
+        // Converse refuses a conversation with calls in it unless it is told of the tools.
+        let mut names: Vec<&str> = Vec::new();
+        for call in messages.iter().flat_map(|message| &message.tool_calls) {
+            if !names.contains(&&*call.function.name) {
+                names.push(&call.function.name);
+            }
+        }
+        out.extend(names.into_iter().map(|name| ToolEntry::ToolSpec {
+            name,
+            description: None,
+            input_schema: Schema { json: None },
+            strict: false,
+        }));
+    }
+    Ok(out)
+}
+
+fn tool_choice(choice: &ToolChoice, may_force: bool) -> Option<Choice<'_>> {
+    match choice {
+        ToolChoice::None => None,
+        ToolChoice::Required if may_force => Some(Choice::Any {}),
+        ToolChoice::Function(name) if may_force => Some(Choice::Tool { name }),
+        ToolChoice::Auto | ToolChoice::Required | ToolChoice::Function(_) => Some(Choice::Auto {}),
+    }
+}
+
+fn output_config<'a>(
+    request: &'a Request,
+    effort: Option<&'static str>,
+) -> Result<Option<OutputConfig<'a>>, Error> {
+    let text_format = match request.response_format()? {
+        None | Some(ResponseFormat::Text | ResponseFormat::JsonObject) => None,
+        Some(ResponseFormat::JsonSchema { name, schema }) => Some(TextFormat {
+            kind: "json_schema",
+            structure: Structure {
+                json_schema: JsonSchema {
+                    schema: schema.get(),
+                    name: Some(name).filter(|name| !name.is_empty()),
+                },
+            },
+        }),
+        Some(ResponseFormat::Other(kind)) => {
+            return Err(Error::invalid(format!(
+                "response_format: bedrock-converse cannot carry {}",
+                cut(&kind, 80)
+            )));
+        }
+    };
+    Ok((effort.is_some() || text_format.is_some()).then_some(OutputConfig { text_format, effort }))
+}

@@ -1,0 +1,221 @@
+//! Converse's responses as deltas.
+//!
+//! Text and thinking may begin without a `contentBlockStart`. The counts come after the reason for the end, as a rule;
+//! a response without them is complete all the same.
+
+mod blocks;
+
+use super::error;
+use super::wire::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, Response, finish};
+use crate::chat::Delta;
+use crate::dialect::Decoder;
+use crate::dialect::anthropic_messages::citations::Citations;
+use crate::error::{Error, Kind};
+use crate::json::Str;
+use crate::wire::{Frame, FrameKind};
+use serde::Deserialize;
+
+/// How many blocks may be open at once. Bedrock opens one at a time; the cap bounds what a stream can make us keep.
+const MAX_OPEN: usize = 64;
+
+/// Reads one response.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    phase: Phase,
+    open: Vec<Open>,
+    calls: u32,
+    thoughts: u32,
+    /// How many characters of text there were.
+    length: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has come.
+    #[default]
+    Expecting,
+    /// The message has begun.
+    Open,
+    /// The reason for its end has come; counts may follow.
+    Finished,
+    /// Nothing more is said, whatever comes.
+    Closed,
+}
+
+/// A block that has begun.
+#[derive(Debug)]
+struct Open {
+    at: u32,
+    kind: OpenKind,
+}
+
+#[derive(Debug)]
+enum OpenKind {
+    Text(Citations),
+    Thinking {
+        index: u32,
+    },
+    Tool {
+        index: u32,
+        /// Whether no fragment of its arguments has come.
+        bare: bool,
+    },
+    Image {
+        format: String,
+    },
+    /// Of no interest: a tool that Bedrock runs itself.
+    Other,
+}
+
+impl Decoder for Reader {
+    fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
+        match (self.phase, frame.kind) {
+            (Phase::Closed, _) => {}
+            (_, FrameKind::Exception) => self.fail(error::of_exception(frame.event, frame.data), out),
+            (Phase::Finished, FrameKind::Event) if frame.event != "metadata" => {}
+            (_, FrameKind::Event) => {
+                if self.event(frame.event, frame.data, out).is_err() {
+                    self.fail(garbled("an event"), out);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<Delta>) {
+        match self.phase {
+            Phase::Closed => {}
+            Phase::Finished => self.phase = Phase::Closed,
+            Phase::Expecting | Phase::Open => {
+                let message = "the response ended before the model said why it stopped";
+                self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
+            }
+        }
+    }
+}
+
+impl Reader {
+    /// Reads a buffered response.
+    pub(super) fn whole(mut self, body: &[u8], out: &mut Vec<Delta>) {
+        match serde_json::from_slice::<Response<'_>>(body) {
+            Ok(Response {
+                output: Some(output),
+                stop_reason,
+                usage,
+            }) => {
+                self.begin(out);
+                for (at, block) in (0..).zip(output.message.into_iter().flat_map(|message| message.content)) {
+                    self.block(at, block, out);
+                    self.block_stop(at, out);
+                }
+                out.extend(usage.map(|usage| Delta::Usage(usage.report())));
+                if let Some(native) = stop_reason {
+                    self.stop(native, out);
+                }
+            }
+            // AWS answers some mistakes with an error object under status 200.
+            Ok(Response { output: None, .. }) => self.fail(error::of_exception("", body), out),
+            Err(_) => self.fail(garbled("a message"), out),
+        }
+        self.finish(out);
+    }
+
+    fn event(&mut self, name: &str, data: &[u8], out: &mut Vec<Delta>) -> Result<(), serde_json::Error> {
+        match name {
+            "messageStart" => self.begin(out),
+            "contentBlockStart" => {
+                let BlockStart {
+                    content_block_index: at,
+                    start,
+                } = read(data)?;
+                self.begin(out);
+                // Some models announce text and thinking too, with an empty `start`: the first delta says which it is.
+                let Some(start) = start else { return Ok(()) };
+                if let Some(call) = start.tool_use {
+                    self.call(at, &call, out);
+                } else if let Some(image) = start.image {
+                    self.open(
+                        at,
+                        OpenKind::Image {
+                            format: image.format.into_string(),
+                        },
+                        out,
+                    );
+                }
+            }
+            "contentBlockDelta" => {
+                let BlockDelta {
+                    content_block_index: at,
+                    delta,
+                } = read(data)?;
+                self.begin(out);
+                if let Some(change) = delta {
+                    self.change(at, change, out);
+                }
+            }
+            "contentBlockStop" => {
+                let BlockStop {
+                    content_block_index: at,
+                } = read(data)?;
+                self.block_stop(at, out);
+            }
+            "messageStop" => {
+                let MessageStop { stop_reason } = read(data)?;
+                self.begin(out);
+                self.stop(stop_reason, out);
+            }
+            "metadata" => {
+                let Metadata { usage } = read(data)?;
+                out.extend(usage.map(|usage| Delta::Usage(usage.report())));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The answer is whole once its reason has come: nothing after that can fail it.
+    fn fail(&mut self, error: Error, out: &mut Vec<Delta>) {
+        if self.phase != Phase::Finished {
+            out.push(Delta::Error(error));
+        }
+        self.phase = Phase::Closed;
+        self.open = Vec::new();
+    }
+
+    fn begin(&mut self, out: &mut Vec<Delta>) {
+        if self.phase == Phase::Expecting {
+            self.phase = Phase::Open;
+            // Converse names neither the response nor the model.
+            out.push(Delta::Start {
+                id: None,
+                model: None,
+            });
+        }
+    }
+
+    fn stop(&mut self, native: Str<'_>, out: &mut Vec<Delta>) {
+        if matches!(self.phase, Phase::Finished | Phase::Closed) {
+            return;
+        }
+        for open in std::mem::take(&mut self.open) {
+            self.close(open, out);
+        }
+        self.phase = Phase::Finished;
+        out.push(Delta::Finish {
+            choice: 0,
+            reason: finish(&native),
+            native: Some(native.into_string()),
+        });
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(data)
+}
+
+fn garbled(what: &str) -> Error {
+    Error::of_provider(
+        Kind::ProviderUnavailable,
+        &format!("the provider sent {what} that cannot be read"),
+        None,
+    )
+}

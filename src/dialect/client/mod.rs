@@ -1,0 +1,60 @@
+//! The client side of dialects: deltas back into what a caller reads, and errors in a caller's words.
+//!
+//! One caller's dialect is spoken today, `openai-chat`; another is one more file and one more static.
+
+mod openai_chat;
+
+use crate::chat::{Delta, Usage};
+use crate::error::{Error, PreviousError};
+use crate::wire::Frame;
+use std::fmt::Debug;
+
+/// The client side of `openai-chat`.
+pub static OPENAI_CHAT: &dyn ClientDialect = &openai_chat::OpenAiChat;
+
+/// How a caller is answered.
+pub trait ClientDialect: Sync + Debug {
+    /// The dialect's name. Answers of a provider of the same name may be passed on as they are.
+    fn name(&self) -> &'static str;
+
+    /// Writes one answer.
+    fn encoder(&self, answer: Answer) -> Box<dyn Encoder>;
+
+    /// The body of an answer that is nothing but an error. `previous` lists earlier failures of the same exchange.
+    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8>;
+}
+
+/// What an answer says about itself.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Our id of the exchange.
+    pub id: String,
+    /// The model that serves.
+    pub model: String,
+    /// The provider that serves.
+    pub provider: String,
+    /// When the exchange began, in seconds since 1970.
+    pub created: u64,
+    /// Whether the caller wants a stream.
+    pub stream: bool,
+    /// Whether the caller of a stream asked for token counts.
+    pub include_usage: bool,
+}
+
+/// Writes one answer, step by step.
+pub trait Encoder: Debug {
+    /// The answer's `content-type`.
+    fn content_type(&self) -> &'static str;
+
+    /// Takes one step. A buffered answer is written by `finish`.
+    fn delta(&mut self, delta: Delta, out: &mut Vec<u8>);
+
+    /// Passes on a frame of a provider of the same dialect, which means `deltas`.
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], out: &mut Vec<u8>);
+
+    /// Ends the answer with an error, after it had begun.
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>);
+
+    /// Ends the answer.
+    fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>);
+}

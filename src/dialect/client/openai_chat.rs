@@ -1,0 +1,630 @@
+//! `openai-chat`, the client side, with OpenRouter's additions: `provider`, `native_finish_reason`, `reasoning`,
+//! `reasoning_details`, `images`, `annotations`, and errors inside a stream.
+//!
+//! Shapes: <https://platform.openai.com/docs/api-reference/chat>, <https://openrouter.ai/docs/api-reference/streaming>.
+
+use super::{Answer, ClientDialect, Encoder};
+use crate::chat::{Delta, Finish, Folded, FoldedChoice, Format, Piece, Place, Reasoning, Usage};
+use crate::error::{Error, PreviousError};
+use crate::json;
+use crate::wire::Frame;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The client side of `openai-chat`.
+#[derive(Debug)]
+pub(super) struct OpenAiChat;
+
+impl ClientDialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        crate::dialect::openai_chat::NAME
+    }
+
+    fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
+        if answer.stream {
+            Box::new(Stream::new(answer))
+        } else {
+            Box::new(Buffered::new(answer))
+        }
+    }
+
+    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: ErrorBody<'a>,
+        }
+        json::to_vec(&Body {
+            error: ErrorBody::new(error, previous),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: u16,
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    metadata: Metadata<'a>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    error_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    previous_errors: &'a [PreviousError],
+}
+
+impl<'a> ErrorBody<'a> {
+    fn new(error: &'a Error, previous: &'a [PreviousError]) -> Self {
+        let facts = error.kind.facts();
+        Self {
+            code: facts.status,
+            message: &error.message,
+            kind: facts.openai_type,
+            metadata: Metadata {
+                error_type: facts.error_type,
+                provider_name: error.provider.as_deref(),
+                provider_code: error.provider_code.as_deref(),
+                previous_errors: previous,
+            },
+        }
+    }
+}
+
+/// The members that every answer and every chunk begins with.
+#[derive(Serialize)]
+struct Head<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    provider: &'a str,
+}
+
+impl<'a> Head<'a> {
+    fn new(answer: &'a Answer, object: &'static str) -> Self {
+        Self {
+            id: &answer.id,
+            object,
+            created: answer.created,
+            model: &answer.model,
+            provider: &answer.provider,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UsageBody {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+}
+
+impl From<&Usage> for UsageBody {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt,
+            completion_tokens: usage.completion,
+            total_tokens: usage.total(),
+            prompt_tokens_details: PromptDetails {
+                cached_tokens: usage.cache_read,
+                cache_write_tokens: usage.cache_write,
+            },
+            completion_tokens_details: CompletionDetails {
+                reasoning_tokens: usage.reasoning,
+            },
+        }
+    }
+}
+
+/// One entry of `reasoning_details`.
+#[derive(Serialize)]
+struct Detail<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<&'a str>,
+    format: &'static str,
+    index: u32,
+}
+
+impl<'a> Detail<'a> {
+    fn new(reasoning: &'a Reasoning) -> Self {
+        let empty = |kind, format: Format, index| Self {
+            kind,
+            text: None,
+            summary: None,
+            data: None,
+            signature: None,
+            format: format.name(),
+            index,
+        };
+        match reasoning {
+            Reasoning::Text { index, text, format } => Self {
+                text: Some(text),
+                ..empty("reasoning.text", *format, *index)
+            },
+            Reasoning::Summary { index, text, format } => Self {
+                summary: Some(text),
+                ..empty("reasoning.summary", *format, *index)
+            },
+            Reasoning::Signature {
+                index,
+                signature,
+                format,
+            } => Self {
+                signature: Some(signature),
+                ..empty("reasoning.text", *format, *index)
+            },
+            Reasoning::Encrypted { index, data, format } => Self {
+                data: Some(data),
+                ..empty("reasoning.encrypted", *format, *index)
+            },
+        }
+    }
+}
+
+/// The text that `reasoning` shows of a piece of thinking.
+const fn shown(reasoning: &Reasoning) -> Option<&String> {
+    match reasoning {
+        Reasoning::Text { text, .. } | Reasoning::Summary { text, .. } => Some(text),
+        Reasoning::Signature { .. } | Reasoning::Encrypted { .. } => None,
+    }
+}
+
+#[derive(Serialize)]
+struct ImageBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    image_url: ImageUrl<'a>,
+}
+
+#[derive(Serialize)]
+struct ImageUrl<'a> {
+    url: &'a str,
+}
+
+impl<'a> ImageBody<'a> {
+    const fn new(url: &'a str) -> Self {
+        Self {
+            kind: "image_url",
+            image_url: ImageUrl { url },
+        }
+    }
+}
+
+/// Writes `chat.completion.chunk`s.
+#[derive(Debug)]
+struct Stream {
+    answer: Answer,
+    /// `data: {` and the members that every chunk begins with.
+    head: Vec<u8>,
+    /// The choices whose first chunk, which names the role, was written.
+    begun: Vec<u32>,
+    /// Unnamed members for the next chunk, beside `choices` …
+    response_members: Vec<u8>,
+    /// … and beside the next `delta` of this choice.
+    choice_members: (u32, Vec<u8>),
+    done: bool,
+}
+
+impl Stream {
+    fn new(answer: Answer) -> Self {
+        let mut head = b"data: ".to_vec();
+        json::write(&mut head, &Head::new(&answer, "chat.completion.chunk"));
+        head.pop();
+        Self {
+            answer,
+            head,
+            begun: Vec::new(),
+            response_members: Vec::new(),
+            choice_members: (0, Vec::new()),
+            done: false,
+        }
+    }
+
+    /// Begins a chunk, up to and without `choices`.
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.append(&mut self.response_members);
+    }
+
+    /// Writes a chunk of one choice; `fill` writes the members of its delta.
+    fn chunk(
+        &mut self,
+        choice: u32,
+        finish: Option<(Finish, Option<&str>)>,
+        out: &mut Vec<u8>,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.begin(out);
+        out.extend_from_slice(b",\"choices\":[{\"index\":");
+        json::write(out, &choice);
+        out.extend_from_slice(b",\"delta\":{");
+        if !self.begun.contains(&choice) {
+            self.begun.push(choice);
+            out.extend_from_slice(b"\"role\":\"assistant\",");
+        }
+        let before = out.len();
+        fill(out);
+        if out.len() == before && out.last() == Some(&b',') {
+            out.pop();
+        }
+        out.extend_from_slice(b"},\"finish_reason\":");
+        json::write(out, &finish.map(|(reason, _)| reason.name()));
+        out.extend_from_slice(b",\"native_finish_reason\":");
+        json::write(out, &finish.and_then(|(_, native)| native));
+        if self.choice_members.0 == choice {
+            out.append(&mut self.choice_members.1);
+        }
+        out.extend_from_slice(b"}]}\n\n");
+    }
+
+    fn piece(&mut self, choice: u32, piece: &Piece, out: &mut Vec<u8>) {
+        match piece {
+            Piece::Text(text) => self.chunk(choice, None, out, |out| member(out, "content", text)),
+            Piece::Refusal(text) => self.chunk(choice, None, out, |out| member(out, "refusal", text)),
+            Piece::Reasoning(reasoning) => self.chunk(choice, None, out, |out| {
+                if let Some(text) = shown(reasoning) {
+                    member(out, "reasoning", text);
+                    out.push(b',');
+                }
+                member(out, "reasoning_details", &[Detail::new(reasoning)]);
+            }),
+            Piece::ToolCall { index, id, name } => {
+                let call = CallStart {
+                    index: *index,
+                    id,
+                    kind: "function",
+                    function: Name { name, arguments: "" },
+                };
+                self.chunk(choice, None, out, |out| member(out, "tool_calls", &[call]));
+            }
+            Piece::ToolArguments { index, json } => {
+                let call = CallMore {
+                    index: *index,
+                    function: Arguments { arguments: json },
+                };
+                self.chunk(choice, None, out, |out| member(out, "tool_calls", &[call]));
+            }
+            Piece::Image { url } => self.chunk(choice, None, out, |out| {
+                member(out, "images", &[ImageBody::new(url)])
+            }),
+            Piece::Annotation(raw) => self.chunk(choice, None, out, |out| member(out, "annotations", &[raw])),
+            Piece::Other {
+                place: Place::Message,
+                name,
+                value,
+            } => {
+                self.chunk(choice, None, out, |out| member(out, name, value));
+            }
+            Piece::Other {
+                place: Place::Choice,
+                name,
+                value,
+            } => {
+                if self.choice_members.0 != choice {
+                    self.flush_choice_members(out);
+                    self.choice_members.0 = choice;
+                }
+                self.choice_members.1.push(b',');
+                member(&mut self.choice_members.1, name, value);
+            }
+            Piece::Other {
+                place: Place::Response,
+                name,
+                value,
+            } => {
+                self.response_members.push(b',');
+                member(&mut self.response_members, name, value);
+            }
+        }
+    }
+
+    fn flush_choice_members(&mut self, out: &mut Vec<u8>) {
+        if !self.choice_members.1.is_empty() {
+            self.chunk(self.choice_members.0, None, out, |_| {});
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CallStart<'a> {
+    index: u32,
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: Name<'a>,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct CallMore<'a> {
+    index: u32,
+    function: Arguments<'a>,
+}
+
+#[derive(Serialize)]
+struct Arguments<'a> {
+    arguments: &'a str,
+}
+
+fn member<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
+    json::write(out, name);
+    out.push(b':');
+    json::write(out, value);
+}
+
+impl Encoder for Stream {
+    fn content_type(&self) -> &'static str {
+        "text/event-stream"
+    }
+
+    fn delta(&mut self, delta: Delta, out: &mut Vec<u8>) {
+        match delta {
+            Delta::Start { .. } | Delta::Usage(_) => {}
+            Delta::Piece { choice, piece } => self.piece(choice, &piece, out),
+            Delta::Finish {
+                choice,
+                reason,
+                native,
+            } => {
+                self.chunk(choice, Some((reason, native.as_deref())), out, |_| {});
+            }
+            Delta::Error(error) => self.error(&error, out),
+        }
+    }
+
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], out: &mut Vec<u8>) {
+        if self.done {
+            return;
+        }
+        if frame.data == b"[DONE]" {
+            self.done = true;
+        }
+        // The chunk that carries nothing but the counts we asked for is for callers who asked for them too.
+        let only_usage = !deltas.is_empty() && deltas.iter().all(|delta| matches!(delta, Delta::Usage(_)));
+        if only_usage && !self.answer.include_usage {
+            return;
+        }
+        let end = frame
+            .raw
+            .iter()
+            .rposition(|byte| !matches!(byte, b'\n' | b'\r'))
+            .map_or(0, |at| at + 1);
+        out.extend_from_slice(frame.raw.get(..end).unwrap_or_default());
+        out.extend_from_slice(b"\n\n");
+    }
+
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        self.begin(out);
+        out.push(b',');
+        member(out, "error", &ErrorBody::new(error, &[]));
+        out.extend_from_slice(
+            b",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
+        );
+    }
+
+    fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        self.flush_choice_members(out);
+        let usage = usage.filter(|_| self.answer.include_usage);
+        if usage.is_some() || !self.response_members.is_empty() {
+            self.begin(out);
+            out.extend_from_slice(b",\"choices\":[]");
+            if let Some(usage) = usage {
+                out.push(b',');
+                member(out, "usage", &UsageBody::from(usage));
+            }
+            out.extend_from_slice(b"}\n\n");
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+}
+
+/// Writes one `chat.completion`.
+#[derive(Debug)]
+struct Buffered {
+    answer: Answer,
+    folded: Folded,
+    done: bool,
+}
+
+impl Buffered {
+    fn new(answer: Answer) -> Self {
+        Self {
+            answer,
+            folded: Folded::default(),
+            done: false,
+        }
+    }
+}
+
+impl Encoder for Buffered {
+    fn content_type(&self) -> &'static str {
+        "application/json"
+    }
+
+    fn delta(&mut self, delta: Delta, _out: &mut Vec<u8>) {
+        self.folded.push(delta);
+    }
+
+    fn forward(&mut self, frame: &Frame<'_>, _deltas: &[Delta], out: &mut Vec<u8>) {
+        self.done = true;
+        out.extend_from_slice(frame.raw);
+    }
+
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.done, true) {
+            out.extend_from_slice(&OpenAiChat.error(error, &[]));
+        }
+    }
+
+    fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        json::write(out, &Head::new(&self.answer, "chat.completion"));
+        out.pop();
+        out.extend_from_slice(b",\"choices\":[");
+        for (at, (index, choice)) in self.folded.choices.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_choice(*index, choice, out);
+        }
+        out.push(b']');
+        for (name, value) in &self.folded.others {
+            out.push(b',');
+            member(out, name, value);
+        }
+        if let Some(usage) = usage {
+            out.push(b',');
+            member(out, "usage", &UsageBody::from(usage));
+        }
+        out.push(b'}');
+    }
+}
+
+#[derive(Serialize)]
+struct WholeCall<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: Name<'a>,
+}
+
+#[derive(Serialize)]
+struct WholeMessage<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasoning_details: Vec<Detail<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WholeCall<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<ImageBody<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    annotations: &'a [Box<RawValue>],
+}
+
+fn write_choice(index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
+    let reasoning: String = choice
+        .reasoning
+        .iter()
+        .filter_map(shown)
+        .map(String::as_str)
+        .collect();
+    let message = WholeMessage {
+        role: "assistant",
+        // A message that only calls tools has no content; an empty answer has an empty one.
+        content: (!choice.text.is_empty() || choice.calls.is_empty()).then_some(choice.text.as_str()),
+        refusal: (!choice.refusal.is_empty()).then_some(choice.refusal.as_str()),
+        reasoning: (!reasoning.is_empty()).then_some(reasoning),
+        reasoning_details: details(&choice.reasoning),
+        tool_calls: choice
+            .calls
+            .values()
+            .map(|call| WholeCall {
+                id: &call.id,
+                kind: "function",
+                function: Name {
+                    name: &call.name,
+                    arguments: &call.arguments,
+                },
+            })
+            .collect(),
+        images: choice.images.iter().map(|url| ImageBody::new(url)).collect(),
+        annotations: &choice.annotations,
+    };
+    out.extend_from_slice(b"{\"index\":");
+    json::write(out, &index);
+    out.extend_from_slice(b",\"message\":");
+    json::write(out, &message);
+    for (name, value) in members_at(choice, Place::Message) {
+        // The message is an object with members: another goes before its brace.
+        out.pop();
+        out.push(b',');
+        member(out, name, value);
+        out.push(b'}');
+    }
+    let (reason, native) = match &choice.finish {
+        Some((reason, native)) => (Some(reason.name()), native.as_deref()),
+        None => (None, None),
+    };
+    out.extend_from_slice(b",\"finish_reason\":");
+    json::write(out, &reason);
+    out.extend_from_slice(b",\"native_finish_reason\":");
+    json::write(out, &native);
+    let mut has_logprobs = false;
+    for (name, value) in members_at(choice, Place::Choice) {
+        has_logprobs |= name == "logprobs";
+        out.push(b',');
+        member(out, name, value);
+    }
+    if !has_logprobs {
+        out.extend_from_slice(b",\"logprobs\":null");
+    }
+    out.push(b'}');
+}
+
+fn members_at(choice: &FoldedChoice, wanted: Place) -> impl Iterator<Item = (&str, &RawValue)> {
+    choice
+        .others
+        .iter()
+        .filter(move |(place, ..)| *place == wanted)
+        .map(|(_, name, value)| (name.as_str(), &**value))
+}
+
+/// The blocks of thinking; a block's signature stands in the same entry as its text.
+fn details(reasoning: &[Reasoning]) -> Vec<Detail<'_>> {
+    let mut details: Vec<Detail<'_>> = Vec::with_capacity(reasoning.len());
+    for piece in reasoning {
+        match (piece, details.last_mut()) {
+            (Reasoning::Signature { index, signature, .. }, Some(last))
+                if last.index == *index && last.text.is_some() =>
+            {
+                last.signature = Some(signature);
+            }
+            _ => details.push(Detail::new(piece)),
+        }
+    }
+    details
+}

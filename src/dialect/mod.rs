@@ -1,0 +1,139 @@
+//! Wire formats. One directory or file a dialect, one row a dialect in [`DIALECTS`].
+//!
+//! The provider side of a dialect writes a unified request for an endpoint and reads its responses as deltas. The client
+//! side ([`client`]) reads a caller's request and writes deltas back. Dialects never meet each other, only the unified
+//! form of [`crate::chat`]. Nothing here knows a host, a key or a clock.
+
+mod anthropic_messages;
+mod bedrock_converse;
+pub mod client;
+mod openai_chat;
+
+use crate::chat::{Delta, Request, UsageConvention};
+use crate::error::Error;
+use crate::wire::{Frame, Framing};
+use std::fmt::Debug;
+
+/// Every dialect that a provider may speak.
+pub static DIALECTS: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiChat,
+    &anthropic_messages::AnthropicMessages,
+    &bedrock_converse::BedrockConverse,
+];
+
+/// The dialect of this name.
+pub fn find(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// The provider side of a wire format.
+pub trait Dialect: Sync + Debug {
+    /// Its name in configuration, logs and fixtures.
+    fn name(&self) -> &'static str;
+
+    /// Writes `request` for `target`.
+    ///
+    /// # Errors
+    /// When the request is malformed, or holds something that this dialect cannot carry.
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error>;
+
+    /// How a streamed response is framed.
+    fn framing(&self) -> Framing;
+
+    /// Reads a streamed response. `fidelity` says whether members that the unified form does not name are wanted.
+    fn decoder(&self, fidelity: Fidelity) -> Box<dyn Decoder>;
+
+    /// Reads a buffered response with status 200.
+    fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>);
+
+    /// Reads the body of a response with any other status.
+    fn error(&self, status: u16, body: &[u8]) -> Error;
+
+    /// How this dialect counts tokens.
+    fn usage(&self) -> UsageConvention;
+}
+
+/// Reads the frames of one streamed response.
+pub trait Decoder: Debug {
+    /// Takes one frame and pushes the steps that it means. A frame that cannot be read becomes a [`Delta::Error`].
+    fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>);
+
+    /// The response has ended. A response that did not come to its end becomes a [`Delta::Error`].
+    fn finish(&mut self, out: &mut Vec<Delta>);
+}
+
+/// How much of a response is wanted as deltas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fidelity {
+    /// All: the client's bytes are made from the deltas.
+    Full,
+    /// What counting and deciding need: the client gets the provider's own frames.
+    Metering,
+}
+
+/// Where a request goes, as far as a dialect must know.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The provider's name for the model.
+    pub model: &'a str,
+    /// Whether a stream is wanted.
+    pub stream: bool,
+    /// What to ask for where a dialect needs a limit on completion tokens and the caller gave none.
+    pub default_max_tokens: u64,
+}
+
+/// A request in a provider's wire format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The path, to be appended to that of the provider's base URL; begins with `/`.
+    pub path: String,
+    /// Headers that the dialect itself needs, beyond `content-type` (always `application/json`) and credentials.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// `segment` as it may stand in a path: everything but unreserved characters is percent-encoded, so that a model id with
+/// `/`, `:`, `%` or `..` stays one segment.
+pub fn path_segment(segment: &str) -> String {
+    let mut out = String::with_capacity(segment.len() + 8);
+    let dots = matches!(segment, "." | "..");
+    for &byte in segment.as_bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => out.push(byte.into()),
+            b'.' if !dots => out.push('.'),
+            _ => {
+                const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                out.push('%');
+                for nibble in [byte >> 4, byte & 15] {
+                    out.push(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0').into());
+                }
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn a_model_id_stays_one_segment_of_the_path() {
+        assert_eq!(path_segment("a/b:c%d é"), "a%2Fb%3Ac%25d%20%C3%A9");
+        assert_eq!(path_segment(".."), "%2E%2E");
+        assert_eq!(path_segment("claude-4.5"), "claude-4.5");
+    }
+
+    #[test]
+    fn names_of_dialects_are_unique() {
+        for dialect in DIALECTS {
+            assert!(
+                std::ptr::addr_eq(find(dialect.name()).unwrap(), *dialect),
+                "{}",
+                dialect.name()
+            );
+        }
+    }
+}

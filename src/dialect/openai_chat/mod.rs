@@ -1,0 +1,53 @@
+//! `openai-chat`, the provider side: <https://platform.openai.com/docs/api-reference/chat>.
+//!
+//! Requests keep every member that the unified form does not own, in its order and spelling. Responses are read
+//! leniently, because everybody who calls himself compatible deviates somewhere: nulls, empty ids, usage in odd places,
+//! content as an array, thinking under three names.
+
+mod request;
+mod response;
+
+use super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
+use crate::error::Error;
+use crate::wire::Framing;
+
+/// The dialect's name, on both sides.
+pub(super) const NAME: &str = "openai-chat";
+
+/// The provider side of `openai-chat`.
+#[derive(Debug)]
+pub(super) struct OpenAiChat;
+
+impl Dialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        request::encode(request, target)
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    fn decoder(&self, fidelity: Fidelity) -> Box<dyn Decoder> {
+        Box::new(response::StreamDecoder::new(fidelity))
+    }
+
+    fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>) {
+        response::decode_buffered(body, fidelity, out);
+    }
+
+    fn error(&self, status: u16, body: &[u8]) -> Error {
+        response::error(status, body)
+    }
+
+    fn usage(&self) -> UsageConvention {
+        UsageConvention {
+            cache: CacheTokens::Included,
+            reasoning: ReasoningTokens::Included,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A unified request, written for an OpenAI-compatible provider: the caller's own bytes but for what is ours.
+
+use super::super::{Encoded, Target};
+use crate::chat::{Effort, Request};
+use crate::error::Error;
+use crate::json::{self, Members};
+use serde_json::value::RawValue;
+
+/// Members that speak to the gateway and mean nothing, or a refusal, to a provider.
+const GATEWAY_MEMBERS: &[&str] = &[
+    "models",
+    "provider",
+    "route",
+    "plugins",
+    "transforms",
+    "preset",
+    "usage",
+    "include_reasoning",
+    "session_id",
+    "trace",
+    "debug",
+];
+
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    // The provider would notice a malformed message too, but in its own words and after a round trip.
+    request.messages()?;
+    request.tools()?;
+    let effort = effort(request)?;
+    let mut body = Vec::with_capacity(request.len() + 128);
+    body.push(b'{');
+    member(&mut body, "model", |body| json::write(body, target.model));
+    for (name, text) in request.members() {
+        match name {
+            "model" | "stream" | "stream_options" | "reasoning" | "reasoning_effort" => {}
+            name if GATEWAY_MEMBERS.contains(&name) => {}
+            name => member(&mut body, name, |body| body.extend_from_slice(text.as_bytes())),
+        }
+    }
+    if let Some(effort) = effort {
+        member(&mut body, "reasoning_effort", |body| json::write(body, &effort));
+    }
+    if target.stream {
+        member(&mut body, "stream", |body| body.extend_from_slice(b"true"));
+        // Without this OpenAI reports no usage for a stream at all.
+        let others: Option<Members<'_>> = request.get("stream_options")?;
+        member(&mut body, "stream_options", |body| {
+            stream_options(body, others.as_ref())
+        });
+    }
+    body.push(b'}');
+    Ok(Encoded {
+        path: "/chat/completions".to_owned(),
+        headers: Vec::new(),
+        body,
+    })
+}
+
+/// OpenAI's word for how hard to think. A token budget alone has no equal there and becomes medium effort.
+fn effort(request: &Request) -> Result<Option<Effort>, Error> {
+    let Some(reasoning) = request.reasoning()? else {
+        return Ok(None);
+    };
+    Ok(match (reasoning.enabled, reasoning.effort) {
+        (Some(false), _) => Some(Effort::None),
+        (_, Some(effort)) => Some(effort),
+        (Some(true), None) => Some(Effort::Medium),
+        (None, None) => reasoning.max_tokens.map(|_| Effort::Medium),
+    })
+}
+
+fn stream_options(body: &mut Vec<u8>, others: Option<&Members<'_>>) {
+    body.push(b'{');
+    member(body, "include_usage", |body| body.extend_from_slice(b"true"));
+    let others: &[(String, &RawValue)] = others.map_or(&[], |others| &others.0);
+    for (name, raw) in others {
+        if name != "include_usage" {
+            member(body, name, |body| body.extend_from_slice(raw.get().as_bytes()));
+        }
+    }
+    body.push(b'}');
+}
+
+/// Appends one member of an object, with the comma before it where one is needed.
+fn member(body: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    if body.last() != Some(&b'{') {
+        body.push(b',');
+    }
+    json::write(body, name);
+    body.push(b':');
+    value(body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    fn check(request: &str, stream: bool, expected: &str) {
+        let request = Request::parse(request.as_bytes().to_vec()).unwrap();
+        let target = Target {
+            model: "gpt-x",
+            stream,
+            default_max_tokens: 100,
+        };
+        let encoded = encode(&request, &target).unwrap();
+        assert_eq!(String::from_utf8(encoded.body).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_not_ours_keeps_order_and_spelling() {
+        check(
+            r#"{"seed":9007199254740993,"model":"openai/x","messages":[{"role":"user","content":"a"}], "temperature": 1.0,"verbosity":"low"}"#,
+            false,
+            r#"{"model":"gpt-x","seed":9007199254740993,"messages":[{"role":"user","content":"a"}],"temperature":1.0,"verbosity":"low"}"#,
+        );
+    }
+
+    #[test]
+    fn members_for_the_gateway_stay_here() {
+        check(
+            r#"{"messages":[{"role":"user","content":"a"}],"models":["a","b"],"provider":{"only":["x"]},"reasoning":{"effort":"low"}}"#,
+            false,
+            r#"{"model":"gpt-x","messages":[{"role":"user","content":"a"}],"reasoning_effort":"low"}"#,
+        );
+    }
+
+    #[test]
+    fn a_stream_always_asks_for_usage() {
+        check(
+            r#"{"messages":[{"role":"user","content":"a"}],"stream":true,"stream_options":{"include_usage":false,"include_obfuscation":false}}"#,
+            true,
+            r#"{"model":"gpt-x","messages":[{"role":"user","content":"a"}],"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}"#,
+        );
+    }
+}

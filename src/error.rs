@@ -1,0 +1,258 @@
+//! What went wrong, seen three ways: what the caller reads, what routing does next, and whose health it counts against.
+//!
+//! One table ([`Kind::facts`]) holds all three, so that no two places can disagree about an error. This file never
+//! carries a prompt, a completion or a secret: a provider's own message is cut and passed on only as a message.
+
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// The longest provider message that is passed on to a caller, in bytes.
+pub const MAX_MESSAGE: usize = 2_000;
+
+/// What kind of failure it was, in the words of OpenRouter's `error_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request is malformed, or an endpoint's dialect cannot carry it.
+    InvalidRequest,
+    /// The prompt does not fit into the model's context.
+    ContextLengthExceeded,
+    /// The provider's policy refused the prompt.
+    ContentPolicyViolation,
+    /// The caller's key is missing or wrong.
+    Authentication,
+    /// The provider refused our credential (never the caller's fault).
+    ProviderAuthentication,
+    /// Credit or budget is used up, at the provider.
+    PaymentRequired,
+    /// The caller may not do this.
+    PermissionDenied,
+    /// No such path or model here.
+    NotFound,
+    /// The provider does not know the model or path that we asked for.
+    ProviderNotFound,
+    /// The request is larger than the configured cap, or than the provider's.
+    PayloadTooLarge,
+    /// The provider understood the request and cannot process it.
+    Unprocessable,
+    /// Too many requests, says the provider.
+    RateLimitExceeded,
+    /// Our own fault.
+    Server,
+    /// No connection, a reset, garbage, an empty completion, or a 5xx of the provider.
+    ProviderUnavailable,
+    /// The provider says that it is overloaded.
+    ProviderOverloaded,
+    /// No first token, or no further one, within the deadline.
+    Timeout,
+}
+
+/// What routing does after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next candidate may succeed.
+    TryNext,
+    /// Every endpoint would answer the same: the caller gets the error now.
+    Return,
+}
+
+/// Whose fault a failure was, for the endpoint's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Counts against the endpoint.
+    Endpoint,
+    /// The endpoint asks for fewer requests; it is not down.
+    RateLimit,
+    /// Not the endpoint's.
+    Nobody,
+}
+
+/// Everything that follows from a [`Kind`].
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// The `metadata.error_type` of the error body.
+    pub error_type: &'static str,
+    /// The HTTP status before the first token, and `error.code` always.
+    pub status: u16,
+    /// OpenAI's own, coarser `error.type`, which its SDKs show.
+    pub openai_type: &'static str,
+    /// What routing does.
+    pub next: Next,
+    /// What health records.
+    pub fault: Fault,
+}
+
+impl Kind {
+    /// The row of this kind in the one table of consequences.
+    pub const fn facts(self) -> Facts {
+        use Fault::{Endpoint, Nobody, RateLimit};
+        use Next::{Return, TryNext};
+        const fn row(
+            error_type: &'static str,
+            status: u16,
+            openai_type: &'static str,
+            next: Next,
+            fault: Fault,
+        ) -> Facts {
+            Facts {
+                error_type,
+                status,
+                openai_type,
+                next,
+                fault,
+            }
+        }
+        const CALLER: &str = "invalid_request_error";
+        const SERVER: &str = "server_error";
+        match self {
+            Self::InvalidRequest => row("invalid_request", 400, CALLER, Return, Nobody),
+            Self::ContextLengthExceeded => row("context_length_exceeded", 400, CALLER, Return, Nobody),
+            Self::ContentPolicyViolation => row("content_policy_violation", 400, CALLER, Return, Nobody),
+            Self::Authentication => row("authentication", 401, "authentication_error", Return, Nobody),
+            Self::ProviderAuthentication => row("provider_unavailable", 502, SERVER, TryNext, Endpoint),
+            Self::PaymentRequired => row("payment_required", 402, "insufficient_quota", TryNext, Endpoint),
+            Self::PermissionDenied => row("permission_denied", 403, "permission_error", Return, Nobody),
+            Self::NotFound => row("not_found", 404, CALLER, Return, Nobody),
+            Self::ProviderNotFound => row("provider_unavailable", 502, SERVER, TryNext, Endpoint),
+            Self::PayloadTooLarge => row("payload_too_large", 413, CALLER, Return, Nobody),
+            Self::Unprocessable => row("unprocessable", 422, CALLER, Return, Nobody),
+            Self::RateLimitExceeded => {
+                row("rate_limit_exceeded", 429, "rate_limit_error", TryNext, RateLimit)
+            }
+            Self::Server => row("server", 500, SERVER, Return, Nobody),
+            Self::ProviderUnavailable => row("provider_unavailable", 502, SERVER, TryNext, Endpoint),
+            Self::ProviderOverloaded => row("provider_overloaded", 503, SERVER, TryNext, Endpoint),
+            Self::Timeout => row("timeout", 504, SERVER, TryNext, Endpoint),
+        }
+    }
+
+    /// The kind that a provider's HTTP status means, when its body says nothing more exact.
+    pub const fn of_provider_status(status: u16) -> Self {
+        match status {
+            401 => Self::ProviderAuthentication,
+            402 => Self::PaymentRequired,
+            403 => Self::ProviderAuthentication,
+            404 => Self::ProviderNotFound,
+            408 | 504 | 524 => Self::Timeout,
+            413 => Self::PayloadTooLarge,
+            422 => Self::Unprocessable,
+            429 => Self::RateLimitExceeded,
+            503 | 529 => Self::ProviderOverloaded,
+            400..=499 => Self::InvalidRequest,
+            _ => Self::ProviderUnavailable,
+        }
+    }
+}
+
+/// A failure, before it is written in a caller's dialect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Error {
+    /// What kind it is; status, retry and health follow from it.
+    pub kind: Kind,
+    /// What was wrong, where, and what to do.
+    pub message: String,
+    /// The provider that failed, where one did.
+    pub provider: Option<String>,
+    /// The provider's own code for it (`overloaded_error`, `throttlingException`, `insufficient_quota` …).
+    pub provider_code: Option<String>,
+    /// How long the provider asks to be left alone, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Error {
+    /// An error of `kind`, in our own words.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            provider: None,
+            provider_code: None,
+            retry_after_ms: None,
+        }
+    }
+
+    /// A malformed request: [`Kind::InvalidRequest`].
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidRequest, message)
+    }
+
+    /// What a provider said, its message cut to [`MAX_MESSAGE`].
+    pub fn of_provider(kind: Kind, message: &str, code: Option<&str>) -> Self {
+        let mut error = Self::new(kind, cut(message, MAX_MESSAGE));
+        error.provider_code = code.map(|code| cut(code, 80).to_owned());
+        error
+    }
+
+    /// The HTTP status that a caller sees before the first token.
+    pub const fn status(&self) -> u16 {
+        self.kind.facts().status
+    }
+}
+
+/// One earlier failure of the same exchange, as `metadata.previous_errors` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PreviousError {
+    /// The provider that failed.
+    pub provider: String,
+    /// The `error_type` of the failure.
+    pub code: &'static str,
+    /// The HTTP status that the failure stands for.
+    pub status: u16,
+}
+
+/// At most `max` bytes of `text`, cut at a character boundary.
+pub fn cut(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
+/// `text` in double quotes, cut at 80 bytes, for use in a message.
+pub fn quoted(text: &str) -> String {
+    let short = cut(text, 80);
+    let mut out = String::with_capacity(short.len() + 6);
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{short:?}");
+    if short.len() < text.len() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn a_callers_own_fault_is_never_retried_nor_held_against_an_endpoint() {
+        for status in [400, 413, 422] {
+            let facts = Kind::of_provider_status(status).facts();
+            assert_eq!(
+                (facts.next, facts.fault, facts.status),
+                (Next::Return, Fault::Nobody, status)
+            );
+        }
+    }
+
+    #[test]
+    fn a_providers_failure_moves_on_and_counts_against_it() {
+        for status in [401, 402, 403, 404, 408, 500, 502, 503, 504, 520, 529, 599] {
+            let facts = Kind::of_provider_status(status).facts();
+            assert_eq!(
+                (facts.next, facts.fault),
+                (Next::TryNext, Fault::Endpoint),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_moves_on_but_is_no_outage() {
+        let facts = Kind::of_provider_status(429).facts();
+        assert_eq!((facts.next, facts.fault), (Next::TryNext, Fault::RateLimit));
+    }
+
+    #[test]
+    fn long_values_are_cut_at_a_character() {
+        assert_eq!(quoted(&"é".repeat(60)).len(), 2 + 80 + "…".len());
+        assert_eq!(cut("é", 1), "");
+    }
+}

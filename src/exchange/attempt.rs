@@ -1,0 +1,371 @@
+//! One try of an exchange on one endpoint: holds the response until it is known to be good, then lets it out.
+
+use super::pipeline::{Flow, Pipeline};
+use crate::chat::{Finish, Request, UsageConvention};
+use crate::config::{Config, Provider};
+use crate::dialect::client::{Answer, ClientDialect};
+use crate::error::{Error, Kind};
+use crate::meter::{Outcome, Tally};
+use crate::middleware::{Callout, Reply};
+use crate::route::Candidate;
+use crate::wire::Framing;
+
+/// How much of an error's body is read, in bytes.
+const MAX_ERROR_BODY: usize = 64 << 10;
+/// How long `Retry-After` may say to wait, in milliseconds: a day.
+const MAX_RETRY_AFTER_MS: u64 = 86_400_000;
+
+/// What the client gets instead of the provider's response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The HTTP status.
+    pub status: u16,
+    /// All headers.
+    pub headers: Vec<(String, String)>,
+    /// The first bytes of the body, or all of it.
+    pub body: Vec<u8>,
+}
+
+/// What the shell does with a piece of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Swallow it and hold the headers.
+    Hold,
+    /// Let the response go: with these headers, and this instead of the piece.
+    Release {
+        /// What the client gets.
+        head: Head,
+    },
+    /// Let this go instead of the piece.
+    Pass(Vec<u8>),
+    /// Let the piece go as it is.
+    Unchanged,
+    /// Ask Envoy for a retry on the next candidate's cluster. Should Envoy refuse, the client gets this.
+    Retry {
+        /// What the client gets.
+        head: Head,
+    },
+    /// Make this call, and hold everything until it is answered.
+    Wait(Callout),
+}
+
+/// What the attempt must know of a response's headers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResponseHead<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// `content-type`
+    pub content_type: Option<&'a str>,
+    /// `content-encoding`
+    pub content_encoding: Option<&'a str>,
+    /// `retry-after`
+    pub retry_after: Option<&'a str>,
+    /// `retry-after-ms`
+    pub retry_after_ms: Option<&'a str>,
+}
+
+/// What a piece of a response means for the exchange.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// The shell can act by itself.
+    Action(Action),
+    /// The answer is good: let it out, beginning with this.
+    Release(Vec<u8>),
+    /// The attempt has failed, and nothing was let out.
+    Failed(Error),
+    /// The answer is complete and says nothing.
+    Empty {
+        /// The answer all the same.
+        answer: Vec<u8>,
+    },
+    /// The attempt has failed after its answer had begun; these last bytes tell the client.
+    Broken {
+        /// Why.
+        error: Error,
+        /// The last bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+/// One try of an exchange on one endpoint.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) candidate: Candidate,
+    pub(super) started_ms: u64,
+    pub(super) first_token_ms: Option<u64>,
+    pub(super) status: Option<u16>,
+    pub(super) tally: Tally,
+    pub(super) outcome: Outcome,
+    pub(super) error_type: Option<&'static str>,
+    pub(super) provider_code: Option<String>,
+    pub(super) finish: Option<(Finish, Option<String>)>,
+    pub(super) ended_ms: Option<u64>,
+    phase: Phase,
+    /// Something was written for the client: an answer, or the error beside a wish to retry.
+    spoken: bool,
+    last_byte_ms: u64,
+    stream: bool,
+    content_type: Option<&'static str>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The request is on its way.
+    Waiting,
+    /// The provider answers with an error, whose body is being read.
+    Refusing {
+        read_error: ReadError,
+        retry_after_ms: Option<u64>,
+        body: Vec<u8>,
+    },
+    /// The provider answers.
+    Answering(Box<Pipeline>),
+    /// The outcome is known; whatever still comes is swallowed.
+    Ended,
+}
+
+/// How the body of an error is read.
+#[derive(Clone, Copy, Debug)]
+struct ReadError {
+    dialect: &'static dyn crate::dialect::Dialect,
+    status: u16,
+}
+
+impl Attempt {
+    pub(super) fn new(candidate: Candidate, convention: UsageConvention, now_ms: u64) -> Self {
+        Self {
+            candidate,
+            started_ms: now_ms,
+            first_token_ms: None,
+            status: None,
+            tally: Tally::new(convention),
+            outcome: Outcome::Open,
+            error_type: None,
+            provider_code: None,
+            finish: None,
+            ended_ms: None,
+            phase: Phase::Waiting,
+            spoken: false,
+            last_byte_ms: now_ms,
+            stream: false,
+            content_type: None,
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything that a response is read with meets here once"
+    )]
+    pub(super) fn headers(
+        &mut self,
+        head: &ResponseHead<'_>,
+        provider: &Provider,
+        client: &'static dyn ClientDialect,
+        answer: Answer,
+        config: &Config,
+        request: &Request,
+        now_ms: u64,
+    ) {
+        self.status = Some(head.status);
+        self.last_byte_ms = now_ms;
+        self.stream = answer.stream;
+        if !matches!(self.phase, Phase::Waiting) {
+            return;
+        }
+        if !(200..300).contains(&head.status) {
+            self.phase = Phase::Refusing {
+                read_error: ReadError {
+                    dialect: provider.dialect,
+                    status: head.status,
+                },
+                retry_after_ms: retry_after_ms(head),
+                body: Vec::new(),
+            };
+            return;
+        }
+        let framing = match head
+            .content_type
+            .map(|text| text.split(';').next().unwrap_or("").trim())
+        {
+            Some("text/event-stream") => Framing::Sse,
+            Some("application/vnd.amazon.eventstream") => Framing::EventStream,
+            // Some providers say `text/plain` or nothing of a stream; none of a buffered answer says anything but JSON.
+            Some("application/json") => Framing::Whole,
+            _ if answer.stream => provider.dialect.framing(),
+            _ => Framing::Whole,
+        };
+        let compressed = head
+            .content_encoding
+            .is_some_and(|text| !text.is_empty() && text != "identity");
+        let mut pipeline = Pipeline::new(framing, provider.dialect, client, answer, config, request);
+        if compressed {
+            pipeline.fail(Error::new(
+                Kind::ProviderUnavailable,
+                "the provider compressed its response, though it was asked not to",
+            ));
+        }
+        self.content_type = Some(pipeline.content_type());
+        self.phase = Phase::Answering(Box::new(pipeline));
+    }
+
+    pub(super) fn body(&mut self, bytes: &[u8], end: bool, now_ms: u64) -> Progress {
+        self.last_byte_ms = now_ms;
+        match &mut self.phase {
+            Phase::Waiting => Progress::Action(Action::Hold),
+            Phase::Ended => Progress::Action(Action::Pass(Vec::new())),
+            Phase::Refusing {
+                read_error,
+                retry_after_ms,
+                body,
+            } => {
+                let room = MAX_ERROR_BODY.saturating_sub(body.len()).min(bytes.len());
+                body.extend_from_slice(bytes.get(..room).unwrap_or_default());
+                if !end {
+                    return Progress::Action(Action::Hold);
+                }
+                let mut error = read_error.dialect.error(read_error.status, body);
+                error.retry_after_ms = error.retry_after_ms.or(*retry_after_ms);
+                Progress::Failed(error)
+            }
+            Phase::Answering(pipeline) => {
+                let flow = pipeline.feed(bytes, end, &mut self.tally);
+                self.progress(flow, Some(bytes), now_ms)
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self, reply: Reply, now_ms: u64) -> Progress {
+        let Phase::Answering(pipeline) = &mut self.phase else {
+            return Progress::Action(Action::Pass(Vec::new()));
+        };
+        let flow = pipeline.resume(reply, &self.tally);
+        self.progress(flow, None, now_ms)
+    }
+
+    fn progress(&mut self, flow: Flow, piece: Option<&[u8]>, now_ms: u64) -> Progress {
+        let Phase::Answering(pipeline) = &mut self.phase else {
+            return Progress::Action(Action::Hold);
+        };
+        if pipeline.has_token() && self.first_token_ms.is_none() {
+            self.first_token_ms = Some(now_ms.saturating_sub(self.started_ms));
+        }
+        self.finish = pipeline.finish_reason();
+        match flow {
+            Flow::Failed(error) if !self.spoken => Progress::Failed(error),
+            Flow::Failed(error) => {
+                let bytes = pipeline.break_off(&error);
+                Progress::Broken { error, bytes }
+            }
+            Flow::Wait(callout) => Progress::Action(Action::Wait(callout)),
+            Flow::More if self.spoken => Progress::Action(pass(pipeline.take_out(), piece)),
+            Flow::More if self.stream && pipeline.has_token() => {
+                self.spoken = true;
+                Progress::Release(pipeline.take_out())
+            }
+            Flow::More => Progress::Action(Action::Hold),
+            Flow::Complete => {
+                let out = pipeline.take_out();
+                let empty = !pipeline.has_token()
+                    && !matches!(self.finish, Some((Finish::Length | Finish::ContentFilter, _)));
+                if self.spoken {
+                    self.succeed(now_ms);
+                    return Progress::Action(pass(out, piece));
+                }
+                if empty {
+                    // Whether this is a failure depends on whether anybody else can be asked.
+                    self.spoken = true;
+                    self.succeed(now_ms);
+                    return Progress::Empty { answer: out };
+                }
+                self.spoken = true;
+                self.succeed(now_ms);
+                Progress::Release(out)
+            }
+        }
+    }
+
+    fn succeed(&mut self, now_ms: u64) {
+        self.phase = Phase::Ended;
+        self.outcome = Outcome::Success;
+        self.ended_ms = Some(now_ms);
+    }
+
+    /// Ends the attempt as failed; `false` if that was known already.
+    pub(super) fn end(&mut self, error: Option<&Error>, now_ms: u64) -> bool {
+        if self.outcome == Outcome::Error || self.outcome == Outcome::Cut {
+            return false;
+        }
+        let begun = matches!(self.phase, Phase::Answering(_)) && self.spoken;
+        self.outcome = if begun { Outcome::Cut } else { Outcome::Error };
+        self.phase = Phase::Ended;
+        self.ended_ms = Some(now_ms);
+        if let Some(error) = error {
+            self.error_type = Some(error.kind.facts().error_type);
+            self.provider_code.clone_from(&error.provider_code);
+        }
+        true
+    }
+
+    /// The client's last bytes, when an answer that had begun breaks off.
+    pub(super) fn break_off(&mut self, error: &Error) -> Vec<u8> {
+        match &mut self.phase {
+            Phase::Answering(pipeline) => pipeline.break_off(error),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether an answer has begun and nothing of it has come since `since_ms`.
+    pub(super) const fn is_silent_since(&self, since_ms: u64) -> bool {
+        self.spoken && matches!(self.phase, Phase::Answering(_)) && self.last_byte_ms <= since_ms
+    }
+
+    pub(super) const fn content_type(&self) -> Option<&'static str> {
+        self.content_type
+    }
+
+    pub(super) const fn has_spoken(&self) -> bool {
+        self.spoken
+    }
+
+    pub(super) const fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.outcome == Outcome::Success
+    }
+
+    /// Whether an answer began and did not come to its end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.outcome == Outcome::Cut || (self.spoken && matches!(self.phase, Phase::Answering(_)))
+    }
+}
+
+/// What goes out for a piece: the piece itself, when it would be the same.
+fn pass(out: Vec<u8>, piece: Option<&[u8]>) -> Action {
+    if piece == Some(out.as_slice()) {
+        Action::Unchanged
+    } else {
+        Action::Pass(out)
+    }
+}
+
+/// How long the provider asks to be left alone. The form with a date is not read.
+fn retry_after_ms(head: &ResponseHead<'_>) -> Option<u64> {
+    let number = |text: &str, scale: f64| {
+        let value = text
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|value| value.is_finite() && *value >= 0.0)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, as wanted"
+        )]
+        Some(((value * scale) as u64).min(MAX_RETRY_AFTER_MS))
+    };
+    head.retry_after_ms
+        .and_then(|text| number(text, 1.0))
+        .or_else(|| head.retry_after.and_then(|text| number(text, 1_000.0)))
+}

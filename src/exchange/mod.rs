@@ -1,0 +1,701 @@
+//! One exchange's life, from the client's request to the receipt: the only place that knows the whole order.
+//!
+//! ```text
+//! open → read → request middleware → plan → ( begin → headers → body… )* → settle
+//! ```
+//!
+//! A state machine without I/O: every method takes what happened and the time, and returns what is to be done. The shell
+//! does it. Settling consumes the exchange, so there is exactly one final receipt.
+
+mod attempt;
+mod pipeline;
+mod receipt;
+
+pub use attempt::{Action, Head, ResponseHead};
+
+use crate::chat::{Request, UsageConvention};
+use crate::config::{Config, Endpoint, Provider};
+use crate::dialect::client::{Answer, ClientDialect};
+use crate::dialect::{Encoded, Target};
+use crate::error::{Error, Fault, Kind, Next, PreviousError};
+use crate::health::Sample;
+use crate::json::Str;
+use crate::meter::{AttemptLine, Outcome, Receipt};
+use crate::middleware::{Reply, RequestChain, Step};
+use crate::route::{self, Candidate, Preferences, Standings};
+use attempt::Attempt;
+use std::rc::Rc;
+
+/// One client request and its one response, with all the attempts in between.
+#[derive(Debug)]
+pub struct Exchange {
+    id: String,
+    config: Rc<Config>,
+    client: &'static dyn ClientDialect,
+    key: Option<String>,
+    started_ms: u64,
+    /// What the caller asked for; there from `read` on.
+    request: Option<Request>,
+    envelope: Envelope,
+    request_chain: RequestChain,
+    plan: Vec<Candidate>,
+    /// Where in the plan the next attempt stands.
+    next: usize,
+    /// The first candidate's request, made while planning.
+    encoded: Option<Encoded>,
+    attempt: Option<Attempt>,
+    /// Attempts that are over.
+    lines: Vec<AttemptLine>,
+    previous: Vec<PreviousError>,
+    samples: Vec<(u64, Sample)>,
+    /// The error that the client was told instead of an answer.
+    refusal: Option<Error>,
+}
+
+/// What the gateway itself must know of a request.
+#[derive(Clone, Debug, Default)]
+struct Envelope {
+    /// The model and its fallbacks, in order.
+    models: Vec<String>,
+    stream: bool,
+    include_usage: bool,
+    preferences: Preferences,
+}
+
+/// A request as it goes to a provider.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// All headers, pseudo-headers included; nothing else may go out.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why an attempt sends nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The plan has no further candidate.
+    NothingPlanned,
+    /// The request was routed to a cluster that is not the candidate's, so its credential must not be written.
+    WrongCluster,
+    /// The request cannot be written for this candidate.
+    CannotEncode,
+}
+
+/// How Envoy ended a stream, as its response code details tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In order.
+    Complete,
+    /// The client went away.
+    ClientLeft,
+    /// Anything else: an upstream reset, a timeout, a filter's failure.
+    Broken,
+}
+
+impl Exchange {
+    /// An exchange that has just begun. `key` is the name of the client's key.
+    pub fn open(
+        config: Rc<Config>,
+        client: &'static dyn ClientDialect,
+        id: String,
+        key: Option<String>,
+        now_ms: u64,
+    ) -> Self {
+        let request_chain = RequestChain::new(&config.middleware);
+        Self {
+            id,
+            config,
+            client,
+            key,
+            started_ms: now_ms,
+            request: None,
+            envelope: Envelope::default(),
+            request_chain,
+            plan: Vec::new(),
+            next: 0,
+            encoded: None,
+            attempt: None,
+            lines: Vec::new(),
+            previous: Vec::new(),
+            samples: Vec::new(),
+            refusal: None,
+        }
+    }
+
+    /// The id: `gen-…`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Takes the request's body.
+    ///
+    /// # Errors
+    /// When it is no request.
+    pub fn read(&mut self, body: Vec<u8>) -> Result<(), Error> {
+        let request = Request::parse(body)?;
+        self.envelope = Envelope::of(&request)?;
+        self.request = Some(request);
+        Ok(())
+    }
+
+    /// Runs the request through the middleware.
+    pub fn run_request_middleware(&mut self) -> Step {
+        match &mut self.request {
+            Some(request) => self.request_chain.run(request),
+            None => Step::Done,
+        }
+    }
+
+    /// Goes on after a request middleware's callout.
+    pub fn resume_request_middleware(&mut self, reply: Reply) -> Step {
+        match &mut self.request {
+            Some(request) => self.request_chain.resume(request, reply),
+            None => Step::Done,
+        }
+    }
+
+    /// Makes the plan.
+    ///
+    /// Candidates whose dialect cannot carry the request are left out here: an attempt cannot skip itself.
+    ///
+    /// # Errors
+    /// When there is no candidate, or none can carry the request.
+    pub fn plan(&mut self, standings: Standings<'_>, seed: u64) -> Result<(), Error> {
+        let Some(request) = &self.request else {
+            return Err(Error::new(Kind::Server, "there is no request to plan"));
+        };
+        // Middleware may have changed what was read before it ran.
+        self.envelope = Envelope::of(request)?;
+        let chosen = route::choose(
+            &self.config,
+            &self.envelope.models,
+            &self.envelope.preferences,
+            standings,
+            seed,
+        )?;
+        let mut first_error = None;
+        let mut verdicts: Vec<(&'static str, bool)> = Vec::with_capacity(2);
+        for candidate in chosen {
+            let Some((endpoint, provider)) = self.parties(candidate) else {
+                continue;
+            };
+            let dialect = provider.dialect.name();
+            let known = verdicts
+                .iter()
+                .find(|(name, _)| *name == dialect)
+                .map(|(_, carries)| *carries);
+            let carries = match known {
+                Some(carries) => carries,
+                None => match encode(request, endpoint, provider, self.envelope.stream) {
+                    Ok(encoded) => {
+                        if self.plan.is_empty() {
+                            self.encoded = Some(encoded);
+                        }
+                        verdicts.push((dialect, true));
+                        true
+                    }
+                    Err(error) => {
+                        first_error.get_or_insert(error);
+                        verdicts.push((dialect, false));
+                        false
+                    }
+                },
+            };
+            if carries {
+                self.plan.push(candidate);
+            }
+        }
+        match first_error {
+            Some(error) if self.plan.is_empty() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The cluster of the next attempt.
+    pub fn next_cluster(&self) -> Option<&str> {
+        let (_, provider) = self.parties(*self.plan.get(self.next)?)?;
+        Some(&provider.cluster)
+    }
+
+    /// How many retries Envoy may make.
+    pub const fn max_retries(&self) -> usize {
+        self.plan.len().saturating_sub(1)
+    }
+
+    /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
+    /// answer, which the same deadline would kill while it is being written (and billed).
+    pub fn per_try_timeout_ms(&self) -> u64 {
+        let timeouts = &self.config.timeouts;
+        if self.envelope.stream {
+            timeouts.first_token_ms
+        } else {
+            timeouts.total_ms
+        }
+    }
+
+    /// How long a body may be, in bytes: of the request, and of an answer.
+    pub fn limits(&self) -> crate::config::Limits {
+        self.config.limits
+    }
+
+    /// Ends the exchange with an error instead of an answer: what the client is told.
+    pub fn refuse(&mut self, error: Error) -> Head {
+        let head = self.error_head(&error);
+        self.refusal = Some(error);
+        head
+    }
+
+    /// Begins the next attempt, on the cluster that Envoy chose.
+    ///
+    /// # Errors
+    /// When nothing may be sent.
+    pub fn begin(&mut self, cluster: &str, now_ms: u64) -> Result<(usize, Outgoing), Refused> {
+        // Envoy tells the failed attempt of its end only after the next one has begun, or before: both are fine.
+        self.unanswered(now_ms);
+        let config = Rc::clone(&self.config);
+        let candidate = *self.plan.get(self.next).ok_or(Refused::NothingPlanned)?;
+        let (endpoint, provider) = parties(&config, candidate).ok_or(Refused::NothingPlanned)?;
+        if provider.cluster != cluster {
+            return Err(Refused::WrongCluster);
+        }
+        let request = self.request.as_ref().ok_or(Refused::NothingPlanned)?;
+        let encoded = match self.encoded.take() {
+            Some(encoded) if self.next == 0 => encoded,
+            _ => encode(request, endpoint, provider, self.envelope.stream)
+                .map_err(|_| Refused::CannotEncode)?,
+        };
+        let outgoing = outgoing(provider, encoded, self.envelope.stream);
+        let attempt = Attempt::new(candidate, provider.dialect.usage(), now_ms);
+        self.next += 1;
+        self.attempt = Some(attempt);
+        // What the last attempt left for the client, should Envoy have refused to retry, was never seen.
+        self.refusal = None;
+        Ok((self.next, outgoing))
+    }
+
+    /// The response headers of attempt `number` have come; they are held.
+    pub fn headers(&mut self, number: usize, head: &ResponseHead<'_>, now_ms: u64) {
+        let config = Rc::clone(&self.config);
+        let client = self.client;
+        let Some(answer) = self.answer() else { return };
+        let Some(request) = &self.request else { return };
+        let Some(attempt) = self.attempt.as_mut().filter(|_| number == self.next) else {
+            return;
+        };
+        let Some((_, provider)) = parties(&config, attempt.candidate) else {
+            return;
+        };
+        attempt.headers(head, provider, client, answer, &config, request, now_ms);
+    }
+
+    /// More of the response body of attempt `number` has come.
+    pub fn body(&mut self, number: usize, bytes: &[u8], end: bool, now_ms: u64) -> Action {
+        let Some(attempt) = self.attempt.as_mut().filter(|_| number == self.next) else {
+            return Action::Hold;
+        };
+        let progress = attempt.body(bytes, end, now_ms);
+        self.act(progress, now_ms)
+    }
+
+    /// A response middleware's callout has been answered.
+    pub fn resume(&mut self, number: usize, reply: Reply, now_ms: u64) -> Action {
+        let Some(attempt) = self.attempt.as_mut().filter(|_| number == self.next) else {
+            return Action::Hold;
+        };
+        let progress = attempt.resume(reply, now_ms);
+        self.act(progress, now_ms)
+    }
+
+    /// Attempt `number` is gone. If it had not ended, it was reset, never connected, or timed out.
+    pub fn gone(&mut self, number: usize, now_ms: u64) {
+        if number == self.next {
+            self.unanswered(now_ms);
+        }
+    }
+
+    /// Checks for a stream that has fallen silent after its first token. What the client is to be told, if so.
+    pub fn stalled(&mut self, now_ms: u64) -> Option<Vec<u8>> {
+        let stall_ms = self.config.timeouts.stall_ms;
+        let attempt = self.attempt.as_mut()?;
+        if !attempt.is_silent_since(now_ms.saturating_sub(stall_ms)) {
+            return None;
+        }
+        let (_, provider) = parties(&self.config, attempt.candidate)?;
+        let mut error = Error::new(
+            Kind::Timeout,
+            format!("the provider sent nothing for {stall_ms} ms"),
+        );
+        error.provider = Some(provider.id.clone());
+        let event = attempt.break_off(&error);
+        self.fail(error, now_ms);
+        Some(event)
+    }
+
+    /// Envoy answers the client itself, with this status and these response code details: what to tell the client instead.
+    pub fn local_reply(&mut self, status: u16, details: &str, now_ms: u64) -> Head {
+        self.unanswered(now_ms);
+        let overflow = details.contains("overflow");
+        let kind = match status {
+            504 | 408 => Kind::Timeout,
+            413 => Kind::PayloadTooLarge,
+            500..=599 if !overflow => Kind::ProviderUnavailable,
+            500..=599 => Kind::ProviderOverloaded,
+            _ => Kind::of_provider_status(status),
+        };
+        if details.contains("no_healthy_upstream")
+            && let Some(candidate) = self.plan.get(self.next).copied()
+        {
+            // Envoy found no host to try: that attempt never began.
+            self.next += 1;
+            self.attempt = Some(Attempt::new(candidate, NO_CONVENTION, now_ms));
+            self.fail(
+                Error::new(kind, "no host of this provider could be reached"),
+                now_ms,
+            );
+        }
+        let message = match (kind, self.previous.len()) {
+            (Kind::PayloadTooLarge, _) => "the request is larger than the gateway's buffers",
+            (Kind::Timeout, _) => "no endpoint answered in time",
+            (_, 0 | 1) => "the endpoint could not be reached",
+            _ => "none of the endpoints could be reached",
+        };
+        self.refuse(Error::new(kind, message))
+    }
+
+    /// Samples for the health of endpoints, to be stored; each is given out once.
+    pub fn take_samples(&mut self) -> Vec<(u64, Sample)> {
+        std::mem::take(&mut self.samples)
+    }
+
+    /// The receipt as it stands, in case the filter dies under the exchange.
+    pub fn provisional(&self, now_ms: u64) -> Receipt {
+        receipt::provisional(self, now_ms)
+    }
+
+    /// The end: the receipt, and the last samples.
+    pub fn settle(mut self, ending: Ending, now_ms: u64) -> (Receipt, Vec<(u64, Sample)>) {
+        let receipt = receipt::settle(&mut self, ending, now_ms);
+        (receipt, self.samples)
+    }
+
+    fn parties(&self, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {
+        parties(&self.config, candidate)
+    }
+
+    /// What an answer of the current attempt says about itself.
+    fn answer(&self) -> Option<Answer> {
+        let candidate = self.attempt.as_ref()?.candidate;
+        let (_, provider) = self.parties(candidate)?;
+        Some(Answer {
+            id: self.id.clone(),
+            model: self.config.models.get(candidate.model)?.name.clone(),
+            provider: provider.id.clone(),
+            created: self.started_ms / 1_000,
+            stream: self.envelope.stream,
+            include_usage: self.envelope.include_usage,
+        })
+    }
+
+    /// Turns what an attempt's progress means into what the shell does.
+    fn act(&mut self, progress: attempt::Progress, now_ms: u64) -> Action {
+        use attempt::Progress;
+        match progress {
+            Progress::Action(action) => action,
+            Progress::Failed(error) => self.fail_over(error, now_ms),
+            Progress::Empty { answer } => {
+                // Nobody else can be asked: what the provider said, however little, is the answer.
+                let error = Error::new(Kind::ProviderUnavailable, "the provider's completion was empty");
+                if self.next < self.plan.len() {
+                    return self.fail_over(error, now_ms);
+                }
+                self.sample(error.kind.facts().fault, None);
+                self.release(answer)
+            }
+            Progress::Broken { error, bytes } => {
+                self.fail(error, now_ms);
+                Action::Pass(bytes)
+            }
+            Progress::Release(body) => {
+                self.samples
+                    .extend(self.health_key().map(|key| (key, Sample::Success)));
+                self.release(body)
+            }
+        }
+    }
+
+    /// Lets the answer out.
+    fn release(&self, body: Vec<u8>) -> Action {
+        let mut headers = self.common_headers();
+        if let Some(content_type) = self.attempt.as_ref().and_then(Attempt::content_type) {
+            headers.push(("content-type".to_owned(), content_type.to_owned()));
+        }
+        if self.envelope.stream {
+            headers.push(("cache-control".to_owned(), "no-cache".to_owned()));
+        }
+        Action::Release {
+            head: Head {
+                status: 200,
+                headers,
+                body,
+            },
+        }
+    }
+
+    /// The attempt has failed before anything was let out: the next candidate, or the error.
+    fn fail_over(&mut self, mut error: Error, now_ms: u64) -> Action {
+        error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+        let next = error.kind.facts().next;
+        self.fail(error.clone(), now_ms);
+        if matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired) {
+            self.skip_provider();
+        }
+        // The last error is in the body itself, so only those before it are listed.
+        self.previous.pop();
+        let head = self.error_head(&error);
+        let retry = next == Next::TryNext && self.next < self.plan.len();
+        if retry {
+            self.previous.extend(previous(&error));
+        }
+        self.refusal = Some(error);
+        if retry {
+            Action::Retry { head }
+        } else {
+            Action::Release { head }
+        }
+    }
+
+    /// Takes the failed attempt's provider out of the rest of the plan: its key would be refused again.
+    fn skip_provider(&mut self) {
+        let Some(cluster) = self.attempt_provider().map(|provider| provider.cluster.clone()) else {
+            return;
+        };
+        let config = Rc::clone(&self.config);
+        let done = self.plan.len().min(self.next);
+        let rest = self.plan.split_off(done);
+        self.plan.extend(rest.into_iter().filter(|candidate| {
+            parties(&config, *candidate).is_some_and(|(_, provider)| provider.cluster != cluster)
+        }));
+    }
+
+    /// An attempt that never answered, if that is what the current one is.
+    fn unanswered(&mut self, now_ms: u64) {
+        let Some(attempt) = &self.attempt else { return };
+        if attempt.has_ended() {
+            return;
+        }
+        let waited = now_ms.saturating_sub(attempt.started_ms);
+        let error = if attempt.has_spoken() {
+            Error::new(Kind::ProviderUnavailable, "the provider cut the response short")
+        } else if waited.saturating_add(TIMER_SLACK_MS) >= self.per_try_timeout_ms() {
+            Error::new(Kind::Timeout, "no first token within the deadline")
+        } else {
+            Error::new(
+                Kind::ProviderUnavailable,
+                "the connection failed or was reset before an answer",
+            )
+        };
+        self.fail(error, now_ms);
+    }
+
+    /// Records the end of the current attempt as a failure.
+    fn fail(&mut self, mut error: Error, now_ms: u64) {
+        error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+        let Some(attempt) = &mut self.attempt else { return };
+        if attempt.end(Some(&error), now_ms) {
+            self.previous.extend(previous(&error));
+            self.sample(error.kind.facts().fault, error.retry_after_ms);
+            let line = self
+                .attempt
+                .as_ref()
+                .and_then(|attempt| receipt::line(self, attempt, now_ms));
+            self.lines.extend(line);
+        }
+    }
+
+    /// Notes a sample for the current attempt's endpoint.
+    fn sample(&mut self, fault: Fault, retry_after_ms: Option<u64>) {
+        let sample = match fault {
+            Fault::Endpoint => Sample::Failure,
+            Fault::RateLimit => Sample::RateLimited { retry_after_ms },
+            // Only a claimed trial has to be given back.
+            Fault::Nobody
+                if self
+                    .attempt
+                    .as_ref()
+                    .is_some_and(|attempt| attempt.candidate.reason == "trial") =>
+            {
+                Sample::Nothing
+            }
+            Fault::Nobody => return,
+        };
+        self.samples.extend(self.health_key().map(|key| (key, sample)));
+    }
+
+    fn health_key(&self) -> Option<u64> {
+        let (endpoint, _) = self.parties(self.attempt.as_ref()?.candidate)?;
+        Some(endpoint.health_key)
+    }
+
+    fn attempt_provider(&self) -> Option<&Provider> {
+        self.parties(self.attempt.as_ref()?.candidate)
+            .map(|(_, provider)| provider)
+    }
+
+    fn common_headers(&self) -> Vec<(String, String)> {
+        let mut headers = vec![("x-generation-id".to_owned(), self.id.clone())];
+        if let Some(provider) = self.attempt_provider() {
+            headers.push(("x-crosspoint-provider".to_owned(), provider.id.clone()));
+            headers.push(("x-crosspoint-attempts".to_owned(), self.next.to_string()));
+        }
+        headers
+    }
+
+    fn error_head(&self, error: &Error) -> Head {
+        let mut headers = self.common_headers();
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        if let Some(ms) = error.retry_after_ms {
+            headers.push(("retry-after".to_owned(), ms.div_ceil(1_000).to_string()));
+        }
+        Head {
+            status: error.status(),
+            headers,
+            body: self.client.error(error, &self.previous),
+        }
+    }
+}
+
+/// How much earlier than its deadline an attempt may be told of its end, in milliseconds.
+const TIMER_SLACK_MS: u64 = 20;
+/// The convention of an attempt that never began.
+const NO_CONVENTION: UsageConvention = UsageConvention {
+    cache: crate::chat::CacheTokens::Included,
+    reasoning: crate::chat::ReasoningTokens::Included,
+};
+
+fn previous(error: &Error) -> Option<PreviousError> {
+    let facts = error.kind.facts();
+    Some(PreviousError {
+        provider: error.provider.clone()?,
+        code: facts.error_type,
+        status: facts.status,
+    })
+}
+
+fn parties(config: &Config, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {
+    let endpoint = config
+        .models
+        .get(candidate.model)?
+        .endpoints
+        .get(candidate.endpoint)?;
+    Some((endpoint, config.providers.get(endpoint.provider)?))
+}
+
+fn encode(
+    request: &Request,
+    endpoint: &Endpoint,
+    provider: &Provider,
+    stream: bool,
+) -> Result<Encoded, Error> {
+    let target = Target {
+        model: &endpoint.model,
+        stream,
+        default_max_tokens: provider.default_max_tokens,
+    };
+    provider.dialect.encode(request, &target)
+}
+
+/// The complete set of headers for a provider, and the body.
+fn outgoing(provider: &Provider, encoded: Encoded, stream: bool) -> Outgoing {
+    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut headers = vec![
+        own(":method", "POST"),
+        own(":scheme", if provider.base.tls { "https" } else { "http" }),
+        own(":authority", &provider.base.authority()),
+        (
+            ":path".to_owned(),
+            format!("{}{}", provider.base.path, encoded.path),
+        ),
+        own("content-type", "application/json"),
+        ("content-length".to_owned(), encoded.body.len().to_string()),
+        own("accept", if stream { "*/*" } else { "application/json" }),
+        // A compressed response could not be read.
+        own("accept-encoding", "identity"),
+        own("user-agent", concat!("crosspoint/", env!("CARGO_PKG_VERSION"))),
+    ];
+    if let Some(key) = &provider.key {
+        headers.push((
+            provider.auth_header.clone(),
+            format!("{}{}", provider.auth_prefix, key.expose()),
+        ));
+    }
+    headers.extend(
+        encoded
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    Outgoing {
+        headers,
+        body: encoded.body,
+    }
+}
+
+impl Envelope {
+    fn of(request: &Request) -> Result<Self, Error> {
+        #[derive(serde::Deserialize)]
+        struct StreamOptions {
+            include_usage: Option<bool>,
+        }
+        #[derive(serde::Deserialize)]
+        struct UsageOptions {
+            include: Option<bool>,
+        }
+        let mut models: Vec<String> = request
+            .get::<Str<'_>>("model")?
+            .map(Str::into_string)
+            .into_iter()
+            .collect();
+        for model in request.get::<Vec<Str<'_>>>("models")?.unwrap_or_default() {
+            if !models.iter().any(|known| **known == *model) {
+                models.push(model.into_string());
+            }
+        }
+        if models.is_empty() {
+            return Err(Error::invalid(
+                "model: missing; name a model, or several in models",
+            ));
+        }
+        let stream_options = request
+            .get::<StreamOptions>("stream_options")?
+            .and_then(|options| options.include_usage);
+        let usage = request
+            .get::<UsageOptions>("usage")?
+            .and_then(|options| options.include);
+        Ok(Self {
+            models,
+            stream: request.get::<bool>("stream")?.unwrap_or(false),
+            include_usage: stream_options.or(usage).unwrap_or(false),
+            preferences: Preferences::of(request)?,
+        })
+    }
+}
+
+impl Exchange {
+    /// How the exchange has ended for the client, as far as the exchange itself can tell.
+    fn outcome(&self, ending: Ending) -> Outcome {
+        if self.refusal.is_some() {
+            return if self.attempt.is_some() {
+                Outcome::Error
+            } else {
+                Outcome::Refused
+            };
+        }
+        match (&self.attempt, ending) {
+            (Some(attempt), _) if attempt.is_complete() => Outcome::Success,
+            (_, Ending::ClientLeft) => Outcome::Cancelled,
+            (Some(attempt), _) if attempt.is_cut() => Outcome::Cut,
+            _ => Outcome::Error,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The stages of one response: bytes → frames → deltas → middleware → the client's bytes.
+//!
+//! A buffered response runs through the same stages as a streamed one. Frames of a provider that speaks the client's own
+//! dialect, with no middleware in between, are passed on as they came.
+
+use crate::chat::{Delta, Finish, Piece, Place, Reasoning, Request};
+use crate::config::Config;
+use crate::dialect::client::{Answer, ClientDialect, Encoder};
+use crate::dialect::{Decoder, Dialect, Fidelity};
+use crate::error::{Error, Kind};
+use crate::meter::Tally;
+use crate::middleware::{Callout, Reply, ResponseChain, Step};
+use crate::wire::{Frame, FrameError, Framer, Framing};
+
+/// What came of feeding the pipeline.
+#[derive(Debug)]
+pub(super) enum Flow {
+    /// More is to come.
+    More,
+    /// The response is complete, and all of it has come out.
+    Complete,
+    /// A middleware waits.
+    Wait(Callout),
+    /// The response has failed; nothing more will come out.
+    Failed(Error),
+}
+
+/// The stages of one response.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    framer: Framer,
+    stages: Stages,
+    input_ended: bool,
+    finished: bool,
+}
+
+/// All stages but the first, which lends its frames to them.
+#[derive(Debug)]
+struct Stages {
+    reader: Reader,
+    chain: ResponseChain,
+    encoder: Box<dyn Encoder>,
+    /// Frames are passed on as they came.
+    forward: bool,
+    deltas: Vec<Delta>,
+    out: Vec<u8>,
+    failure: Option<Error>,
+    callout: Option<Callout>,
+    has_token: bool,
+    finish: Option<(Finish, Option<String>)>,
+    max_out: usize,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Stream(Box<dyn Decoder>),
+    Buffered {
+        dialect: &'static dyn Dialect,
+        fidelity: Fidelity,
+    },
+}
+
+impl Pipeline {
+    pub(super) fn new(
+        framing: Framing,
+        dialect: &'static dyn Dialect,
+        client: &'static dyn ClientDialect,
+        answer: Answer,
+        config: &Config,
+        request: &Request,
+    ) -> Self {
+        let chain = ResponseChain::new(&config.middleware, request);
+        let streamed = framing != Framing::Whole;
+        let forward = chain.is_empty() && dialect.name() == client.name() && streamed == answer.stream;
+        let fidelity = if forward {
+            Fidelity::Metering
+        } else {
+            Fidelity::Full
+        };
+        let reader = if streamed {
+            Reader::Stream(dialect.decoder(fidelity))
+        } else {
+            Reader::Buffered { dialect, fidelity }
+        };
+        let max_out = config.limits.response_body;
+        let stages = Stages {
+            reader,
+            chain,
+            encoder: client.encoder(answer),
+            forward,
+            deltas: Vec::new(),
+            out: Vec::new(),
+            failure: None,
+            callout: None,
+            has_token: false,
+            finish: None,
+            max_out,
+        };
+        Self {
+            framer: Framer::new(framing, max_out),
+            stages,
+            input_ended: false,
+            finished: false,
+        }
+    }
+
+    pub(super) fn content_type(&self) -> &'static str {
+        self.stages.encoder.content_type()
+    }
+
+    /// Whether anything of a message has come: text, thinking, a call, an image.
+    pub(super) const fn has_token(&self) -> bool {
+        self.stages.has_token
+    }
+
+    pub(super) fn finish_reason(&self) -> Option<(Finish, Option<String>)> {
+        self.stages.finish.clone()
+    }
+
+    /// Makes the response a failed one.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.stages.failure.get_or_insert(error);
+    }
+
+    /// The client's bytes so far; each is given out once.
+    pub(super) fn take_out(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.stages.out)
+    }
+
+    /// The client's last bytes, after a failure.
+    pub(super) fn break_off(&mut self, error: &Error) -> Vec<u8> {
+        let mut out = self.take_out();
+        self.stages.encoder.error(error, &mut out);
+        out
+    }
+
+    /// Takes more of the provider's bytes.
+    pub(super) fn feed(&mut self, bytes: &[u8], end: bool, tally: &mut Tally) -> Flow {
+        let Self { framer, stages, .. } = self;
+        if stages.failure.is_none() {
+            let fed = framer.feed(bytes, &mut |frame| stages.frame(&frame, tally));
+            stages.framing(fed);
+        }
+        if end && !self.input_ended {
+            self.input_ended = true;
+            if stages.failure.is_none() {
+                let finished = framer.finish(&mut |frame| stages.frame(&frame, tally));
+                stages.framing(finished);
+            }
+            stages.end(tally);
+        }
+        self.flow(tally)
+    }
+
+    /// Goes on after a middleware's callout.
+    pub(super) fn resume(&mut self, reply: Reply, tally: &Tally) -> Flow {
+        let mut passed = Vec::new();
+        let step = self.stages.chain.resume(reply, &mut passed);
+        self.stages.take(passed, step);
+        self.flow(tally)
+    }
+
+    fn flow(&mut self, tally: &Tally) -> Flow {
+        let stages = &mut self.stages;
+        if let Some(callout) = stages.callout.take() {
+            return Flow::Wait(callout);
+        }
+        if self.input_ended && !self.finished && stages.failure.is_none() && !stages.chain.is_waiting() {
+            self.finished = true;
+            stages.encoder.finish(tally.reported().as_ref(), &mut stages.out);
+        }
+        if stages.out.len() > stages.max_out {
+            stages.out = Vec::new();
+            stages.failure.get_or_insert(too_long(stages.max_out));
+        }
+        match &stages.failure {
+            Some(error) => Flow::Failed(error.clone()),
+            None if self.finished => Flow::Complete,
+            None => Flow::More,
+        }
+    }
+}
+
+impl Stages {
+    /// Takes one frame through all stages.
+    fn frame(&mut self, frame: &Frame<'_>, tally: &mut Tally) {
+        if self.failure.is_some() {
+            return;
+        }
+        let mut deltas = std::mem::take(&mut self.deltas);
+        match &mut self.reader {
+            Reader::Stream(decoder) => decoder.decode(frame, &mut deltas),
+            Reader::Buffered { dialect, fidelity } => {
+                dialect.decode_buffered(frame.data, *fidelity, &mut deltas)
+            }
+        }
+        self.observe(&deltas, tally);
+        if self.failure.is_some() {
+            return;
+        }
+        if self.forward {
+            self.encoder.forward(frame, &deltas, &mut self.out);
+            deltas.clear();
+        } else {
+            self.pass_on(&mut deltas);
+        }
+        self.deltas = deltas;
+    }
+
+    /// The provider's response has ended.
+    fn end(&mut self, tally: &mut Tally) {
+        if self.failure.is_some() {
+            return;
+        }
+        let mut deltas = std::mem::take(&mut self.deltas);
+        if let Reader::Stream(decoder) = &mut self.reader {
+            decoder.finish(&mut deltas);
+        }
+        self.observe(&deltas, tally);
+        if self.failure.is_some() {
+            return;
+        }
+        if !self.forward {
+            self.pass_on(&mut deltas);
+        }
+        if self.failure.is_none() {
+            let mut passed = Vec::new();
+            let step = self.chain.finish(&mut passed);
+            self.take(passed, step);
+        }
+    }
+
+    fn observe(&mut self, deltas: &[Delta], tally: &mut Tally) {
+        for delta in deltas {
+            tally.observe(delta);
+            match delta {
+                Delta::Error(error) => {
+                    self.failure.get_or_insert_with(|| error.clone());
+                }
+                Delta::Piece { piece, .. } => self.has_token |= is_token(piece),
+                Delta::Finish {
+                    choice: 0,
+                    reason,
+                    native,
+                } => self.finish = Some((*reason, native.clone())),
+                Delta::Finish { .. } | Delta::Start { .. } | Delta::Usage(_) => {}
+            }
+        }
+    }
+
+    fn pass_on(&mut self, deltas: &mut Vec<Delta>) {
+        if self.chain.is_empty() {
+            for delta in deltas.drain(..) {
+                self.encoder.delta(delta, &mut self.out);
+            }
+            return;
+        }
+        for delta in deltas.drain(..) {
+            let mut passed = Vec::new();
+            let step = self.chain.push(delta, &mut passed);
+            self.take(passed, step);
+        }
+    }
+
+    /// Writes what came out of the chain, and notes what its step asks for.
+    fn take(&mut self, passed: Vec<Delta>, step: Step) {
+        for delta in passed {
+            self.encoder.delta(delta, &mut self.out);
+        }
+        match step {
+            Step::Done => {}
+            Step::Reject(error) => {
+                self.failure.get_or_insert(error);
+            }
+            Step::Wait(callout) => self.callout = Some(callout),
+        }
+    }
+
+    fn framing(&mut self, result: Result<(), FrameError>) {
+        if let Err(error) = result {
+            self.failure.get_or_insert_with(|| match error {
+                FrameError::TooLong { cap } => too_long(cap),
+                FrameError::Malformed(_) | FrameError::Truncated => {
+                    Error::new(Kind::ProviderUnavailable, error.to_string())
+                }
+            });
+        }
+    }
+}
+
+fn too_long(cap: usize) -> Error {
+    Error::new(
+        Kind::ProviderUnavailable,
+        format!(
+            "the provider's response, or one event of it, is longer than {cap} bytes; raise limits.response_body"
+        ),
+    )
+}
+
+/// Whether a piece is something for the caller to read, so that a response that begins with it may go out.
+fn is_token(piece: &Piece) -> bool {
+    match piece {
+        Piece::Text(text) | Piece::Refusal(text) => !text.is_empty(),
+        Piece::Reasoning(Reasoning::Text { text, .. } | Reasoning::Summary { text, .. }) => !text.is_empty(),
+        Piece::Reasoning(Reasoning::Signature { .. } | Reasoning::Encrypted { .. })
+        | Piece::ToolCall { .. }
+        | Piece::ToolArguments { .. }
+        | Piece::Image { .. }
+        | Piece::Annotation(_) => true,
+        Piece::Other { place, .. } => *place == Place::Message,
+    }
+}

@@ -1,0 +1,154 @@
+//! From an exchange to its receipt.
+
+use super::attempt::Attempt;
+use super::{Ending, Exchange};
+use crate::meter::{self, AttemptLine, Bill, Outcome, PicoUsd, Receipt, State};
+
+/// The receipt of an exchange that goes on.
+pub(super) fn provisional(exchange: &Exchange, now_ms: u64) -> Receipt {
+    let mut receipt = build(exchange, now_ms);
+    receipt.bill = exchange
+        .attempt
+        .as_ref()
+        .and_then(|attempt| bill(exchange, attempt, false));
+    receipt.cost = cost(exchange, receipt.bill.as_ref());
+    receipt
+}
+
+/// The last word on an exchange.
+pub(super) fn settle(exchange: &mut Exchange, ending: Ending, now_ms: u64) -> Receipt {
+    let outcome = exchange.outcome(ending);
+    close(exchange, outcome, now_ms);
+    let mut receipt = build(exchange, now_ms);
+    receipt.state = State::Final;
+    receipt.outcome = outcome;
+    let served = matches!(outcome, Outcome::Success | Outcome::Cancelled | Outcome::Cut);
+    if let Some(attempt) = exchange.attempt.as_ref().filter(|_| served) {
+        receipt.bill = bill(exchange, attempt, outcome == Outcome::Success);
+        receipt.cost = cost(exchange, receipt.bill.as_ref());
+    }
+    let said = exchange.attempt.as_ref().is_some_and(Attempt::has_spoken);
+    receipt.status = match &exchange.refusal {
+        Some(error) => Some(error.status()),
+        None => (said && outcome != Outcome::Error).then_some(200),
+    };
+    receipt.error_type = match (&exchange.refusal, outcome) {
+        (Some(error), _) => Some(error.kind.facts().error_type),
+        (None, Outcome::Cut | Outcome::Error) => {
+            exchange.attempt.as_ref().and_then(|attempt| attempt.error_type)
+        }
+        (None, _) => None,
+    };
+    if matches!(outcome, Outcome::Cancelled | Outcome::Cut) {
+        receipt.on_cancel = exchange
+            .attempt_provider()
+            .map(|provider| provider.on_cancel.name());
+    }
+    receipt
+}
+
+/// Closes the attempt that the end of the exchange found open.
+fn close(exchange: &mut Exchange, outcome: Outcome, now_ms: u64) {
+    let Some(attempt) = &mut exchange.attempt else {
+        return;
+    };
+    match outcome {
+        Outcome::Cancelled if !attempt.has_ended() => {
+            let trial = attempt.candidate.reason == "trial";
+            attempt.end(None, now_ms);
+            attempt.outcome = Outcome::Cancelled;
+            if trial {
+                exchange.sample(crate::error::Fault::Nobody, None);
+            }
+        }
+        Outcome::Cut | Outcome::Error if !attempt.has_ended() => {
+            exchange.unanswered(now_ms);
+            return;
+        }
+        _ => {}
+    }
+    let open = exchange
+        .attempt
+        .as_ref()
+        .filter(|attempt| matches!(attempt.outcome, Outcome::Success | Outcome::Cancelled));
+    if let Some(line) = open.and_then(|attempt| line(exchange, attempt, now_ms)) {
+        exchange.lines.push(line);
+    }
+}
+
+fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
+    let attempt = exchange.attempt.as_ref();
+    let speaking = attempt.filter(|attempt| attempt.has_spoken() && attempt.outcome != Outcome::Error);
+    let served = speaking.and_then(|attempt| exchange.config.models.get(attempt.candidate.model));
+    Receipt {
+        state: State::Open,
+        id: exchange.id.clone(),
+        key: exchange.key.clone(),
+        model: exchange.envelope.models.first().cloned().unwrap_or_default(),
+        served_model: served.map(|model| model.name.clone()),
+        provider: speaking
+            .and_then(|_| exchange.attempt_provider())
+            .map(|provider| provider.id.clone()),
+        stream: exchange.envelope.stream,
+        outcome: Outcome::Open,
+        status: None,
+        error_type: None,
+        finish: speaking
+            .and_then(|attempt| attempt.finish.as_ref())
+            .map(|(finish, native)| (finish.name(), native.clone())),
+        bill: None,
+        cost: PicoUsd::default(),
+        on_cancel: None,
+        started_ms: exchange.started_ms,
+        first_token_ms: speaking.and_then(|attempt| {
+            Some(
+                attempt
+                    .started_ms
+                    .saturating_sub(exchange.started_ms)
+                    .saturating_add(attempt.first_token_ms?),
+            )
+        }),
+        duration_ms: now_ms.saturating_sub(exchange.started_ms),
+        attempts: exchange.lines.clone(),
+    }
+}
+
+/// One attempt's line.
+pub(super) fn line(exchange: &Exchange, attempt: &Attempt, now_ms: u64) -> Option<AttemptLine> {
+    let (endpoint, provider) = exchange.parties(attempt.candidate)?;
+    Some(AttemptLine {
+        provider: provider.id.clone(),
+        model: endpoint.model.clone(),
+        outcome: attempt.outcome,
+        error_type: attempt.error_type,
+        provider_code: attempt.provider_code.clone(),
+        status: attempt.status,
+        reason: attempt.candidate.reason,
+        first_token_ms: attempt.first_token_ms,
+        duration_ms: attempt
+            .ended_ms
+            .unwrap_or(now_ms)
+            .saturating_sub(attempt.started_ms),
+    })
+}
+
+/// What an attempt used; `None` when it delivered nothing and reported nothing.
+fn bill(exchange: &Exchange, attempt: &Attempt, complete: bool) -> Option<Bill> {
+    if !complete && attempt.tally.reported().is_none() && attempt.tally.delivered() == 0 {
+        return None;
+    }
+    Some(attempt.tally.bill(complete, || {
+        exchange.request.as_ref().map_or(0, meter::estimate_prompt)
+    }))
+}
+
+fn cost(exchange: &Exchange, bill: Option<&Bill>) -> PicoUsd {
+    let endpoint = exchange
+        .attempt
+        .as_ref()
+        .and_then(|attempt| exchange.parties(attempt.candidate));
+    match (bill, endpoint) {
+        (Some(bill), Some((endpoint, _))) => endpoint.price.cost(&bill.usage),
+        _ => PicoUsd::default(),
+    }
+}

@@ -1,0 +1,294 @@
+//! The attempt placement: one context per try.
+
+use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
+use super::health;
+use super::host::{self, Buffer, Level, Map, Stream};
+use super::registry::{self, Slot};
+use crate::dialect::client;
+use crate::error::{Error, Kind};
+use crate::exchange::{Action as Next, Head, Refused, ResponseHead};
+use crate::middleware::Reply;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::rc::Rc;
+
+/// How often the receipt in filter state is renewed while an answer streams, in milliseconds.
+const RENEW_MS: u64 = 1_000;
+/// Request headers that Envoy adds for tracing and that go on to the provider.
+const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
+
+/// One try.
+#[derive(Debug)]
+pub(super) struct AttemptContext {
+    context: u32,
+    slot: Option<Rc<Slot>>,
+    number: usize,
+    /// The request's body, until it is written.
+    body: Option<Vec<u8>>,
+    /// The last response callback paused, so that the held body may be written outside of one.
+    paused: bool,
+    /// The headers were let go.
+    released: bool,
+    renewed_ms: u64,
+}
+
+impl AttemptContext {
+    pub(super) const fn new(context: u32) -> Self {
+        Self {
+            context,
+            slot: None,
+            number: 0,
+            body: None,
+            paused: false,
+            released: false,
+            renewed_ms: 0,
+        }
+    }
+
+    /// Answers the client from here, without asking any provider.
+    fn refuse(&self, message: &str) -> Action {
+        host::log(Level::Error, &format!("crosspoint: {message}"));
+        let error = Error::new(Kind::Server, message);
+        let head = match &self.slot {
+            Some(slot) => slot.with(|exchange| exchange.refuse(error)),
+            None => Some(Head {
+                status: error.status(),
+                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+                body: client::OPENAI_CHAT.error(&error, &[]),
+            }),
+        };
+        if let Some(head) = head {
+            host::respond(&head);
+        }
+        Action::Pause
+    }
+
+    /// Stores what the exchange has learnt about endpoints, and where Envoy would go next.
+    fn note(&self, now: u64) {
+        let Some(slot) = &self.slot else { return };
+        let noted = slot.with(|exchange| {
+            (
+                exchange.take_samples(),
+                exchange.next_cluster().map(ToOwned::to_owned),
+            )
+        });
+        let Some((samples, cluster)) = noted else { return };
+        if !samples.is_empty() {
+            health::store(slot.namespace, samples, now);
+        }
+        if let Some(cluster) = cluster
+            && !host::set_property(CLUSTER, cluster.as_bytes())
+        {
+            host::log(Level::Warn, "crosspoint: the next cluster could not be set");
+        }
+    }
+
+    /// Renews the receipt that stands in the log should the filter die.
+    fn renew_receipt(&mut self, now: u64) {
+        if now.saturating_sub(self.renewed_ms) < RENEW_MS {
+            return;
+        }
+        self.renewed_ms = now;
+        if let Some(receipt) = self
+            .slot
+            .as_ref()
+            .and_then(|slot| slot.with(|exchange| exchange.provisional(now)))
+        {
+            // If this fails the older receipt stands.
+            let _ = host::set_property(GENERATION, &receipt.to_json());
+        }
+    }
+
+    /// Takes a piece of the response.
+    fn take(&mut self, bytes: &[u8], end: bool) -> Action {
+        let Some(slot) = self.slot.clone() else {
+            return Action::Continue;
+        };
+        let now = host::now_ms();
+        let number = self.number;
+        let Some(next) = slot.with(|exchange| exchange.body(number, bytes, end, now)) else {
+            return Action::Continue;
+        };
+        self.apply(&slot, next, end, now)
+    }
+
+    /// Does what the exchange says.
+    fn apply(&mut self, slot: &Rc<Slot>, mut next: Next, end: bool, now: u64) -> Action {
+        while let Next::Wait(callout) = next {
+            if host::call(&callout).is_some() {
+                next = Next::Hold;
+                break;
+            }
+            let number = self.number;
+            let Some(resumed) = slot.with(|exchange| exchange.resume(number, Reply::Failed, now)) else {
+                return Action::Continue;
+            };
+            next = resumed;
+        }
+        self.paused = matches!(next, Next::Hold | Next::Wait(_));
+        match next {
+            Next::Hold | Next::Wait(_) => {
+                host::set_buffer(Buffer::ResponseBody, b"");
+                return Action::Pause;
+            }
+            Next::Unchanged => {}
+            Next::Pass(bytes) => {
+                host::set_buffer(Buffer::ResponseBody, &bytes);
+            }
+            Next::Release { head } => self.release(head, end, false, now),
+            Next::Retry { head } => self.release(head, end, true, now),
+        }
+        if self.released {
+            self.renew_receipt(now);
+        }
+        Action::Continue
+    }
+
+    /// Lets the held headers go, as we write them.
+    fn release(&mut self, mut head: Head, end: bool, retry: bool, now: u64) {
+        self.note(now);
+        head.headers.push((":status".to_owned(), head.status.to_string()));
+        if end {
+            head.headers
+                .push(("content-length".to_owned(), head.body.len().to_string()));
+        }
+        if retry {
+            head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
+        }
+        if !host::set_headers(Map::ResponseHeaders, &head.headers) {
+            host::log(
+                Level::Error,
+                "crosspoint: the response headers could not be written",
+            );
+        }
+        host::set_buffer(Buffer::ResponseBody, &head.body);
+        self.released = !retry;
+    }
+}
+
+impl Context for AttemptContext {
+    fn on_http_call_response(&mut self, _token: u32, _headers: usize, _body: usize, _trailers: usize) {
+        let Some(slot) = self.slot.clone() else { return };
+        let now = host::now_ms();
+        let (number, reply) = (self.number, call_reply());
+        let Some(next) = slot.with(|exchange| exchange.resume(number, reply, now)) else {
+            return;
+        };
+        if self.apply(&slot, next, false, now) == Action::Continue {
+            host::resume(Stream::Response);
+        }
+    }
+
+    fn on_done(&mut self) -> bool {
+        if let Some(slot) = self.slot.take() {
+            let now = host::now_ms();
+            let number = self.number;
+            let samples = slot.with(|exchange| {
+                exchange.gone(number, now);
+                exchange.take_samples()
+            });
+            if slot.attempt.get() == self.context {
+                slot.attempt.set(0);
+            }
+            health::store(slot.namespace, samples.unwrap_or_default(), now);
+        }
+        true
+    }
+}
+
+impl HttpContext for AttemptContext {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let id = host::property_text(&[EXCHANGE]);
+        let Some(slot) = registry::find(&id) else {
+            return self.refuse(
+                "the attempt placement finds no exchange: do the vm_id and vm_config of both placements match?",
+            );
+        };
+        slot.attempt.set(self.context);
+        self.slot = Some(Rc::clone(&slot));
+        let cluster = host::property_text(&["xds", "cluster_name"]);
+        let now = host::now_ms();
+        let (number, mut outgoing) = match slot.with(|exchange| exchange.begin(&cluster, now)) {
+            Some(Ok(begun)) => begun,
+            Some(Err(Refused::WrongCluster)) => {
+                return self.refuse("the request was routed to a cluster that is not the planned provider's");
+            }
+            Some(Err(Refused::NothingPlanned)) => return self.refuse("there is no endpoint left to try"),
+            Some(Err(Refused::CannotEncode)) => {
+                return self.refuse("the request cannot be written for this endpoint");
+            }
+            None => return self.refuse("the exchange is over"),
+        };
+        self.number = number;
+        for name in TRACE_HEADERS {
+            if let Some(value) = host::header_text(Map::RequestHeaders, name) {
+                outgoing.headers.push((name.to_owned(), value));
+            }
+        }
+        if !host::set_headers(Map::RequestHeaders, &outgoing.headers) {
+            return self.refuse("the request headers could not be written");
+        }
+        self.body = Some(outgoing.body);
+        // Should this attempt never answer, Envoy goes to the next candidate all the same.
+        self.note(now);
+        Action::Continue
+    }
+
+    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+        // The stub makes room for the real body; whatever else comes is no part of it.
+        host::set_buffer(Buffer::RequestBody, &self.body.take().unwrap_or_default());
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let Some(slot) = self.slot.clone() else {
+            return Action::Continue;
+        };
+        let text = |name: &str| host::header_text(Map::ResponseHeaders, name);
+        let status = text(":status").and_then(|text| text.parse().ok()).unwrap_or(502);
+        let (content_type, content_encoding) = (text("content-type"), text("content-encoding"));
+        let (retry_after, retry_after_ms) = match status {
+            200..=299 => (None, None),
+            _ => (text("retry-after"), text("retry-after-ms")),
+        };
+        let head = ResponseHead {
+            status,
+            content_type: content_type.as_deref(),
+            content_encoding: content_encoding.as_deref(),
+            retry_after: retry_after.as_deref(),
+            retry_after_ms: retry_after_ms.as_deref(),
+        };
+        let (now, number) = (host::now_ms(), self.number);
+        slot.with(|exchange| exchange.headers(number, &head, now));
+        if end_of_stream {
+            return self.take(b"", true);
+        }
+        self.paused = true;
+        Action::Pause
+    }
+
+    fn on_http_response_body(&mut self, _size: usize, end_of_stream: bool) -> Action {
+        let bytes = host::buffer(Buffer::ResponseBody);
+        self.take(&bytes, end_of_stream)
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        // Envoy lets a body be written here only if the last piece of it was held.
+        if self.paused {
+            self.take(b"", true)
+        } else {
+            Action::Continue
+        }
+    }
+}
+
+/// Ends a response that has begun and fallen silent.
+pub(super) fn break_off(slot: &Slot, _event: &[u8]) {
+    if host::set_effective_context(slot.gateway) {
+        host::respond(&Head {
+            status: 504,
+            headers: Vec::new(),
+            body: Vec::new(),
+        });
+    }
+}

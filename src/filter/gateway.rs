@@ -1,0 +1,440 @@
+//! The gateway placement: one context per client request.
+
+use super::host::{self, Buffer, Level, Map, Stream};
+use super::registry::{self, Slot};
+use super::{health, models, stats};
+use crate::config::Config;
+use crate::dialect::client;
+use crate::error::{Error, Kind, quoted};
+use crate::exchange::{Ending, Exchange, Head};
+use crate::hash;
+use crate::middleware::{Reply, Step};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::rc::Rc;
+
+/// The filter state that leads the attempt placement to the exchange.
+pub(super) const EXCHANGE: &str = "crosspoint_exchange";
+/// The filter state that the route's matcher reads the cluster from, at first and at every retry.
+pub(super) const CLUSTER: &str = "crosspoint_cluster";
+/// The filter state that holds the receipt, for the access log.
+pub(super) const GENERATION: &str = "crosspoint_generation";
+/// The response header that asks Envoy for a retry. Never leaves the gateway.
+pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
+/// The response header that says that an answer is ours and not Envoy's own.
+const ID_HEADER: &str = "x-generation-id";
+/// What the request's body is until the attempt placement writes the real one.
+const STUB: &[u8] = b"{}";
+/// How much memory for a body is set aside because a client's `content-length` says so, in bytes.
+const MAX_RESERVED: usize = 1 << 20;
+
+/// What all contexts of one gateway share.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    config: Rc<Config>,
+    pub(super) namespace: u64,
+    models: Vec<u8>,
+    /// Makes ids that nobody can guess: random when the VM started, then stepped.
+    random: RandomState,
+    counter: Cell<u64>,
+}
+
+impl Gateway {
+    pub(super) fn new(config: Config) -> Self {
+        let models = models::body(&config);
+        let namespace = hash::stable(&[&config.name]);
+        Self {
+            config: Rc::new(config),
+            namespace,
+            models,
+            random: RandomState::new(),
+            counter: Cell::new(0),
+        }
+    }
+
+    fn random(&self) -> u64 {
+        let step = self.counter.get().wrapping_add(1);
+        self.counter.set(step);
+        let mut hasher = self.random.build_hasher();
+        hasher.write_u64(step);
+        hasher.finish()
+    }
+}
+
+/// One client request.
+#[derive(Debug)]
+pub(super) struct GatewayContext {
+    gateway: Rc<Gateway>,
+    context: u32,
+    phase: Phase,
+    slot: Option<Rc<Slot>>,
+    id: String,
+    /// A local reply of Envoy's is being replaced with this.
+    replacement: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing has come.
+    Start,
+    /// The request's body is being taken.
+    Reading(Vec<u8>),
+    /// A request middleware waits for its callout.
+    Waiting,
+    /// The request is on its way, or was answered from here.
+    Done,
+}
+
+impl GatewayContext {
+    pub(super) const fn new(gateway: Rc<Gateway>, context: u32) -> Self {
+        Self {
+            gateway,
+            context,
+            phase: Phase::Start,
+            slot: None,
+            id: String::new(),
+            replacement: None,
+        }
+    }
+
+    /// Opens the exchange of a chat request.
+    fn open(&mut self, key: Option<String>) -> Rc<Slot> {
+        let now = host::now_ms();
+        self.id = format!("gen-{now:012x}{:016x}", self.gateway.random());
+        let config = Rc::clone(&self.gateway.config);
+        let exchange = Exchange::open(config, client::OPENAI_CHAT, self.id.clone(), key, now);
+        let slot = registry::insert(exchange, self.gateway.namespace, self.context);
+        self.slot = Some(Rc::clone(&slot));
+        slot
+    }
+
+    /// Answers with an error, in the exchange's name if there is one.
+    fn refuse(&mut self, error: Error) -> Action {
+        self.phase = Phase::Done;
+        let head = match &self.slot {
+            Some(slot) => slot.with(|exchange| exchange.refuse(error)),
+            None => Some(Head {
+                status: error.status(),
+                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+                body: client::OPENAI_CHAT.error(&error, &[]),
+            }),
+        };
+        if let Some(head) = head {
+            host::respond(&head);
+        }
+        Action::Pause
+    }
+
+    /// The name of the caller's key.
+    fn authenticate(&self) -> Result<Option<String>, Error> {
+        let config = &self.gateway.config;
+        if config.keys.is_empty() {
+            return Ok(None);
+        }
+        let header = host::header(Map::RequestHeaders, "authorization").unwrap_or_default();
+        let Some(key) = header.strip_prefix(b"Bearer ") else {
+            return Err(Error::new(
+                Kind::Authentication,
+                "no API key; send it as Authorization: Bearer …",
+            ));
+        };
+        match config.key_name(&hash::sha256(key)) {
+            Some(name) => Ok(Some(name.to_owned())),
+            None => Err(Error::new(
+                Kind::Authentication,
+                "the API key is not one of this gateway's",
+            )),
+        }
+    }
+
+    fn serve_models(&mut self) -> Action {
+        self.phase = Phase::Done;
+        host::respond(&Head {
+            status: 200,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: self.gateway.models.clone(),
+        });
+        Action::Pause
+    }
+
+    /// Begins a chat request, whose body is still to come.
+    fn begin_chat(&mut self, key: Option<String>, end_of_stream: bool) -> Action {
+        let slot = self.open(key);
+        let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
+            return Action::Pause;
+        };
+        let declared = host::header_text(Map::RequestHeaders, "content-length")
+            .and_then(|text| text.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > limit) {
+            return self.refuse(too_large(limit));
+        }
+        if end_of_stream {
+            return self.refuse(Error::invalid(
+                "the request has no body; send a JSON object with model and messages",
+            ));
+        }
+        let _ = host::set_property(GENERATION, &self.provisional());
+        self.phase = Phase::Reading(Vec::with_capacity(declared.unwrap_or(0).min(MAX_RESERVED)));
+        Action::Pause
+    }
+
+    fn provisional(&self) -> Vec<u8> {
+        let now = host::now_ms();
+        self.slot
+            .as_ref()
+            .and_then(|slot| slot.with(|exchange| exchange.provisional(now)))
+            .map(|receipt| receipt.to_json())
+            .unwrap_or_default()
+    }
+
+    /// The body is complete.
+    fn admit(&mut self, body: Vec<u8>) -> Action {
+        self.phase = Phase::Done;
+        let Some(slot) = self.slot.clone() else {
+            return Action::Continue;
+        };
+        match slot.with(|exchange| exchange.read(body).map(|()| exchange.run_request_middleware())) {
+            Some(Ok(step)) => self.step(&slot, step),
+            Some(Err(error)) => self.refuse(error),
+            None => Action::Continue,
+        }
+    }
+
+    /// What a step of the request middleware asks for.
+    fn step(&mut self, slot: &Rc<Slot>, mut step: Step) -> Action {
+        loop {
+            match step {
+                Step::Done => return self.dispatch(slot),
+                Step::Reject(error) => return self.refuse(error),
+                Step::Wait(callout) => {
+                    if host::call(&callout).is_some() {
+                        self.phase = Phase::Waiting;
+                        return Action::Pause;
+                    }
+                    let Some(next) = slot.with(|exchange| exchange.resume_request_middleware(Reply::Failed))
+                    else {
+                        return Action::Continue;
+                    };
+                    step = next;
+                }
+            }
+        }
+    }
+
+    /// Plans, and sends the request on its way.
+    fn dispatch(&mut self, slot: &Rc<Slot>) -> Action {
+        self.phase = Phase::Done;
+        let now = host::now_ms();
+        let namespace = self.gateway.namespace;
+        let seed = self.gateway.random();
+        // The one place where the core asks back: the function reads shared data and touches no exchange.
+        let mut standings = |key, claim| health::standing(namespace, key, claim, now);
+        let planned = slot.with(|exchange| {
+            exchange.plan(&mut standings, seed)?;
+            let cluster = exchange.next_cluster().map(ToOwned::to_owned);
+            Ok((cluster, exchange.max_retries(), exchange.per_try_timeout_ms()))
+        });
+        let (cluster, retries, timeout_ms) = match planned {
+            Some(Ok((Some(cluster), retries, timeout_ms))) => (cluster, retries, timeout_ms),
+            Some(Ok((None, ..))) => return self.refuse(Error::new(Kind::Server, "the plan is empty")),
+            Some(Err(error)) => return self.refuse(error),
+            None => return Action::Continue,
+        };
+        let _ = host::set_property(EXCHANGE, self.id.as_bytes());
+        if !host::set_property(CLUSTER, cluster.as_bytes()) {
+            return self.refuse(Error::new(Kind::Server, "the cluster could not be set"));
+        }
+        let _ = host::set_property(GENERATION, &self.provisional());
+        host::set_header(Map::RequestHeaders, "content-length", &STUB.len().to_string());
+        host::set_header(Map::RequestHeaders, "x-envoy-max-retries", &retries.to_string());
+        host::set_header(
+            Map::RequestHeaders,
+            "x-envoy-upstream-rq-per-try-timeout-ms",
+            &timeout_ms.to_string(),
+        );
+        host::clear_route_cache();
+        Action::Continue
+    }
+
+    /// The exchange is over.
+    fn settle(&mut self) {
+        let Some(slot) = self.slot.take() else { return };
+        registry::remove(&self.id);
+        let Some(exchange) = slot.take() else { return };
+        let now = host::now_ms();
+        let (receipt, samples) =
+            exchange.settle(ending(&host::property_text(&["response", "code_details"])), now);
+        let _ = host::set_property(GENERATION, &receipt.to_json());
+        health::store(self.gateway.namespace, samples, now);
+        stats::settled(&receipt, self.gateway.config.model(&receipt.model).is_some());
+    }
+}
+
+/// How Envoy's response code details say that a stream ended.
+fn ending(details: &str) -> Ending {
+    match details {
+        "via_upstream" | "crosspoint" => Ending::Complete,
+        details if details.contains("downstream") => Ending::ClientLeft,
+        _ => Ending::Broken,
+    }
+}
+
+fn too_large(limit: usize) -> Error {
+    Error::new(
+        Kind::PayloadTooLarge,
+        format!("the request is larger than {limit} bytes; raise limits.request_body"),
+    )
+}
+
+impl Context for GatewayContext {
+    fn on_http_call_response(&mut self, _token: u32, _headers: usize, _body: usize, _trailers: usize) {
+        if !matches!(self.phase, Phase::Waiting) {
+            return;
+        }
+        let Some(slot) = self.slot.clone() else { return };
+        let reply = call_reply();
+        let Some(step) = slot.with(|exchange| exchange.resume_request_middleware(reply)) else {
+            return;
+        };
+        if self.step(&slot, step) == Action::Continue {
+            host::resume(Stream::Request);
+        }
+    }
+}
+
+/// The reply of the callout that has just ended.
+pub(super) fn call_reply() -> Reply {
+    match host::header_text(Map::CallResponseHeaders, ":status").and_then(|text| text.parse().ok()) {
+        Some(status) => Reply::Response {
+            status,
+            body: host::buffer(Buffer::CallResponseBody),
+        },
+        None => Reply::Failed,
+    }
+}
+
+impl HttpContext for GatewayContext {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        for name in host::header_names(Map::RequestHeaders) {
+            if name.starts_with("x-crosspoint-") || name.starts_with("x-envoy-") || name == ID_HEADER {
+                host::remove_header(Map::RequestHeaders, &name);
+            }
+        }
+        let key = match self.authenticate() {
+            Ok(key) => key,
+            Err(error) => return self.refuse(error),
+        };
+        let method = host::header_text(Map::RequestHeaders, ":method").unwrap_or_default();
+        let target = host::header_text(Map::RequestHeaders, ":path").unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default();
+        match (method.as_str(), path) {
+            ("POST", "/v1/chat/completions") => self.begin_chat(key, end_of_stream),
+            ("GET", "/v1/models") => self.serve_models(),
+            _ => self.refuse(Error::new(
+                Kind::NotFound,
+                format!(
+                    "{} {} is not served here; try POST /v1/chat/completions or GET /v1/models",
+                    method
+                        .chars()
+                        .filter(char::is_ascii_alphabetic)
+                        .take(16)
+                        .collect::<String>(),
+                    quoted(path)
+                ),
+            )),
+        }
+    }
+
+    fn on_http_request_body(&mut self, _size: usize, end_of_stream: bool) -> Action {
+        match &mut self.phase {
+            Phase::Reading(body) => {
+                let chunk = host::buffer(Buffer::RequestBody);
+                let limit = self.gateway.config.limits.request_body;
+                if body.len().saturating_add(chunk.len()) > limit {
+                    host::set_buffer(Buffer::RequestBody, b"");
+                    return self.refuse(too_large(limit));
+                }
+                body.extend_from_slice(&chunk);
+                if !end_of_stream {
+                    host::set_buffer(Buffer::RequestBody, b"");
+                    return Action::Pause;
+                }
+                let body = std::mem::take(body);
+                host::set_buffer(Buffer::RequestBody, STUB);
+                self.admit(body)
+            }
+            Phase::Waiting => Action::Pause,
+            Phase::Start | Phase::Done => Action::Continue,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        match &mut self.phase {
+            Phase::Reading(body) => {
+                let body = std::mem::take(body);
+                // The body was paused, so it may still be written.
+                host::set_buffer(Buffer::RequestBody, STUB);
+                self.admit(body)
+            }
+            Phase::Waiting => Action::Pause,
+            Phase::Start | Phase::Done => Action::Continue,
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let Some(slot) = &self.slot else {
+            return Action::Continue;
+        };
+        if host::header(Map::ResponseHeaders, ID_HEADER).is_some_and(|id| id == self.id.as_bytes()) {
+            host::remove_header(Map::ResponseHeaders, RETRY_HEADER);
+            return Action::Continue;
+        }
+        let status = host::header_text(Map::ResponseHeaders, ":status")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(500);
+        let details = host::property_text(&["response", "code_details"]);
+        let now = host::now_ms();
+        let Some((mut head, samples)) = slot.with(|exchange| {
+            (
+                exchange.local_reply(status, &details, now),
+                exchange.take_samples(),
+            )
+        }) else {
+            return Action::Continue;
+        };
+        health::store(self.gateway.namespace, samples, now);
+        if end_of_stream {
+            // No body may follow, so the headers alone must do.
+            head.body.clear();
+        }
+        head.headers.push((":status".to_owned(), head.status.to_string()));
+        head.headers
+            .push(("content-length".to_owned(), head.body.len().to_string()));
+        if !host::set_headers(Map::ResponseHeaders, &head.headers) {
+            host::log(Level::Warn, "crosspoint: a local reply could not be rewritten");
+            return Action::Continue;
+        }
+        self.replacement = Some(head.body);
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+        if let Some(body) = &mut self.replacement {
+            host::set_buffer(Buffer::ResponseBody, &std::mem::take(body));
+        }
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        self.settle();
+    }
+}
+
+impl Drop for GatewayContext {
+    /// Envoy always logs before it deletes; if it ever did not, the registry must not keep the exchange.
+    fn drop(&mut self) {
+        registry::remove(&self.id);
+    }
+}

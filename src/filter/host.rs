@@ -1,0 +1,376 @@
+//! The host's functions, each wrapped once. Nothing else calls Envoy.
+//!
+//! The SDK's own wrappers panic on any status that they do not list, which would kill the VM and every stream on the
+//! worker; these return it. Header values are bytes: a client may send any.
+#![expect(
+    unsafe_code,
+    reason = "the proxy-wasm ABI is C functions over raw pointers; this is its only user"
+)]
+
+use crate::exchange::Head;
+use crate::middleware::Callout;
+use std::time::Duration;
+
+/// Which body or configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Buffer {
+    RequestBody = 0,
+    ResponseBody = 1,
+    CallResponseBody = 4,
+    PluginConfiguration = 7,
+}
+
+/// Which headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Map {
+    RequestHeaders = 0,
+    ResponseHeaders = 2,
+    CallResponseHeaders = 6,
+}
+
+/// Which direction of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Stream {
+    Request = 0,
+    Response = 1,
+}
+
+/// What a statistic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Metric {
+    Counter = 0,
+    Gauge = 1,
+    Histogram = 2,
+}
+
+/// How loud a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Level {
+    Warn = 3,
+    Error = 4,
+}
+
+/// Any status but this is a failure.
+const OK: u32 = 0;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_buffer_bytes(
+        kind: u32,
+        start: usize,
+        max: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, data_size: usize)
+    -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        cas: u32,
+    ) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+}
+
+/// Takes over memory that the host had us allocate.
+fn take(data: *mut u8, size: usize) -> Vec<u8> {
+    if data.is_null() || size == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the host filled a buffer of exactly `size` bytes that the SDK's `proxy_on_memory_allocate` made from a boxed
+    // slice of that length, and gives it away.
+    unsafe { Vec::from_raw_parts(data, size, size) }
+}
+
+/// Calls a host function that returns memory.
+fn fetch(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    let mut data = std::ptr::null_mut();
+    let mut size = 0;
+    let status = call(&raw mut data, &raw mut size);
+    let bytes = take(data, size);
+    (status == OK).then_some(bytes)
+}
+
+pub(super) fn log(level: Level, message: &str) {
+    // SAFETY: pointer and length are of one live slice, as in every call below.
+    unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let mut nanoseconds = 0;
+    // SAFETY: the host writes one u64.
+    unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
+    nanoseconds / 1_000_000
+}
+
+pub(super) fn set_tick_ms(period: u32) {
+    // SAFETY: no pointers.
+    unsafe { proxy_set_tick_period_milliseconds(period) };
+}
+
+/// All bytes that the current callback shows of a body or configuration.
+pub(super) fn buffer(kind: Buffer) -> Vec<u8> {
+    // SAFETY: the host writes through two valid pointers.
+    fetch(|data, size| unsafe { proxy_get_buffer_bytes(kind as u32, 0, usize::MAX, data, size) })
+        .unwrap_or_default()
+}
+
+/// Replaces all bytes that the current callback shows.
+pub(super) fn set_buffer(kind: Buffer, bytes: &[u8]) -> bool {
+    // SAFETY: see `log`.
+    unsafe { proxy_set_buffer_bytes(kind as u32, 0, usize::MAX, bytes.as_ptr(), bytes.len()) == OK }
+}
+
+/// One header; the first value, or several joined by commas, as Envoy gives it.
+pub(super) fn header(map: Map, name: &str) -> Option<Vec<u8>> {
+    // SAFETY: see `log` and `buffer`.
+    fetch(|data, size| unsafe {
+        proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
+    })
+}
+
+/// One header as text; `None` too when it is no UTF-8.
+pub(super) fn header_text(map: Map, name: &str) -> Option<String> {
+    String::from_utf8(header(map, name)?).ok()
+}
+
+/// The names of all headers.
+pub(super) fn header_names(map: Map) -> Vec<String> {
+    // SAFETY: see `buffer`.
+    let bytes =
+        fetch(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) }).unwrap_or_default();
+    names(&bytes)
+}
+
+/// Reads the names from the ABI's form of a map: count, then the sizes of every name and value, then these, each ended by
+/// a zero byte.
+fn names(bytes: &[u8]) -> Vec<String> {
+    let number = |at: usize| -> Option<usize> {
+        let digits = bytes.get(at..at.checked_add(4)?)?;
+        u32::from_le_bytes(digits.try_into().ok()?).try_into().ok()
+    };
+    let count = number(0).unwrap_or(0);
+    let mut names = Vec::with_capacity(count.min(256));
+    let mut at = count.saturating_mul(8).saturating_add(4);
+    for index in 0..count {
+        let (Some(name_size), Some(value_size)) = (number(4 + index * 8), number(8 + index * 8)) else {
+            break;
+        };
+        let Some(name) = bytes.get(at..at.saturating_add(name_size)) else {
+            break;
+        };
+        names.push(String::from_utf8_lossy(name).into_owned());
+        at = at
+            .saturating_add(name_size)
+            .saturating_add(value_size)
+            .saturating_add(2);
+    }
+    names
+}
+
+/// Replaces a whole set of headers.
+pub(super) fn set_headers(map: Map, headers: &[(String, String)]) -> bool {
+    let bytes = pairs(headers);
+    // SAFETY: see `log`.
+    unsafe { proxy_set_header_map_pairs(map as u32, bytes.as_ptr(), bytes.len()) == OK }
+}
+
+fn pairs(headers: &[(String, String)]) -> Vec<u8> {
+    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = Vec::with_capacity(512);
+    bytes.extend_from_slice(&u32::try_from(headers.len()).unwrap_or(0).to_le_bytes());
+    for (name, value) in headers {
+        bytes.extend_from_slice(&length(name));
+        bytes.extend_from_slice(&length(value));
+    }
+    for text in headers.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+pub(super) fn set_header(map: Map, name: &str, value: &str) {
+    // SAFETY: see `log`.
+    unsafe {
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len());
+    }
+}
+
+pub(super) fn remove_header(map: Map, name: &str) {
+    // SAFETY: see `log`.
+    unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
+}
+
+/// A property of Envoy's, by its path.
+pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
+    // SAFETY: see `log` and `buffer`.
+    fetch(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// A property as text; empty when it is absent or no UTF-8.
+pub(super) fn property_text(path: &[&str]) -> String {
+    property(path)
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_default()
+}
+
+/// Sets filter state `wasm.<name>` of the current stream.
+pub(super) fn set_property(name: &str, value: &[u8]) -> bool {
+    // SAFETY: see `log`.
+    unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) == OK }
+}
+
+/// A record of shared data, with the number that a compare-and-swap needs.
+pub(super) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
+    let mut cas = 0;
+    // SAFETY: see `log` and `buffer`.
+    let bytes = fetch(|data, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
+    })?;
+    Some((bytes, cas))
+}
+
+/// Writes a record of shared data, if nobody has since `cas`; 0 writes always.
+pub(super) fn set_shared(key: &str, value: &[u8], cas: u32) -> bool {
+    // SAFETY: see `log`.
+    unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) == OK }
+}
+
+/// Lets a paused stream go on.
+pub(super) fn resume(stream: Stream) {
+    // SAFETY: no pointers.
+    unsafe { proxy_continue_stream(stream as u32) };
+}
+
+/// Answers the client from here.
+pub(super) fn respond(head: &Head) {
+    let headers = pairs(&head.headers);
+    let details = "crosspoint";
+    // SAFETY: see `log`.
+    unsafe {
+        proxy_send_local_response(
+            head.status.into(),
+            details.as_ptr(),
+            details.len(),
+            head.body.as_ptr(),
+            head.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            -1,
+        );
+    }
+}
+
+/// Makes the calls that follow concern another context, until this callback returns.
+pub(super) fn set_effective_context(context: u32) -> bool {
+    // SAFETY: no pointers.
+    unsafe { proxy_set_effective_context(context) == OK }
+}
+
+/// Has Envoy choose the route, and with it the cluster, again.
+pub(super) fn clear_route_cache() {
+    let name = "clear_route_cache";
+    // SAFETY: see `log` and `buffer`.
+    let _nothing_returned = fetch(|data, size| unsafe {
+        proxy_call_foreign_function(name.as_ptr(), name.len(), std::ptr::null(), 0, data, size)
+    });
+}
+
+/// The id of a statistic; `None` when the host refuses it.
+pub(super) fn define_metric(kind: Metric, name: &str) -> Option<u32> {
+    let mut id = 0;
+    // SAFETY: see `log`; the host writes one u32.
+    let status = unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
+    (status == OK).then_some(id)
+}
+
+pub(super) fn increment_metric(id: u32, offset: u64) {
+    // SAFETY: no pointers.
+    unsafe { proxy_increment_metric(id, i64::try_from(offset).unwrap_or(i64::MAX)) };
+}
+
+pub(super) fn record_metric(id: u32, value: u64) {
+    // SAFETY: no pointers.
+    unsafe { proxy_record_metric(id, value) };
+}
+
+/// Makes an HTTP call; its reply comes to the context that made it. `None`: it could not be made.
+///
+/// This one goes through the SDK, which must know whose call it is; it lists the statuses that Envoy gives here.
+pub(super) fn call(callout: &Callout) -> Option<u32> {
+    let headers = callout
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let timeout = Duration::from_millis(callout.timeout_ms);
+    proxy_wasm::hostcalls::dispatch_http_call(
+        &callout.cluster,
+        headers,
+        Some(&callout.body),
+        Vec::new(),
+        timeout,
+    )
+    .ok()
+}

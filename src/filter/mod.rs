@@ -1,0 +1,20 @@
+//! The shell: proxy-wasm callbacks in, calls of the core, host calls out. The only code that knows Envoy.
+//!
+//! One `.wasm`, two placements in one VM, told apart by the plugin configuration:
+//! `{"placement":"gateway","config":{…}}` is the HTTP filter that reads requests, plans and settles; and
+//! `{"placement":"attempt"}` is the upstream HTTP filter that runs once per try. No registry borrow is held across a host
+//! call.
+
+mod attempt;
+mod gateway;
+mod health;
+mod host;
+mod models;
+mod registry;
+mod root;
+mod stats;
+
+/// Tells the SDK how to make contexts. Called once, when the VM starts.
+pub fn start() {
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::new()));
+}

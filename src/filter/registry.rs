@@ -1,0 +1,70 @@
+//! The exchanges under way on this worker: how the gateway placement hands one to the attempt placement.
+//!
+//! Both placements run in one VM, so an exchange is handed over in memory. Nothing here is shared between workers.
+
+use crate::exchange::Exchange;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+thread_local! {
+    static EXCHANGES: RefCell<HashMap<String, Rc<Slot>>> = RefCell::new(HashMap::new());
+}
+
+/// One exchange and the contexts that work on it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// `None` once it is settled.
+    exchange: RefCell<Option<Exchange>>,
+    /// The namespace of the gateway's shared data.
+    pub(super) namespace: u64,
+    /// The gateway placement's context.
+    pub(super) gateway: u32,
+    /// The attempt placement's context of the attempt under way; 0 when there is none.
+    pub(super) attempt: Cell<u32>,
+}
+
+impl Slot {
+    /// Works on the exchange; `None` when it is settled. `work` must not call the host.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+        self.exchange.try_borrow_mut().ok()?.as_mut().map(work)
+    }
+
+    /// Takes the exchange out, to settle it.
+    pub(super) fn take(&self) -> Option<Exchange> {
+        self.exchange.try_borrow_mut().ok()?.take()
+    }
+}
+
+/// Enters an exchange.
+pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slot> {
+    let id = exchange.id().to_owned();
+    let slot = Rc::new(Slot {
+        exchange: RefCell::new(Some(exchange)),
+        namespace,
+        gateway,
+        attempt: Cell::new(0),
+    });
+    EXCHANGES.with_borrow_mut(|exchanges| exchanges.insert(id, Rc::clone(&slot)));
+    slot
+}
+
+/// The exchange of this id.
+pub(super) fn find(id: &str) -> Option<Rc<Slot>> {
+    EXCHANGES.with_borrow(|exchanges| exchanges.get(id).cloned())
+}
+
+/// Removes the exchange of this id.
+pub(super) fn remove(id: &str) {
+    EXCHANGES.with_borrow_mut(|exchanges| exchanges.remove(id));
+}
+
+/// Every exchange under way.
+pub(super) fn all() -> Vec<Rc<Slot>> {
+    EXCHANGES.with_borrow(|exchanges| exchanges.values().cloned().collect())
+}
+
+/// How many exchanges are under way.
+pub(super) fn len() -> usize {
+    EXCHANGES.with_borrow(HashMap::len)
+}

@@ -1,0 +1,118 @@
+//! One placement's root: reads the configuration, makes a context for each stream, looks for stalled streams by tick.
+
+use super::attempt::AttemptContext;
+use super::gateway::{Gateway, GatewayContext};
+use super::host::{self, Buffer, Level};
+use super::{attempt, health, registry, stats};
+use crate::config::Config;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// How often streams are looked at for a stall, in milliseconds.
+const TICK_MS: u32 = 500;
+
+/// What this root's streams are.
+#[derive(Debug)]
+enum Placement {
+    /// Not configured yet.
+    None,
+    Gateway(Rc<Gateway>),
+    Attempt,
+}
+
+/// A root context.
+#[derive(Debug)]
+pub(super) struct Root {
+    placement: Placement,
+}
+
+impl Root {
+    pub(super) const fn new() -> Self {
+        Self {
+            placement: Placement::None,
+        }
+    }
+
+    fn configure(bytes: &[u8]) -> Result<Placement, Vec<String>> {
+        let value: Value = serde_json::from_slice(bytes)
+            .map_err(|error| vec![format!("the plugin configuration is no JSON: {error}")])?;
+        match value.get("placement").and_then(Value::as_str) {
+            Some("attempt") => Ok(Placement::Attempt),
+            Some("gateway") => {
+                let env = |name: &str| std::env::var(name).ok();
+                let config = Config::read(value.get("config").unwrap_or(&Value::Null), Some(&env)).map_err(
+                    |problems| {
+                        problems
+                            .iter()
+                            .map(|problem| format!("config.{problem}"))
+                            .collect::<Vec<_>>()
+                    },
+                )?;
+                Ok(Placement::Gateway(Rc::new(Gateway::new(config))))
+            }
+            _ => Err(vec!["placement: expected \"gateway\" or \"attempt\"".to_owned()]),
+        }
+    }
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        match Self::configure(&host::buffer(Buffer::PluginConfiguration)) {
+            Ok(placement) => {
+                if matches!(placement, Placement::Gateway(_)) {
+                    host::set_tick_ms(TICK_MS);
+                }
+                self.placement = placement;
+                true
+            }
+            Err(problems) => {
+                for problem in problems {
+                    host::log(Level::Error, &format!("crosspoint: {problem}"));
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let Placement::Gateway(gateway) = &self.placement else {
+            return;
+        };
+        let now = host::now_ms();
+        stats::open(registry::len());
+        for slot in registry::all() {
+            let stalled = slot.with(|exchange| {
+                exchange
+                    .stalled(now)
+                    .map(|event| (event, exchange.take_samples()))
+            });
+            let Some(Some((event, samples))) = stalled else {
+                continue;
+            };
+            health::store(gateway.namespace, samples, now);
+            attempt::break_off(&slot, &event);
+        }
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        // The SDK panics on `None`; a context that lets everything pass stands in until there is a configuration.
+        Some(match &self.placement {
+            Placement::Gateway(gateway) => Box::new(GatewayContext::new(Rc::clone(gateway), context_id)),
+            Placement::Attempt => Box::new(AttemptContext::new(context_id)),
+            Placement::None => Box::new(Unconfigured),
+        })
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+struct Unconfigured;
+
+impl Context for Unconfigured {}
+impl HttpContext for Unconfigured {}

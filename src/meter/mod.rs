@@ -1,0 +1,14 @@
+//! Counting and pricing: from what a provider reports, and what was delivered, to a receipt.
+//!
+//! Money and tokens are integers. A count that the provider reported is never replaced by an estimate, and an estimate
+//! is marked as one.
+
+mod estimate;
+mod price;
+mod receipt;
+mod tally;
+
+pub use estimate::{TokenCounter, estimate_prompt};
+pub use price::{PicoUsd, Price};
+pub use receipt::{AttemptLine, Outcome, Receipt, State, VERSION};
+pub use tally::{Bill, Source, Tally};

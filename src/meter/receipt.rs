@@ -1,0 +1,239 @@
+//! The receipt: what one exchange cost and why, as one line of JSON in the access log.
+//!
+//! It holds names, numbers and outcomes only: no prompt, no completion, no secret, and no message of a provider.
+
+use super::{Bill, PicoUsd};
+use crate::json;
+use serde::Serialize;
+
+/// The version of the receipt's layout.
+pub const VERSION: u32 = 1;
+
+/// Whether a receipt is the last word on its exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The exchange goes on. If this is what the log shows, the filter died under it.
+    Open,
+    /// The exchange is over.
+    Final,
+}
+
+/// How an exchange, or one attempt of it, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It goes on.
+    Open,
+    /// A complete answer was delivered.
+    Success,
+    /// It was answered with an error; of an attempt: it failed.
+    Error,
+    /// The client left before the end.
+    Cancelled,
+    /// The answer had begun and was cut.
+    Cut,
+    /// Refused before any attempt.
+    Refused,
+}
+
+impl Outcome {
+    /// The word in receipts and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+            Self::Cut => "cut",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// One attempt in a receipt.
+#[derive(Clone, Debug)]
+pub struct AttemptLine {
+    /// The provider.
+    pub provider: String,
+    /// The provider's name for the model.
+    pub model: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The `error_type` of its failure, if it failed.
+    pub error_type: Option<&'static str>,
+    /// The provider's own code for it.
+    pub provider_code: Option<String>,
+    /// The HTTP status that the provider answered with, if it answered.
+    pub status: Option<u16>,
+    /// Why this endpoint stood at this place of the plan.
+    pub reason: &'static str,
+    /// From the beginning of the attempt to its first token, in milliseconds.
+    pub first_token_ms: Option<u64>,
+    /// From the beginning of the attempt to its end, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// What one exchange cost and why.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Whether this is the last word.
+    pub state: State,
+    /// Our id of the exchange.
+    pub id: String,
+    /// The name of the client's key.
+    pub key: Option<String>,
+    /// The model that was asked for.
+    pub model: String,
+    /// The model that served.
+    pub served_model: Option<String>,
+    /// The provider that served.
+    pub provider: Option<String>,
+    /// Whether the caller asked for a stream.
+    pub stream: bool,
+    /// How the exchange ended.
+    pub outcome: Outcome,
+    /// The HTTP status that the client saw.
+    pub status: Option<u16>,
+    /// The `error_type` that the client was told.
+    pub error_type: Option<&'static str>,
+    /// Why the completion ended, in unified words and in the provider's.
+    pub finish: Option<(&'static str, Option<String>)>,
+    /// The tokens.
+    pub bill: Option<Bill>,
+    /// What they cost.
+    pub cost: PicoUsd,
+    /// What the provider does to its bill when a client leaves; only of a cancelled or cut exchange.
+    pub on_cancel: Option<&'static str>,
+    /// When the exchange began, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// From the beginning of the exchange to its first token, in milliseconds.
+    pub first_token_ms: Option<u64>,
+    /// How long the exchange took, in milliseconds.
+    pub duration_ms: u64,
+    /// All attempts, in order.
+    pub attempts: Vec<AttemptLine>,
+}
+
+impl Receipt {
+    /// The receipt as one line of JSON, without a line break.
+    pub fn to_json(&self) -> Vec<u8> {
+        json::to_vec(&Wire::from(self))
+    }
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    version: u32,
+    state: &'static str,
+    id: &'a str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    served_model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    native_finish_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<Tokens>,
+    cost_pico_usd: PicoUsd,
+    cost_usd: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_cancel: Option<&'static str>,
+    started_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_token_ms: Option<u64>,
+    duration_ms: u64,
+    attempts: Vec<WireAttempt<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tokens {
+    prompt: u64,
+    cache_read: u64,
+    cache_write: u64,
+    completion: u64,
+    reasoning: u64,
+    prompt_source: &'static str,
+    completion_source: &'static str,
+}
+
+#[derive(Serialize)]
+struct WireAttempt<'a> {
+    provider: &'a str,
+    model: &'a str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_token_ms: Option<u64>,
+    duration_ms: u64,
+}
+
+impl<'a> From<&'a Receipt> for Wire<'a> {
+    fn from(receipt: &'a Receipt) -> Self {
+        Self {
+            version: VERSION,
+            state: match receipt.state {
+                State::Open => "open",
+                State::Final => "final",
+            },
+            id: &receipt.id,
+            outcome: receipt.outcome.name(),
+            status: receipt.status,
+            error_type: receipt.error_type,
+            key: receipt.key.as_deref(),
+            model: &receipt.model,
+            served_model: receipt.served_model.as_deref(),
+            provider: receipt.provider.as_deref(),
+            stream: receipt.stream,
+            finish_reason: receipt.finish.as_ref().map(|(reason, _)| *reason),
+            native_finish_reason: receipt.finish.as_ref().and_then(|(_, native)| native.as_deref()),
+            tokens: receipt.bill.map(|bill| Tokens {
+                prompt: bill.usage.prompt,
+                cache_read: bill.usage.cache_read,
+                cache_write: bill.usage.cache_write,
+                completion: bill.usage.completion,
+                reasoning: bill.usage.reasoning,
+                prompt_source: bill.prompt_source.name(),
+                completion_source: bill.completion_source.name(),
+            }),
+            cost_pico_usd: receipt.cost,
+            cost_usd: receipt.cost.to_string(),
+            on_cancel: receipt.on_cancel,
+            started_ms: receipt.started_ms,
+            first_token_ms: receipt.first_token_ms,
+            duration_ms: receipt.duration_ms,
+            attempts: receipt.attempts.iter().map(WireAttempt::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a AttemptLine> for WireAttempt<'a> {
+    fn from(line: &'a AttemptLine) -> Self {
+        Self {
+            provider: &line.provider,
+            model: &line.model,
+            outcome: line.outcome.name(),
+            error_type: line.error_type,
+            provider_code: line.provider_code.as_deref(),
+            status: line.status,
+            reason: line.reason,
+            first_token_ms: line.first_token_ms,
+            duration_ms: line.duration_ms,
+        }
+    }
+}

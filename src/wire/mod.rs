@@ -1,0 +1,162 @@
+//! Bytes to frames: where one event of a stream ends and the next begins. No knowledge of any model or provider.
+//!
+//! Every framer takes bytes in pieces of any size and gives the same frames wherever the pieces were cut; what is left
+//! at the end is given by `finish`. Every framer has a cap on one frame, so memory does not grow with the response.
+
+mod eventstream;
+mod sse;
+
+pub use eventstream::EventStream;
+pub use sse::Sse;
+
+use std::fmt;
+
+/// One event of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Whether it is an event or a failure reported by the framing itself.
+    pub kind: FrameKind,
+    /// Its name: SSE's `event:`, AWS's `:event-type` or `:exception-type`. Empty when it has none.
+    pub event: &'a str,
+    /// What it carries.
+    pub data: &'a [u8],
+    /// Its bytes as they came, terminator included.
+    pub raw: &'a [u8],
+}
+
+/// Whether a frame is an event or a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// An event, or a whole buffered body.
+    Event,
+    /// AWS's `exception` and `error` messages.
+    Exception,
+}
+
+/// Why bytes are no frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FrameError {
+    /// One frame is longer than the cap.
+    TooLong {
+        /// The cap, in bytes.
+        cap: usize,
+    },
+    /// The bytes break the framing's rules.
+    Malformed(&'static str),
+    /// The response ended inside a frame.
+    Truncated,
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { cap } => write!(f, "one event of the response is longer than {cap} bytes"),
+            Self::Malformed(what) => write!(f, "the response breaks its framing: {what}"),
+            Self::Truncated => f.write_str("the response ended in the middle of an event"),
+        }
+    }
+}
+
+/// How a response is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// `text/event-stream`
+    Sse,
+    /// `application/vnd.amazon.eventstream`
+    EventStream,
+    /// One document: everything up to the end is one frame.
+    Whole,
+}
+
+/// A framer for one response.
+#[derive(Debug)]
+pub enum Framer {
+    /// Server-sent events.
+    Sse(Sse),
+    /// AWS's binary event stream.
+    EventStream(EventStream),
+    /// One document.
+    Whole(Whole),
+}
+
+impl Framer {
+    /// A framer whose frames are at most `cap` bytes long.
+    pub fn new(framing: Framing, cap: usize) -> Self {
+        match framing {
+            Framing::Sse => Self::Sse(Sse::new(cap)),
+            Framing::EventStream => Self::EventStream(EventStream::new(cap)),
+            Framing::Whole => Self::Whole(Whole::new(cap)),
+        }
+    }
+
+    /// Takes more bytes and hands on the frames that they complete.
+    ///
+    /// # Errors
+    /// When the bytes are no frames; the framer is of no use after that.
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
+        match self {
+            Self::Sse(framer) => framer.feed(bytes, sink),
+            Self::EventStream(framer) => framer.feed(bytes, sink),
+            Self::Whole(framer) => framer.feed(bytes),
+        }
+    }
+
+    /// Hands on what is left at the end of the response.
+    ///
+    /// # Errors
+    /// When the response ended inside a frame.
+    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
+        match self {
+            Self::Sse(framer) => {
+                framer.finish(sink);
+                Ok(())
+            }
+            Self::EventStream(framer) => framer.finish(),
+            Self::Whole(framer) => {
+                framer.finish(sink);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The framer of a buffered response: everything is one frame.
+#[derive(Debug)]
+pub struct Whole {
+    buffer: Vec<u8>,
+    cap: usize,
+}
+
+impl Whole {
+    /// A framer that takes at most `cap` bytes.
+    pub const fn new(cap: usize) -> Self {
+        Self {
+            buffer: Vec::new(),
+            cap,
+        }
+    }
+
+    /// Takes more bytes.
+    ///
+    /// # Errors
+    /// When they are more than the cap.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        if self.buffer.len().saturating_add(bytes.len()) > self.cap {
+            self.buffer = Vec::new();
+            return Err(FrameError::TooLong { cap: self.cap });
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Hands on the document.
+    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
+        let buffer = std::mem::take(&mut self.buffer);
+        sink(Frame {
+            kind: FrameKind::Event,
+            event: "",
+            data: &buffer,
+            raw: &buffer,
+        });
+    }
+}
