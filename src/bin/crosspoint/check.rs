@@ -1,0 +1,64 @@
+//! `crosspoint check`: every problem of a configuration at once, or a summary of what it offers.
+
+use crate::file;
+use crosspoint::config::{Config, Provider};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The configuration, in YAML; - reads standard input
+    config: PathBuf,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let file = file::read(&options.config)?;
+    let is_set = |name: &str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
+    print!("{}", summary(&file.config, &is_set));
+    Ok(())
+}
+
+/// What a sound configuration offers, and which of its keys are not in the environment.
+fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
+    let mut out = String::new();
+    let endpoints: usize = config.models.iter().map(|model| model.endpoints.len()).sum();
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "sound: {}", config.name);
+    let _ = writeln!(out, "{} providers", config.providers.len());
+    for provider in &config.providers {
+        let (id, dialect, base) = (&provider.id, provider.dialect.name(), &provider.base);
+        let scheme = if base.tls { "https" } else { "http" };
+        let (authority, path, key) = (base.authority(), &base.path, key(provider, is_set));
+        let _ = writeln!(out, "  {id}  {dialect}  {scheme}://{authority}{path}  {key}");
+    }
+    let _ = writeln!(out, "{} models, {endpoints} endpoints", config.models.len());
+    for model in &config.models {
+        let offers: Vec<_> = model
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| {
+                Some(format!(
+                    "{}:{}",
+                    config.providers.get(endpoint.provider)?.id,
+                    endpoint.model
+                ))
+            })
+            .collect();
+        let _ = writeln!(out, "  {}  {}", model.name, offers.join(", "));
+    }
+    let _ = match config.keys.len() {
+        0 => writeln!(out, "no client keys: everybody who reaches the listener may call"),
+        count => writeln!(out, "{count} client keys"),
+    };
+    out
+}
+
+fn key(provider: &Provider, is_set: &dyn Fn(&str) -> bool) -> String {
+    match &provider.key_env {
+        None => "no key".to_owned(),
+        Some(name) if is_set(name) => format!("key from {name}"),
+        Some(name) => {
+            format!("key from {name}, which is not set here; Envoy will refuse the filter without it")
+        }
+    }
+}

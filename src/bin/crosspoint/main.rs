@@ -1,0 +1,44 @@
+//! The native tool: checks a configuration, renders Envoy's and Istio's from it, and simulates the providers.
+
+mod check;
+mod file;
+mod render;
+mod simulate;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Turns the Envoy that you run into an OpenAI-compatible gateway in front of every model provider.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Report everything that is wrong with a configuration
+    Check(check::Options),
+    /// Write the configuration of an Envoy or an Istio mesh to standard output
+    Render(render::Options),
+    /// Simulate the providers: their wire formats, and their faults on demand
+    Simulate(simulate::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Check(options) => check::run(&options),
+        Command::Render(options) => render::run(&options),
+        Command::Simulate(options) => tokio::runtime::Runtime::new()
+            .and_then(|runtime| runtime.block_on(simulate::run(options)))
+            .map_err(|error| error.to_string()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What Bedrock's Converse refuses, in its words. Shapes from the service model that ships with AWS's SDKs.
+//!
+//! Unknown members are refused everywhere, as the models behind InvokeModel do; where the real front end only ignores
+//! them, a gateway that sends them is wrong all the same. Only bearer API keys are known, not SigV4.
+
+use serde_json::{Map, Value};
+
+use super::super::provider::{Call, Refusal};
+use super::super::text::Ask;
+use super::features::{extra_fields, output, tools};
+
+pub(super) type Object = Map<String, Value>;
+
+const KNOWN: &[&str] = &[
+    "additionalModelRequestFields",
+    "additionalModelResponseFieldPaths",
+    "guardrailConfig",
+    "inferenceConfig",
+    "messages",
+    "outputConfig",
+    "performanceConfig",
+    "promptVariables",
+    "requestMetadata",
+    "serviceTier",
+    "system",
+    "toolConfig",
+];
+
+pub(super) fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(400, "ValidationException", message)
+}
+
+/// A value of the wrong type does not get past the parser.
+pub(super) fn wrong_shape(path: &str, expected: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "SerializationException",
+        format!("Unexpected value at {path}: expected {expected}"),
+    )
+}
+
+/// What the model itself refuses.
+pub(super) fn model_error(message: &str) -> Refusal {
+    invalid(format!("The model returned the following errors: {message}"))
+}
+
+pub(super) fn constraint(value: &str, path: &str, constraint: &str) -> Refusal {
+    let value: String = value.chars().take(80).collect();
+    invalid(format!(
+        "1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
+    ))
+}
+
+pub(super) fn missing(path: &str) -> Refusal {
+    invalid(format!(
+        "1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
+    ))
+}
+
+pub(super) fn object<'a>(value: &'a Value, known: &[&str], path: &str) -> Result<&'a Object, Refusal> {
+    let Some(object) = value.as_object() else {
+        return Err(wrong_shape(path, "a structure"));
+    };
+    match object.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(invalid(format!(
+            "Malformed input request: #/{path}: extraneous key [{key}] is not permitted, please reformat your input and try again."
+        ))),
+        None => Ok(object),
+    }
+}
+
+/// A union holds exactly one of its members.
+pub(super) fn union<'a>(
+    value: &'a Value,
+    known: &[&str],
+    path: &str,
+) -> Result<(&'a str, &'a Value), Refusal> {
+    let object = object(value, known, path)?;
+    let mut set = object.iter().filter(|(_, value)| !value.is_null());
+    match (set.next(), set.next()) {
+        (Some((key, value)), None) => Ok((key, value)),
+        (None, _) => Err(invalid(format!("A member of the union at {path} must be set"))),
+        _ => Err(wrong_shape(path, "only one member of a union")),
+    }
+}
+
+pub(super) fn string<'a>(object: &'a Object, key: &str, path: &str) -> Result<&'a str, Refusal> {
+    match object.get(key) {
+        Some(Value::String(text)) => Ok(text),
+        None | Some(Value::Null) => Err(missing(&format!("{path}.{key}"))),
+        Some(_) => Err(wrong_shape(&format!("{path}.{key}"), "a string")),
+    }
+}
+
+pub(super) fn list<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], Refusal> {
+    value
+        .as_array()
+        .map(Vec::as_slice)
+        .ok_or_else(|| wrong_shape(path, "a list"))
+}
+
+/// A name of 1 to 64 letters, digits, `_`, `-`, and what else its pattern allows.
+pub(super) fn identifier(text: &str, path: &str, also: &str) -> Result<(), Refusal> {
+    if text.is_empty() || text.len() > 64 {
+        return Err(constraint(
+            text,
+            path,
+            "Member must have length less than or equal to 64 and greater than or equal to 1",
+        ));
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || also.contains(c);
+    if !text.chars().all(fits) {
+        let why = format!("Member must satisfy regular expression pattern: [a-zA-Z0-9_{also}-]+");
+        return Err(constraint(text, path, &why));
+    }
+    Ok(())
+}
+
+/// Checks a request and frees it of its dialect.
+pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
+    let unknown = || Refusal::new(404, "UnknownOperationException", "");
+    let mut segments = call.path.trim_start_matches('/').split('/');
+    let (Some("model"), Some(id), Some(operation), None) =
+        (segments.next(), segments.next(), segments.next(), segments.next())
+    else {
+        return Err(unknown());
+    };
+    let stream = match operation {
+        "converse" => false,
+        "converse-stream" => true,
+        _ => return Err(unknown()),
+    };
+    if call.method != "POST" {
+        return Err(unknown());
+    }
+    let Some(authorization) = call.header("authorization") else {
+        return Err(Refusal::new(
+            403,
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token",
+        ));
+    };
+    if authorization.strip_prefix("Bearer ") != Some(call.keys.bedrock.as_str()) {
+        let message = "Authentication failed: Please make sure your API Key is valid.";
+        return Err(Refusal::new(403, "AccessDeniedException", message));
+    }
+    let body: Value = serde_json::from_slice(call.body).map_err(|_| {
+        Refusal::new(
+            400,
+            "SerializationException",
+            "The request body is not valid JSON",
+        )
+    })?;
+    let body = object(&body, KNOWN, "")?;
+    let Some(id) = percent_decoded(id).filter(|id| !id.is_empty()) else {
+        return Err(invalid("The provided model identifier is invalid."));
+    };
+    let mut ask = Ask {
+        id,
+        stream,
+        copies: 1,
+        ..Ask::default()
+    };
+    inference(body, &mut ask)?;
+    tools(body, &mut ask)?;
+    extra_fields(body, &mut ask)?;
+    super::messages::read(body, &mut ask)?;
+    output(body, &mut ask)?;
+    service(body)?;
+    Ok(ask)
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn inference(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
+    let Some(config) = body.get("inferenceConfig") else {
+        return Ok(());
+    };
+    let path = "inferenceConfig";
+    let config = object(
+        config,
+        &["maxTokens", "temperature", "topP", "stopSequences"],
+        path,
+    )?;
+    if let Some(limit) = config.get("maxTokens") {
+        ask.max_tokens = match limit.as_u64() {
+            Some(0) => {
+                return Err(constraint(
+                    "0",
+                    "inferenceConfig.maxTokens",
+                    "Member must have value greater than or equal to 1",
+                ));
+            }
+            Some(limit) => Some(limit),
+            None => return Err(wrong_shape("inferenceConfig.maxTokens", "an integer")),
+        };
+    }
+    for name in ["temperature", "topP"] {
+        let path = format!("{path}.{name}");
+        match config.get(name).map(|value| (value, value.as_f64())) {
+            None => {}
+            Some((_, Some(number))) if (0.0..=1.0).contains(&number) => {}
+            Some((value, Some(number))) => {
+                let side = if number > 1.0 {
+                    "less than or equal to 1"
+                } else {
+                    "greater than or equal to 0"
+                };
+                return Err(constraint(
+                    &value.to_string(),
+                    &path,
+                    &format!("Member must have value {side}"),
+                ));
+            }
+            Some((_, None)) => return Err(wrong_shape(&path, "a float")),
+        }
+    }
+    if let Some(stop) = config.get("stopSequences") {
+        for sequence in list(stop, "inferenceConfig.stopSequences")? {
+            match sequence.as_str() {
+                Some(text) if text.trim().is_empty() => {
+                    return Err(model_error(
+                        "stop_sequences: each stop sequence must contain non-whitespace",
+                    ));
+                }
+                Some(text) => ask.stop.push(text.to_owned()),
+                None => return Err(wrong_shape("inferenceConfig.stopSequences", "strings")),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn service(body: &Object) -> Result<(), Refusal> {
+    if let Some(tier) = body.get("serviceTier") {
+        let kind = string(object(tier, &["type"], "serviceTier")?, "type", "serviceTier")?;
+        if !["priority", "default", "flex", "reserved"].contains(&kind) {
+            return Err(constraint(
+                kind,
+                "serviceTier.type",
+                "Member must satisfy enum value set: [priority, default, flex, reserved]",
+            ));
+        }
+    }
+    if let Some(performance) = body.get("performanceConfig") {
+        object(performance, &["latency"], "performanceConfig")?;
+    }
+    match body.get("requestMetadata") {
+        None => Ok(()),
+        Some(Value::Object(metadata)) if metadata.values().all(Value::is_string) => Ok(()),
+        Some(_) => Err(wrong_shape("requestMetadata", "a map of strings")),
+    }
+}

@@ -1,0 +1,160 @@
+//! The control endpoint: faults for a whole provider, counters, recorded requests, predictions. JSON over HTTP.
+//!
+//! | | |
+//! |---|---|
+//! | `GET /health` | `{"status":"ok"}` |
+//! | `GET /rules` | how tokens are counted |
+//! | `PUT /fault/{provider}` | `{"directives":"status=503;times=3"}` for every request of that provider; `GET` shows, `DELETE` clears |
+//! | `GET /requests?provider=` | the last 1000 recorded requests, oldest first; `DELETE` forgets them |
+//! | `GET /counters` | counts and leaks of each provider |
+//! | `POST /predict/{provider}` | the answer to a provider request given as the body (`?model=` for Bedrock) |
+//! | `POST /reset` | forgets everything: requests, counters, leaks, faults |
+
+use std::io;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Request, Response};
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::fault::{Faults, split_model};
+use super::provider::{Call, Provider};
+use super::script::Script;
+use super::text::{RULE, answer};
+
+/// Answers one request to the control port.
+pub(super) async fn serve(shared: &Shared, request: Request<Incoming>) -> io::Result<Response<Script>> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, 64 << 20)
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    let (status, value) = route(
+        shared,
+        parts.method.as_str(),
+        parts.uri.path(),
+        parts.uri.query().unwrap_or_default(),
+        &body,
+    );
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(Script::plain(value.to_string()))
+        .map_err(io::Error::other)
+}
+
+fn route(shared: &Shared, method: &str, path: &str, query: &str, body: &[u8]) -> (u16, Value) {
+    let ledger = &shared.ledger;
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    match (method, segments.as_slice()) {
+        ("GET", ["health"]) => (200, json!({"status": "ok"})),
+        ("GET", ["rules"]) => (200, json!({"tokens": RULE})),
+        ("GET", ["counters"]) => (200, ledger.counters()),
+        ("POST", ["reset"]) => {
+            ledger.reset();
+            (200, json!({"reset": true}))
+        }
+        ("GET", ["requests"]) => match parameter(query, "provider") {
+            None => (200, ledger.requests(None)),
+            Some(name) => named(name, |provider| (200, ledger.requests(Some(provider)))),
+        },
+        ("DELETE", ["requests"]) => {
+            ledger.forget_requests();
+            (200, json!([]))
+        }
+        ("GET", ["fault", name]) => named(name, |provider| (200, ledger.page(provider).fault())),
+        ("PUT", ["fault", name]) => named(name, |provider| {
+            let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+            let Some(directives) = parsed.get("directives").and_then(Value::as_str) else {
+                return (400, json!({"error": "the body is to be {\"directives\":\"…\"}"}));
+            };
+            match ledger.page(provider).set_fault(Some(directives.to_owned())) {
+                Ok(()) => (200, ledger.page(provider).fault()),
+                Err(why) => (400, json!({"error": why})),
+            }
+        }),
+        ("DELETE", ["fault", name]) => named(name, |provider| {
+            // Clearing parses nothing, so it cannot fail.
+            let _ = ledger.page(provider).set_fault(None);
+            (200, Value::Null)
+        }),
+        ("POST", ["predict", name]) => named(name, |provider| predict(shared, provider, query, body)),
+        _ => (
+            404,
+            json!({"error": format!("no {method} {path} here; see --help and the module's documentation")}),
+        ),
+    }
+}
+
+/// What the provider would answer, without asking it: for tests that compare.
+fn predict(shared: &Shared, provider: Provider, query: &str, body: &[u8]) -> (u16, Value) {
+    let keys = &shared.keys;
+    let mut headers = HeaderMap::new();
+    let bearer = |key: &str| HeaderValue::try_from(format!("Bearer {key}"));
+    let credential = match provider {
+        Provider::OpenAi => bearer(&keys.openai).map(|value| ("authorization", value)),
+        Provider::Bedrock => bearer(&keys.bedrock).map(|value| ("authorization", value)),
+        Provider::Anthropic => {
+            HeaderValue::try_from(keys.anthropic.as_str()).map(|value| ("x-api-key", value))
+        }
+    };
+    if let Ok((name, value)) = credential {
+        headers.insert(name, value);
+    }
+    headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let path = match provider {
+        Provider::OpenAi => "/v1/chat/completions".to_owned(),
+        Provider::Anthropic => "/v1/messages".to_owned(),
+        Provider::Bedrock => format!("/model/{}/converse", parameter(query, "model").unwrap_or("model")),
+    };
+    match provider.read(&Call {
+        method: "POST",
+        path: &path,
+        headers: &headers,
+        body,
+        keys,
+    }) {
+        Err(refusal) => (refusal.status, json!({"refused": refusal.message})),
+        Ok(ask) => {
+            let faults = Faults::parse(split_model(&ask.id).1).unwrap_or_default();
+            let said = answer(&ask, &faults, provider != Provider::OpenAi);
+            let calls: Vec<Value> = said
+                .calls
+                .iter()
+                .map(|c| json!({"name": c.name, "arguments": c.arguments}))
+                .collect();
+            let usage = json!({
+                "prompt_tokens": said.usage.prompt, "completion_tokens": said.usage.completion,
+                "reasoning_tokens": said.usage.reasoning, "cache_read_tokens": said.usage.cache_read,
+                "cache_write_tokens": said.usage.cache_write,
+            });
+            let thought = said.whole_thought();
+            (
+                200,
+                json!({"text": said.whole_text(), "thought": thought, "calls": calls, "usage": usage}),
+            )
+        }
+    }
+}
+
+fn named(name: &str, then: impl FnOnce(Provider) -> (u16, Value)) -> (u16, Value) {
+    match Provider::by_name(name) {
+        Some(provider) => then(provider),
+        None => (
+            404,
+            json!({"error": format!("no provider `{name}`; there are openai, anthropic, bedrock")}),
+        ),
+    }
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}

@@ -1,0 +1,378 @@
+//! What the simulator remembers: counters, recorded requests, leaks, and the faults set for a whole provider.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use serde_json::{Value, json};
+
+use super::fault::Faults;
+use super::provider::Provider;
+
+/// How many requests are kept for one provider.
+const KEPT: usize = 1000;
+/// How many bytes of bodies are kept for one provider; the oldest requests go first.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// A request as it came in.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    pub(super) index: u64,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Counts of one provider. They only grow, until they are reset.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    requests: AtomicU64,
+    refused: AtomicU64,
+    completed: AtomicU64,
+    cut: AtomicU64,
+    disconnects: AtomicU64,
+    disconnect_tokens: AtomicU64,
+    prompt_tokens: AtomicU64,
+    generated: AtomicU64,
+    billed: AtomicU64,
+}
+
+impl Counters {
+    fn all(&self) -> [(&'static str, &AtomicU64); 9] {
+        [
+            ("requests", &self.requests),
+            ("refused", &self.refused),
+            ("completed", &self.completed),
+            ("cut", &self.cut),
+            ("disconnects", &self.disconnects),
+            ("tokens_written_at_disconnects", &self.disconnect_tokens),
+            ("prompt_tokens", &self.prompt_tokens),
+            ("tokens_generated", &self.generated),
+            ("tokens_billed", &self.billed),
+        ]
+    }
+}
+
+/// One provider's memory.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) counters: Counters,
+    recorded: Mutex<(VecDeque<Recorded>, usize)>,
+    leaks: Mutex<Vec<Value>>,
+    fault: Mutex<Option<(String, u64)>>,
+    times: Mutex<HashMap<String, u64>>,
+}
+
+/// The whole memory.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pages: [Page; 3],
+    sequence: AtomicU64,
+    pub(super) record: bool,
+}
+
+impl Ledger {
+    pub(super) fn new(record: bool) -> Ledger {
+        Ledger {
+            record,
+            ..Ledger::default()
+        }
+    }
+
+    /// One provider's memory.
+    pub(super) fn page(&self, provider: Provider) -> &Page {
+        let [openai, anthropic, bedrock] = &self.pages;
+        match provider {
+            Provider::OpenAi => openai,
+            Provider::Anthropic => anthropic,
+            Provider::Bedrock => bedrock,
+        }
+    }
+
+    /// Takes the next number; requests of all providers share one order.
+    pub(super) fn next(&self) -> u64 {
+        self.sequence.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Counters of all providers, as the control endpoint shows them.
+    pub(super) fn counters(&self) -> Value {
+        let pages = Provider::ALL.iter().map(|provider| {
+            let page = self.page(*provider);
+            let mut counts: serde_json::Map<String, Value> = page
+                .counters
+                .all()
+                .iter()
+                .map(|(name, count)| ((*name).to_owned(), json!(count.load(Relaxed))))
+                .collect();
+            counts.insert("leaks".to_owned(), Value::Array(lock(&page.leaks).clone()));
+            (provider.name().to_owned(), Value::Object(counts))
+        });
+        Value::Object(pages.collect())
+    }
+
+    /// Recorded requests of one provider or of all, oldest first.
+    pub(super) fn requests(&self, only: Option<Provider>) -> Value {
+        let mut found: Vec<(Provider, Recorded)> = Vec::new();
+        for provider in Provider::ALL
+            .into_iter()
+            .filter(|p| only.is_none_or(|only| only == *p))
+        {
+            found.extend(
+                lock(&self.page(provider).recorded)
+                    .0
+                    .iter()
+                    .map(|r| (provider, r.clone())),
+            );
+        }
+        found.sort_by_key(|(_, recorded)| recorded.index);
+        let skipped = found.len().saturating_sub(KEPT);
+        found
+            .iter()
+            .skip(skipped)
+            .map(|(provider, recorded)| recorded.show(*provider))
+            .collect()
+    }
+
+    /// Forgets the recorded requests.
+    pub(super) fn forget_requests(&self) {
+        for page in &self.pages {
+            *lock(&page.recorded) = (VecDeque::new(), 0);
+        }
+    }
+
+    /// Forgets everything: requests, leaks, faults, `times` and counters.
+    pub(super) fn reset(&self) {
+        self.forget_requests();
+        for page in &self.pages {
+            page.counters
+                .all()
+                .iter()
+                .for_each(|(_, count)| count.store(0, Relaxed));
+            lock(&page.leaks).clear();
+            lock(&page.times).clear();
+            *lock(&page.fault) = None;
+        }
+    }
+}
+
+impl Page {
+    pub(super) fn count_request(&self) {
+        self.counters.requests.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_refused(&self) {
+        self.counters.refused.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn keep(&self, recorded: Recorded) {
+        let mut kept = lock(&self.recorded);
+        let (list, bytes) = &mut *kept;
+        *bytes += recorded.body.len();
+        list.push_back(recorded);
+        while list.len() > KEPT || (*bytes > KEPT_BYTES && list.len() > 1) {
+            *bytes -= list.pop_front().map_or(0, |old| old.body.len());
+        }
+    }
+
+    pub(super) fn leak(&self, index: u64, what: &str) {
+        lock(&self.leaks).push(json!({"request": index, "what": what}));
+    }
+
+    pub(super) fn set_fault(&self, directives: Option<String>) -> Result<(), String> {
+        if let Some(directives) = &directives {
+            Faults::parse(directives)?;
+        }
+        *lock(&self.fault) = directives.map(|directives| (directives, 0));
+        Ok(())
+    }
+
+    pub(super) fn fault(&self) -> Value {
+        match &*lock(&self.fault) {
+            Some((directives, used)) => json!({"directives": directives, "used": used}),
+            None => Value::Null,
+        }
+    }
+
+    /// The faults of one request: those of the provider, with those of its model id on top.
+    pub(super) fn faults(&self, id: &str, directives: &str) -> Result<Faults, String> {
+        let mut faults = Faults::default();
+        if let Some((wide, used)) = &mut *lock(&self.fault) {
+            let parsed = Faults::parse(wide)?;
+            if parsed.times.is_none_or(|times| *used < times) {
+                *used += 1;
+                faults = parsed;
+            }
+        }
+        if directives.is_empty() {
+            return Ok(faults);
+        }
+        if let Some(times) = Faults::parse(directives)?.times {
+            let mut seen = lock(&self.times);
+            let seen = seen.entry(id.to_owned()).or_default();
+            *seen += 1;
+            if *seen > times {
+                return Ok(faults);
+            }
+        }
+        faults.apply(directives)?;
+        Ok(faults)
+    }
+}
+
+impl Recorded {
+    fn show(&self, provider: Provider) -> Value {
+        let headers: Vec<Value> = self
+            .headers
+            .iter()
+            .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
+            .collect();
+        let text = String::from_utf8_lossy(&self.body);
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        json!({
+            "index": self.index, "provider": provider.name(), "method": self.method, "path": self.path,
+            "headers": headers, "body": body, "body_text": text,
+        })
+    }
+}
+
+/// Follows one request to its end. Dropped without `complete` or `cut`, the client has gone away.
+pub(super) struct Watch {
+    ledger: Arc<Ledger>,
+    provider: Provider,
+    written: u64,
+    total: u64,
+    over: bool,
+}
+
+impl Watch {
+    pub(super) fn new(ledger: Arc<Ledger>, provider: Provider) -> Watch {
+        Watch {
+            ledger,
+            provider,
+            written: 0,
+            total: 0,
+            over: false,
+        }
+    }
+
+    /// The tokens that a healthy answer would have.
+    pub(super) fn expect(&mut self, prompt: u64, completion: u64) {
+        self.total = completion;
+        self.ledger
+            .page(self.provider)
+            .counters
+            .prompt_tokens
+            .fetch_add(prompt, Relaxed);
+    }
+
+    pub(super) fn wrote(&mut self, tokens: u64) {
+        self.written += tokens;
+    }
+
+    /// The answer was written to its end.
+    pub(super) fn complete(mut self) {
+        self.over = true;
+        let counters = &self.ledger.page(self.provider).counters;
+        counters.completed.fetch_add(1, Relaxed);
+        self.settle(self.written);
+    }
+
+    /// The simulator itself broke the answer off.
+    pub(super) fn cut(mut self) {
+        self.over = true;
+        self.ledger.page(self.provider).counters.cut.fetch_add(1, Relaxed);
+        self.settle(self.written);
+    }
+
+    /// An error went out instead of an answer; nothing was generated.
+    pub(super) fn refused(mut self) {
+        self.over = true;
+        self.ledger.page(self.provider).count_refused();
+    }
+
+    fn settle(&self, billed: u64) {
+        let counters = &self.ledger.page(self.provider).counters;
+        counters.generated.fetch_add(self.written, Relaxed);
+        counters.billed.fetch_add(billed, Relaxed);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let counters = &self.ledger.page(self.provider).counters;
+        counters.disconnects.fetch_add(1, Relaxed);
+        counters.disconnect_tokens.fetch_add(self.written, Relaxed);
+        // A model that cannot be stopped generates on, and its provider bills for all of it.
+        self.settle(if self.provider.stops_on_cancel() {
+            self.written
+        } else {
+            self.total
+        });
+    }
+}
+
+/// A lock is only ever poisoned by a panic elsewhere; the data is good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_is_counted_for_each_model_id() {
+        let page = Page::default();
+        let ask = |id: &str| page.faults(id, "status=503;times=1").unwrap().status;
+        assert_eq!(ask("a!status=503;times=1"), Some(503));
+        assert_eq!(ask("a!status=503;times=1"), None);
+        assert_eq!(ask("b!status=503;times=1"), Some(503));
+    }
+
+    #[test]
+    fn a_fault_of_the_provider_ends_after_its_times() {
+        let page = Page::default();
+        page.set_fault(Some("status=500;times=2".to_owned())).unwrap();
+        let seen: Vec<_> = (0..3).map(|_| page.faults("m", "").unwrap().status).collect();
+        assert_eq!(seen, [Some(500), Some(500), None]);
+        assert!(page.set_fault(Some("nonsense".to_owned())).is_err());
+    }
+
+    #[test]
+    fn a_client_that_goes_away_is_billed_by_the_providers_policy() {
+        let ledger = Arc::new(Ledger::new(true));
+        for provider in [Provider::Anthropic, Provider::Bedrock] {
+            let mut watch = Watch::new(ledger.clone(), provider);
+            watch.expect(4, 10);
+            watch.wrote(3);
+        }
+        let counters = ledger.counters();
+        assert_eq!(counters["anthropic"]["disconnects"], 1);
+        assert_eq!(counters["anthropic"]["tokens_written_at_disconnects"], 3);
+        assert_eq!(counters["anthropic"]["tokens_billed"], 3);
+        assert_eq!(counters["bedrock"]["tokens_billed"], 10);
+    }
+
+    #[test]
+    fn only_the_last_thousand_requests_are_kept() {
+        let ledger = Ledger::new(true);
+        for index in 0..1100 {
+            ledger.page(Provider::OpenAi).keep(Recorded {
+                index,
+                method: "POST".to_owned(),
+                path: "/".to_owned(),
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(b"{}"),
+            });
+        }
+        let requests = ledger.requests(Some(Provider::OpenAi));
+        assert_eq!(requests.as_array().unwrap().len(), KEPT);
+        assert_eq!(requests[0]["index"], 100);
+    }
+}

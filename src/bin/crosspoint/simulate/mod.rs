@@ -1,0 +1,235 @@
+//! `crosspoint simulate`: OpenAI, Anthropic and Bedrock on local ports, for trials, tests and benchmarks.
+//!
+//! Each provider speaks its own wire format, buffered and streamed, refuses what the real one refuses, and misbehaves
+//! on demand. It shares no code with the gateway: it is the second opinion on what the gateway sends and reads.
+//! What it says is a pure function of the request (see `text`), what goes wrong is in the model id (see `fault`), and
+//! what it saw is on the control port (see `control`). It does not do TLS, HTTP/2 or SigV4.
+//!
+//! ```text
+//! crosspoint simulate --openai 18001
+//! curl -s localhost:18001/v1/chat/completions -H 'authorization: Bearer sim-openai-key' \
+//!   -H 'content-type: application/json' -d '{"model":"gpt-4o!cut_at=2","stream":true,
+//!   "messages":[{"role":"user","content":"hello"}]}'
+//! ```
+
+mod anthropic;
+mod bedrock;
+mod control;
+mod exchange;
+mod fault;
+mod ledger;
+mod openai;
+mod provider;
+mod schema;
+mod script;
+mod seed;
+mod text;
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use ledger::Ledger;
+use provider::{Keys, Provider};
+
+/// What `crosspoint simulate` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// Address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    address: IpAddr,
+    /// Port of the OpenAI API (0: any free one)
+    #[arg(long, default_value_t = 18001, value_name = "PORT")]
+    openai: u16,
+    /// Port of the Anthropic API
+    #[arg(long, default_value_t = 18002, value_name = "PORT")]
+    anthropic: u16,
+    /// Port of the Bedrock runtime API
+    #[arg(long, default_value_t = 18003, value_name = "PORT")]
+    bedrock: u16,
+    /// Port of the control endpoint: faults, counters, recorded requests
+    #[arg(long, default_value_t = 18009, value_name = "PORT")]
+    control: u16,
+    /// Key that OpenAI takes as `authorization: Bearer`
+    #[arg(long, default_value = "sim-openai-key", value_name = "KEY")]
+    openai_key: String,
+    /// Key that Anthropic takes as `x-api-key`
+    #[arg(long, default_value = "sim-anthropic-key", value_name = "KEY")]
+    anthropic_key: String,
+    /// Key that Bedrock takes as `authorization: Bearer`
+    #[arg(long, default_value = "sim-bedrock-key", value_name = "KEY")]
+    bedrock_key: String,
+    /// A header value that starts so is a client's key and counts as a leak (may be repeated)
+    #[arg(long, default_values = ["cp-", "client-key"], value_name = "PREFIX")]
+    client_key_prefix: Vec<String>,
+    /// Do not record requests; counters stay
+    #[arg(long)]
+    no_record: bool,
+}
+
+/// What all connections share.
+struct Shared {
+    ledger: Arc<Ledger>,
+    keys: Keys,
+    client_prefixes: Vec<String>,
+}
+
+/// What a port is for.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Provider(Provider),
+    Control,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Role::Provider(provider) => provider.name(),
+            Role::Control => "control",
+        }
+    }
+}
+
+/// Listens on all ports and serves until Ctrl-C. The error of a port in use names the port and its flag.
+pub(crate) async fn run(options: Options) -> io::Result<()> {
+    let ports = [
+        (Role::Provider(Provider::OpenAi), options.openai),
+        (Role::Provider(Provider::Anthropic), options.anthropic),
+        (Role::Provider(Provider::Bedrock), options.bedrock),
+        (Role::Control, options.control),
+    ];
+    let shared = Arc::new(Shared {
+        ledger: Arc::new(Ledger::new(!options.no_record)),
+        keys: Keys {
+            openai: options.openai_key,
+            anthropic: options.anthropic_key,
+            bedrock: options.bedrock_key,
+        },
+        client_prefixes: options.client_key_prefix,
+    });
+    let mut listeners = Vec::with_capacity(ports.len());
+    let mut ready = String::from("simulator ready:");
+    for (role, port) in ports {
+        let listener = listen(SocketAddr::new(options.address, port), role).await?;
+        ready.push_str(&format!(" {} {}", role.name(), listener.local_addr()?));
+        listeners.push((role, listener));
+    }
+    for (role, listener) in listeners {
+        tokio::spawn(accept(listener, role, shared.clone()));
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{ready}")?;
+    out.flush()?;
+    drop(out);
+    tokio::signal::ctrl_c().await
+}
+
+async fn listen(address: SocketAddr, role: Role) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let name = role.name();
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => "is in use".to_owned(),
+            _ => format!("cannot be opened ({error})"),
+        };
+        io::Error::new(
+            error.kind(),
+            format!("simulate: {address} for {name} {why}; choose another port with --{name} PORT"),
+        )
+    })
+}
+
+async fn accept(listener: TcpListener, role: Role, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, role, shared.clone()));
+            }
+            // Out of file descriptors, mostly: later connections may find some.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, role: Role, shared: Arc<Shared>) {
+    // Without it only the timing is worse.
+    let _ = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let wire = TokioIo::new(Wire {
+        stream,
+        reset: reset.clone(),
+    });
+    let service = service_fn(move |request| {
+        let (shared, reset) = (shared.clone(), reset.clone());
+        async move {
+            match role {
+                Role::Provider(provider) => exchange::serve(&shared, provider, reset, request).await,
+                Role::Control => control::serve(&shared, request).await,
+            }
+        }
+    });
+    // A client that goes away is counted by its body; there is nobody to tell about anything else.
+    let _ = http1::Builder::new().serve_connection(wire, service).await;
+}
+
+/// A socket that can be told to end with a reset.
+struct Wire {
+    stream: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed) {
+            // Failing, the connection is closed in the ordinary way.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,406 @@
+//! OpenAI's Chat Completions as it is on the wire: one JSON document, or server-sent chunks that end in `[DONE]`.
+//!
+//! Seen on the real API and kept: buffered answers are pretty-printed; a single tool call starts in the role chunk;
+//! `finish_reason` is `stop` when one function was forced by name; chunks are padded with `obfuscation`.
+
+mod check;
+mod features;
+mod messages;
+mod refusal;
+
+use serde::Serialize;
+
+use super::fault::Faults;
+use super::provider::{Stamp, sse};
+use super::script::Piece;
+use super::seed::{call_id, letters};
+use super::text::{Answer, Ask, Choice, Finish, Thinking, Usage, fragments};
+
+pub(super) use check::read;
+pub(super) use refusal::{error_event, fault, headers, refusal_body};
+
+const FINGERPRINT: &str = "fp_51db84afab";
+
+#[derive(Serialize)]
+struct Completion<'a> {
+    id: String,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<Whole<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageBody>,
+    service_tier: &'static str,
+    system_fingerprint: &'static str,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    index: u64,
+    message: Message<'a>,
+    logprobs: Option<()>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call<'a>>,
+    refusal: Option<()>,
+    annotations: [(); 0],
+}
+
+#[derive(Serialize, Clone)]
+struct Call<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    function: Function<'a>,
+}
+
+#[derive(Serialize, Clone)]
+struct Function<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct Chunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    service_tier: &'static str,
+    system_fingerprint: &'static str,
+    choices: Vec<Part<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Option<UsageBody>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obfuscation: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Part<'a> {
+    index: u64,
+    delta: Delta<'a>,
+    logprobs: Option<()>,
+    finish_reason: Option<&'static str>,
+}
+
+/// A doubled option is absent, null, or there.
+#[derive(Serialize, Clone, Default)]
+struct Delta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Option<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<Option<Vec<Call<'a>>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Option<()>>,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct UsageBody {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct PromptDetails {
+    cached_tokens: u64,
+    audio_tokens: u64,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+    audio_tokens: u64,
+    accepted_prediction_tokens: u64,
+    rejected_prediction_tokens: u64,
+}
+
+/// OpenAI's prompt tokens include the cached ones; each choice has its completion tokens.
+fn usage(usage: &Usage, copies: u64) -> UsageBody {
+    let completion_tokens = usage.completion * copies;
+    UsageBody {
+        prompt_tokens: usage.prompt,
+        completion_tokens,
+        total_tokens: usage.prompt + completion_tokens,
+        prompt_tokens_details: PromptDetails {
+            cached_tokens: usage.cache_read,
+            audio_tokens: 0,
+        },
+        completion_tokens_details: CompletionDetails {
+            reasoning_tokens: usage.reasoning * copies,
+            audio_tokens: 0,
+            accepted_prediction_tokens: 0,
+            rejected_prediction_tokens: 0,
+        },
+    }
+}
+
+fn finish_reason(ask: &Ask, answer: &Answer) -> &'static str {
+    match answer.finish {
+        Finish::ToolCalls if matches!(ask.choice, Choice::Named(_)) => "stop",
+        Finish::ToolCalls => "tool_calls",
+        Finish::Length => "length",
+        Finish::Stop | Finish::StopSequence(_) => "stop",
+    }
+}
+
+fn id(stamp: Stamp) -> String {
+    format!("chatcmpl-{}", letters(stamp.sequence, 29))
+}
+
+/// A call without arguments is `{}` here.
+fn arguments(written: &str) -> &str {
+    if written.is_empty() { "{}" } else { written }
+}
+
+pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+    let text = answer.whole_text();
+    let thought = answer.whole_thought();
+    let calls = answer.calls.iter().enumerate().map(|(index, call)| Call {
+        index: None,
+        id: Some(call_id("call_", ask, index)),
+        kind: Some("function"),
+        function: Function {
+            name: Some(&call.name),
+            arguments: arguments(&call.arguments),
+        },
+    });
+    let calls: Vec<Call<'_>> = calls.collect();
+    let choices = (0..ask.copies).map(|index| Whole {
+        index,
+        message: Message {
+            role: "assistant",
+            content: if calls.is_empty() || !text.is_empty() {
+                Some(&text)
+            } else {
+                None
+            },
+            reasoning_content: (answer.thinking == Thinking::Shown).then_some(thought.as_str()),
+            tool_calls: calls.clone(),
+            refusal: None,
+            annotations: [],
+        },
+        logprobs: None,
+        finish_reason: finish_reason(ask, answer),
+    });
+    let body = Completion {
+        id: id(stamp),
+        object: "chat.completion",
+        created: stamp.now,
+        model: ask.model(),
+        choices: choices.collect(),
+        usage: (!faults.no_usage).then(|| usage(&answer.usage, ask.copies)),
+        service_tier: "default",
+        system_fingerprint: FINGERPRINT,
+    };
+    // Nothing here has a map with odd keys, the only thing that serde_json refuses to write.
+    let mut bytes = serde_json::to_vec_pretty(&body).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+pub(super) fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+    let id = id(stamp);
+    let mut writer = Writer {
+        ask,
+        faults,
+        stamp,
+        id: &id,
+        pieces: Vec::new(),
+    };
+    let mut steps = deltas(ask, answer, faults.nulls);
+    let finish = finish_reason(ask, answer);
+    steps.push((Delta::default(), 0));
+    let last = steps.len() - 1;
+    let numbers = usage(&answer.usage, ask.copies);
+    let with_usage = ask.usage_chunk && !faults.no_usage;
+    for (n, (delta, tokens)) in steps.into_iter().enumerate() {
+        for index in 0..ask.copies {
+            let reason = (n == last).then_some(finish);
+            let with_finish = faults.usage_on_finish && n == last && index + 1 == ask.copies;
+            let usage = if with_finish {
+                Some(Some(numbers))
+            } else {
+                with_usage.then_some(None)
+            };
+            let part = Part {
+                index,
+                delta: delta.clone(),
+                logprobs: None,
+                finish_reason: reason,
+            };
+            writer.write(vec![part], usage, tokens);
+        }
+    }
+    if with_usage && !faults.usage_on_finish {
+        writer.write(Vec::new(), Some(Some(numbers)), 0);
+    }
+    if answer.thinking == Thinking::Hidden
+        && let Some(first) = writer.pieces.first_mut()
+    {
+        first.hidden = answer.usage.reasoning * ask.copies;
+    }
+    if !faults.no_done {
+        writer.pieces.push(Piece::plain(sse(None, "[DONE]", faults)));
+    }
+    writer.pieces
+}
+
+/// What one choice streams, with the tokens in each delta.
+fn deltas<'a>(ask: &Ask, answer: &'a Answer, nulls: bool) -> Vec<(Delta<'a>, u64)> {
+    let role = Some(Some("assistant"));
+    let mut steps = Vec::with_capacity(answer.text.len() + 2);
+    let starts: Vec<Call<'a>> = answer
+        .calls
+        .iter()
+        .enumerate()
+        .map(|(n, call)| start(ask, n, call))
+        .collect();
+    let combined = starts.len() == 1 && answer.text.is_empty();
+    let first = if combined {
+        Delta {
+            role,
+            content: Some(None),
+            tool_calls: Some(Some(starts.clone())),
+            ..Delta::default()
+        }
+    } else if starts.is_empty() || !answer.text.is_empty() {
+        Delta {
+            role,
+            content: Some(Some("")),
+            refusal: Some(None),
+            ..Delta::default()
+        }
+    } else {
+        Delta {
+            role,
+            content: Some(None),
+            ..Delta::default()
+        }
+    };
+    steps.push((first, u64::from(combined)));
+    let filler = || Delta {
+        role: nulls.then_some(None),
+        tool_calls: nulls.then_some(None),
+        ..Delta::default()
+    };
+    if answer.thinking == Thinking::Shown {
+        for token in &answer.thought {
+            steps.push((
+                Delta {
+                    content: Some(None),
+                    reasoning_content: Some(token),
+                    ..filler()
+                },
+                1,
+            ));
+        }
+    }
+    for token in &answer.text {
+        steps.push((
+            Delta {
+                content: Some(Some(token)),
+                ..filler()
+            },
+            1,
+        ));
+    }
+    for (n, (call, begin)) in answer.calls.iter().zip(starts).enumerate() {
+        if !combined {
+            steps.push((
+                Delta {
+                    tool_calls: Some(Some(vec![begin])),
+                    ..Delta::default()
+                },
+                1,
+            ));
+        }
+        if call.arguments.is_empty() && !nulls {
+            steps.push((more(n, "{}", nulls), 0));
+        }
+        steps.extend(
+            fragments(&call.arguments)
+                .into_iter()
+                .map(|piece| (more(n, piece, nulls), 1)),
+        );
+    }
+    steps
+}
+
+fn start<'a>(ask: &Ask, index: usize, call: &'a super::text::ToolCall) -> Call<'a> {
+    Call {
+        index: Some(index),
+        id: Some(call_id("call_", ask, index)),
+        kind: Some("function"),
+        function: Function {
+            name: Some(&call.name),
+            arguments: "",
+        },
+    }
+}
+
+fn more(index: usize, arguments: &str, nulls: bool) -> Delta<'_> {
+    let call = Call {
+        index: Some(index),
+        id: nulls.then(String::new),
+        kind: None,
+        function: Function {
+            name: nulls.then_some(""),
+            arguments,
+        },
+    };
+    Delta {
+        tool_calls: Some(Some(vec![call])),
+        ..Delta::default()
+    }
+}
+
+struct Writer<'a> {
+    ask: &'a Ask,
+    faults: &'a Faults,
+    stamp: Stamp,
+    id: &'a str,
+    pieces: Vec<Piece>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, choices: Vec<Part<'_>>, usage: Option<Option<UsageBody>>, tokens: u64) {
+        let seed = self.pieces.len();
+        let chunk = Chunk {
+            id: self.id,
+            object: "chat.completion.chunk",
+            created: self.stamp.now,
+            model: self.ask.model(),
+            service_tier: "default",
+            system_fingerprint: FINGERPRINT,
+            choices,
+            usage,
+            obfuscation: self.ask.padding.then(|| letters(seed as u64, 1 + seed * 7 % 13)),
+        };
+        // As above: nothing here that serde_json refuses.
+        let data = serde_json::to_string(&chunk).unwrap_or_default();
+        self.pieces
+            .push(Piece::tokens(sse(None, &data, self.faults), tokens));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Shapes of OpenAI's answers, and its refusals.
+
+use hyper::HeaderMap;
+use serde_json::{Value, json};
+
+use super::super::fault::{Faults, split_model};
+use super::super::provider::{Call, Refusal, Stamp, sample_keys};
+use super::super::text::{Ask, answer};
+use super::{buffered, error_event, read, streamed};
+
+const STAMP: Stamp = Stamp {
+    sequence: 7,
+    now: 1_767_322_800,
+};
+
+fn ask(body: &Value) -> Result<Ask, Refusal> {
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", "Bearer sim-openai-key".parse().unwrap());
+    headers.insert("content-type", "application/json".parse().unwrap());
+    let (keys, bytes) = (sample_keys(), body.to_string());
+    let call = Call {
+        method: "POST",
+        path: "/v1/chat/completions",
+        headers: &headers,
+        body: bytes.as_bytes(),
+        keys: &keys,
+    };
+    read(&call)
+}
+
+fn said(more: Value) -> Value {
+    let mut body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "use a tool"}]});
+    body.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    body
+}
+
+fn tool(name: &str) -> Value {
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    json!({"type": "function", "function": {"name": name, "parameters": schema}})
+}
+
+/// Data of all events, `[DONE]` as a string.
+fn events(body: &Value) -> Vec<Value> {
+    let ask = ask(body).unwrap();
+    let faults = Faults::parse(split_model(&ask.id).1).unwrap();
+    let pieces = streamed(&ask, &answer(&ask, &faults, false), &faults, STAMP);
+    let text: String = pieces
+        .iter()
+        .map(|p| String::from_utf8(p.bytes.to_vec()).unwrap())
+        .collect();
+    let data = text
+        .split("\n\n")
+        .filter_map(|event| event.strip_prefix("data: "));
+    data.map(|data| serde_json::from_str(data).unwrap_or_else(|_| json!(data)))
+        .collect()
+}
+
+fn refused(body: &Value) -> (u16, String) {
+    let refusal = ask(body).unwrap_err();
+    (refusal.status, refusal.message)
+}
+
+#[test]
+fn a_stream_goes_role_text_finish_usage_done() {
+    let events = events(&said(
+        json!({"stream": true, "stream_options": {"include_usage": true}}),
+    ));
+    let first = &events[0];
+    assert_eq!(
+        first["choices"][0]["delta"],
+        json!({"role": "assistant", "content": "", "refusal": null})
+    );
+    assert_eq!(first["usage"], Value::Null);
+    assert!(first.as_object().unwrap().contains_key("usage"));
+    assert!(first["obfuscation"].is_string());
+    let [finish, usage, done] = &events[events.len() - 3..] else {
+        panic!("too few events: {events:?}")
+    };
+    assert_eq!(finish["choices"][0]["finish_reason"], "stop");
+    assert_eq!(usage["choices"], json!([]));
+    assert_eq!(usage["usage"]["prompt_tokens"], 6);
+    assert_eq!(done, "[DONE]");
+    let tokens = usage["usage"]["completion_tokens"].as_u64().unwrap();
+    assert_eq!(
+        tokens as usize,
+        events.len() - 4,
+        "each token has an event of its own"
+    );
+}
+
+#[test]
+fn usage_and_padding_only_come_when_wanted() {
+    let options = json!({"stream": true, "stream_options": {"include_obfuscation": false}});
+    for event in events(&said(options)).iter().filter(|event| event.is_object()) {
+        assert!(
+            event.get("usage").is_none() && event.get("obfuscation").is_none(),
+            "{event}"
+        );
+    }
+}
+
+#[test]
+fn usage_can_come_with_the_finish_and_done_can_be_missing() {
+    let body = said(json!({"model": "m!usage_on_finish;no_done", "stream": true}));
+    let last = events(&body).pop().unwrap();
+    assert_eq!(last["choices"][0]["finish_reason"], "stop");
+    assert!(last["usage"]["total_tokens"].is_u64());
+}
+
+#[test]
+fn one_call_starts_in_the_role_chunk_and_two_do_not() {
+    let one = events(&said(json!({"stream": true, "tools": [tool("a")]})));
+    let delta = &one[0]["choices"][0]["delta"];
+    assert_eq!(delta["content"], Value::Null);
+    assert_eq!(
+        delta["tool_calls"][0]["function"],
+        json!({"name": "a", "arguments": ""})
+    );
+    let arguments: String = one
+        .iter()
+        .filter_map(|e| e["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"].as_str())
+        .collect();
+    assert_eq!(
+        serde_json::from_str::<Value>(&arguments).unwrap(),
+        json!({"city": "city \"é\"\n"})
+    );
+    assert_eq!(one[one.len() - 2]["choices"][0]["finish_reason"], "tool_calls");
+
+    let messages = json!([{"role": "user", "content": "parallel tool"}]);
+    let two = events(&said(
+        json!({"stream": true, "tools": [tool("a"), tool("b")], "messages": messages}),
+    ));
+    assert!(two[0]["choices"][0]["delta"].get("tool_calls").is_none());
+    assert!(
+        two.iter()
+            .any(|e| e["choices"][0]["delta"]["tool_calls"][0]["index"] == 1)
+    );
+}
+
+#[test]
+fn a_function_forced_by_name_finishes_with_stop() {
+    let choice = json!({"type": "function", "function": {"name": "a"}});
+    let ask = ask(&said(json!({"tools": [tool("a")], "tool_choice": choice}))).unwrap();
+    let bytes = buffered(
+        &ask,
+        &answer(&ask, &Faults::default(), false),
+        &Faults::default(),
+        STAMP,
+    );
+    let body: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(body["choices"][0]["finish_reason"], "stop");
+    assert_eq!(body["choices"][0]["message"]["tool_calls"][0]["type"], "function");
+    assert_eq!(body["choices"][0]["message"]["content"], Value::Null);
+}
+
+#[test]
+fn cached_tokens_are_part_of_the_prompt_tokens() {
+    let ask = ask(&said(json!({"model": "gpt-cached"}))).unwrap();
+    let bytes = buffered(
+        &ask,
+        &answer(&ask, &Faults::default(), false),
+        &Faults::default(),
+        STAMP,
+    );
+    let usage = serde_json::from_slice::<Value>(&bytes).unwrap()["usage"].clone();
+    assert_eq!(usage["prompt_tokens"], 6);
+    assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 3);
+}
+
+#[test]
+fn hidden_reasoning_is_counted_and_the_compatible_kind_is_shown() {
+    let ask_hidden = ask(&said(json!({"reasoning_effort": "low", "stream": true}))).unwrap();
+    let hidden = answer(&ask_hidden, &Faults::default(), false);
+    let pieces = streamed(&ask_hidden, &hidden, &Faults::default(), STAMP);
+    assert_eq!(
+        pieces.iter().map(|p| p.hidden + p.tokens).sum::<u64>(),
+        hidden.usage.completion
+    );
+    let shown = events(&said(json!({"model": "reasoning-content", "stream": true})));
+    assert_eq!(shown[1]["choices"][0]["delta"]["reasoning_content"], "Let");
+}
+
+#[test]
+fn malformed_requests_are_refused() {
+    let message = |messages: Value| said(json!({"messages": messages}));
+    let table = [
+        (
+            said(json!({"foo": 1})),
+            "Unrecognized request argument supplied: foo",
+        ),
+        (said(json!({"model": null})), "you must provide a model parameter"),
+        (
+            said(json!({"temperature": "1"})),
+            "Invalid type for 'temperature'",
+        ),
+        (said(json!({"temperature": 3})), "above maximum value"),
+        (said(json!({"stream_options": {}})), "only allowed when 'stream'"),
+        (said(json!({"tool_choice": "auto"})), "only allowed when 'tools'"),
+        (message(json!([])), "empty array"),
+        (
+            message(json!([{"role": "robot", "content": "x"}])),
+            "Invalid value: 'robot'",
+        ),
+        (
+            message(json!([{"role": "user", "content": null}])),
+            "expected a string",
+        ),
+        (
+            message(json!([{"role": "user", "content": "x", "cache_control": {}}])),
+            "Unknown parameter",
+        ),
+        (
+            message(json!([{"role": "tool", "content": "x", "tool_call_id": "1"}])),
+            "preceeding message",
+        ),
+        (
+            said(json!({"response_format": {"type": "json_object"}})),
+            "must contain the word 'json'",
+        ),
+    ];
+    for (body, expected) in table {
+        let (status, message) = refused(&body);
+        assert_eq!(status, 400);
+        assert!(message.contains(expected), "{message} / {expected}");
+    }
+}
+
+#[test]
+fn a_tool_call_without_its_answer_is_refused() {
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "a", "arguments": "{}"}});
+    let history = json!([
+        {"role": "user", "content": "x"}, {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "user", "content": "y"}
+    ]);
+    assert!(
+        refused(&said(json!({"messages": history})))
+            .1
+            .contains("did not have response messages: c1")
+    );
+}
+
+#[test]
+fn a_wrong_key_is_refused_before_the_body_is_read() {
+    let keys = sample_keys();
+    let mut headers = HeaderMap::new();
+    let mut status = |value: Option<&str>| {
+        if let Some(value) = value {
+            headers.insert("authorization", value.parse().unwrap());
+        }
+        let call = Call {
+            method: "POST",
+            path: "/v1/chat/completions",
+            headers: &headers,
+            body: b"",
+            keys: &keys,
+        };
+        read(&call).unwrap_err().status
+    };
+    assert_eq!(status(None), 401);
+    assert_eq!(status(Some("Bearer sim-anthropic-key")), 401);
+    assert_eq!(status(Some("Bearer sim-openai-key")), 400);
+}
+
+#[test]
+fn an_error_in_a_stream_is_an_error_object() {
+    let event = error_event(&Faults::parse("error=rate_limit_exceeded").unwrap());
+    let data = std::str::from_utf8(&event)
+        .unwrap()
+        .strip_prefix("data: ")
+        .unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(data).unwrap()["error"]["type"],
+        "rate_limit_exceeded"
+    );
+}
