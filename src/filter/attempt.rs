@@ -1,9 +1,9 @@
 //! The attempt placement: one context per try.
 
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
-use super::health;
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::registry::{self, Slot};
+use super::{health, outlet};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
 use crate::exchange::{Action as Next, Head, Refused, ResponseHead};
@@ -131,9 +131,21 @@ impl AttemptContext {
                 host::set_buffer(Buffer::ResponseBody, b"");
                 return Action::Pause;
             }
-            Next::Unchanged => {}
-            Next::Pass(bytes) => {
+            // The last piece goes the plain way, and takes the end of the stream with it.
+            Next::Unchanged if end || !slot.open.get() => {}
+            Next::Pass(bytes) if end || !slot.open.get() => {
                 host::set_buffer(Buffer::ResponseBody, &bytes);
+            }
+            Next::Unchanged => {
+                let bytes = host::buffer(Buffer::ResponseBody);
+                host::set_buffer(Buffer::ResponseBody, b"");
+                self.write(slot, &bytes, now);
+                return Action::Continue;
+            }
+            Next::Pass(bytes) => {
+                host::set_buffer(Buffer::ResponseBody, b"");
+                self.write(slot, &bytes, now);
+                return Action::Continue;
             }
             Next::Release { head } => self.release(head, end, false, now),
             Next::Retry { head } => self.release(head, end, true, now),
@@ -142,6 +154,17 @@ impl AttemptContext {
             self.renew_receipt(now);
         }
         Action::Continue
+    }
+
+    /// Writes more of an answer that streams.
+    fn write(&mut self, slot: &Slot, bytes: &[u8], now: u64) {
+        self.renew_receipt(now);
+        if !bytes.is_empty() && !outlet::write(slot, bytes) {
+            host::log(
+                Level::Error,
+                "crosspoint: a piece of an answer could not be written",
+            );
+        }
     }
 
     /// Lets the held headers go, as we write them.
@@ -273,22 +296,17 @@ impl HttpContext for AttemptContext {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        // Envoy lets a body be written here only if the last piece of it was held.
         if self.paused {
-            self.take(b"", true)
-        } else {
-            Action::Continue
+            return self.take(b"", true);
         }
-    }
-}
-
-/// Ends a response that has begun and fallen silent.
-pub(super) fn break_off(slot: &Slot, _event: &[u8]) {
-    if host::set_effective_context(slot.gateway) {
-        host::respond(&Head {
-            status: 504,
-            headers: Vec::new(),
-            body: Vec::new(),
-        });
+        // Outside of a body callback only the outlet can still write.
+        let Some(slot) = self.slot.clone() else {
+            return Action::Continue;
+        };
+        let (now, number) = (host::now_ms(), self.number);
+        if let Some(Next::Pass(bytes)) = slot.with(|exchange| exchange.body(number, b"", true, now)) {
+            self.write(&slot, &bytes, now);
+        }
+        Action::Continue
     }
 }

@@ -2,7 +2,7 @@
 
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::registry::{self, Slot};
-use super::{health, models, stats};
+use super::{health, models, outlet, stats};
 use crate::config::Config;
 use crate::dialect::client;
 use crate::error::{Error, Kind, quoted};
@@ -25,6 +25,8 @@ pub(super) const GENERATION: &str = "crosspoint_generation";
 pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
 /// The response header that says that an answer is ours and not Envoy's own.
 const ID_HEADER: &str = "x-generation-id";
+/// The content type of a streamed answer.
+const EVENT_STREAM: &[u8] = b"text/event-stream";
 /// What the request's body is until the attempt placement writes the real one.
 const STUB: &[u8] = b"{}";
 /// How much memory for a body is set aside because a client's `content-length` says so, in bytes.
@@ -54,7 +56,7 @@ impl Gateway {
         }
     }
 
-    fn random(&self) -> u64 {
+    pub(super) fn random(&self) -> u64 {
         let step = self.counter.get().wrapping_add(1);
         self.counter.set(step);
         let mut hasher = self.random.build_hasher();
@@ -73,6 +75,8 @@ pub(super) struct GatewayContext {
     id: String,
     /// A local reply of Envoy's is being replaced with this.
     replacement: Option<Vec<u8>>,
+    /// The answer is a stream.
+    streams: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +100,7 @@ impl GatewayContext {
             slot: None,
             id: String::new(),
             replacement: None,
+            streams: false,
         }
     }
 
@@ -175,7 +180,6 @@ impl GatewayContext {
                 "the request has no body; send a JSON object with model and messages",
             ));
         }
-        let _ = host::set_property(GENERATION, &self.provisional());
         self.phase = Phase::Reading(Vec::with_capacity(declared.unwrap_or(0).min(MAX_RESERVED)));
         Action::Pause
     }
@@ -389,6 +393,8 @@ impl HttpContext for GatewayContext {
         };
         if host::header(Map::ResponseHeaders, ID_HEADER).is_some_and(|id| id == self.id.as_bytes()) {
             host::remove_header(Map::ResponseHeaders, RETRY_HEADER);
+            self.streams =
+                host::header(Map::ResponseHeaders, "content-type").is_some_and(|kind| kind == EVENT_STREAM);
             return Action::Continue;
         }
         let status = host::header_text(Map::ResponseHeaders, ":status")
@@ -420,9 +426,27 @@ impl HttpContext for GatewayContext {
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         if let Some(body) = &mut self.replacement {
             host::set_buffer(Buffer::ResponseBody, &std::mem::take(body));
+            return Action::Continue;
+        }
+        let Some(slot) = self.slot.as_ref().filter(|_| self.streams) else {
+            return Action::Continue;
+        };
+        if end_of_stream {
+            slot.open.set(false);
+            return Action::Continue;
+        }
+        if slot.open.get() || (size > 0 && outlet::open(slot)) {
+            return Action::Pause;
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if let Some(slot) = &self.slot {
+            slot.open.set(false);
         }
         Action::Continue
     }

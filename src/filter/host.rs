@@ -105,6 +105,9 @@ unsafe extern "C" {
         value_size: usize,
         cas: u32,
     ) -> u32;
+    fn proxy_register_shared_queue(name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_enqueue_shared_queue(id: u32, value: *const u8, value_size: usize) -> u32;
+    fn proxy_dequeue_shared_queue(id: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
@@ -178,6 +181,12 @@ pub(super) fn buffer(kind: Buffer) -> Vec<u8> {
 pub(super) fn set_buffer(kind: Buffer, bytes: &[u8]) -> bool {
     // SAFETY: see `log`.
     unsafe { proxy_set_buffer_bytes(kind as u32, 0, usize::MAX, bytes.as_ptr(), bytes.len()) == OK }
+}
+
+/// Adds bytes at the end of a held body.
+pub(super) fn append_buffer(kind: Buffer, bytes: &[u8]) -> bool {
+    // SAFETY: see `log`.
+    unsafe { proxy_set_buffer_bytes(kind as u32, usize::MAX, 0, bytes.as_ptr(), bytes.len()) == OK }
 }
 
 /// One header; the first value, or several joined by commas, as Envoy gives it.
@@ -295,6 +304,26 @@ pub(super) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
 pub(super) fn set_shared(key: &str, value: &[u8], cas: u32) -> bool {
     // SAFETY: see `log`.
     unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) == OK }
+}
+
+/// Makes a queue whose messages come to the root context that made it, in the event loop's next turn.
+pub(super) fn register_queue(name: &str) -> Option<u32> {
+    let mut id = 0;
+    // SAFETY: see `log`; the host writes one u32.
+    let status = unsafe { proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut id) };
+    (status == OK).then_some(id)
+}
+
+/// Sends a message.
+pub(super) fn enqueue(id: u32, message: &[u8]) -> bool {
+    // SAFETY: see `log`.
+    unsafe { proxy_enqueue_shared_queue(id, message.as_ptr(), message.len()) == OK }
+}
+
+/// Takes a message.
+pub(super) fn dequeue(id: u32) -> Option<Vec<u8>> {
+    // SAFETY: see `buffer`.
+    fetch(|data, size| unsafe { proxy_dequeue_shared_queue(id, data, size) })
 }
 
 /// Lets a paused stream go on.

@@ -10,6 +10,7 @@ mod gateway;
 mod health;
 mod host;
 mod models;
+mod outlet;
 mod registry;
 mod root;
 mod stats;

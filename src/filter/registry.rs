@@ -22,6 +22,10 @@ pub(super) struct Slot {
     pub(super) gateway: u32,
     /// The attempt placement's context of the attempt under way; 0 when there is none.
     pub(super) attempt: Cell<u32>,
+    /// The gateway placement holds the (empty) body of an answer that streams; see `outlet`.
+    pub(super) open: Cell<bool>,
+    /// The answer was ended with an error event; what is left is to close it.
+    pub(super) closing: Cell<bool>,
 }
 
 impl Slot {
@@ -44,6 +48,8 @@ pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slo
         namespace,
         gateway,
         attempt: Cell::new(0),
+        open: Cell::new(false),
+        closing: Cell::new(false),
     });
     EXCHANGES.with_borrow_mut(|exchanges| exchanges.insert(id, Rc::clone(&slot)));
     slot

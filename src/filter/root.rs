@@ -3,7 +3,7 @@
 use super::attempt::AttemptContext;
 use super::gateway::{Gateway, GatewayContext};
 use super::host::{self, Buffer, Level};
-use super::{attempt, health, registry, stats};
+use super::{health, outlet, registry, stats};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -63,8 +63,9 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         match Self::configure(&host::buffer(Buffer::PluginConfiguration)) {
             Ok(placement) => {
-                if matches!(placement, Placement::Gateway(_)) {
+                if let Placement::Gateway(gateway) = &placement {
                     host::set_tick_ms(TICK_MS);
+                    outlet::start(gateway.random());
                 }
                 self.placement = placement;
                 true
@@ -84,6 +85,7 @@ impl RootContext for Root {
         };
         let now = host::now_ms();
         stats::open(registry::len());
+        outlet::close_ended();
         for slot in registry::all() {
             let stalled = slot.with(|exchange| {
                 exchange
@@ -94,8 +96,12 @@ impl RootContext for Root {
                 continue;
             };
             health::store(gateway.namespace, samples, now);
-            attempt::break_off(&slot, &event);
+            outlet::break_off(&slot, &event);
         }
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        outlet::ready(queue);
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
