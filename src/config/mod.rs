@@ -24,6 +24,9 @@ pub const DEFAULT_MAX_RESPONSE_BODY: u64 = (1 << 20) - SLACK;
 /// How far a cap of ours stays below Envoy's limit, in bytes.
 pub const SLACK: u64 = 64 << 10;
 
+/// Gives the value of an environment variable.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
 /// A whole configuration, resolved.
 #[derive(Debug)]
 pub struct Config {
@@ -188,10 +191,7 @@ impl Config {
     ///
     /// # Errors
     /// Every problem, each with its path.
-    pub fn read(
-        value: &serde_json::Value,
-        env: Option<&dyn Fn(&str) -> Option<String>>,
-    ) -> Result<Self, Vec<Problem>> {
+    pub fn read(value: &serde_json::Value, env: Option<Environment<'_>>) -> Result<Self, Vec<Problem>> {
         parse::config(value, env)
     }
 

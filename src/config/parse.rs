@@ -2,8 +2,8 @@
 
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::{
-    BaseUrl, ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Endpoint, Limits,
-    Listen, Model, Provider, Routing, Secret, Timeouts,
+    BaseUrl, ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Endpoint, Environment,
+    Limits, Listen, Model, Provider, Routing, Secret, Timeouts,
 };
 use crate::dialect;
 use crate::error::quoted;
@@ -14,8 +14,7 @@ use crate::provider::{self, OnCancel};
 use serde_json::Value;
 use std::rc::Rc;
 
-/// Looks an environment variable up.
-type Env<'e> = Option<&'e dyn Fn(&str) -> Option<String>>;
+type Env<'e> = Option<Environment<'e>>;
 
 /// The caps on sizes go up to this, in bytes: beyond it one request could take a worker's whole 32-bit memory.
 const MAX_BODY: u64 = 256 << 20;

@@ -178,7 +178,7 @@ impl AttemptContext {
         if retry {
             head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
         }
-        if !host::set_headers(Map::ResponseHeaders, &head.headers) {
+        if !host::set_headers(Map::Response, &head.headers) {
             host::log(
                 Level::Error,
                 "crosspoint: the response headers could not be written",
@@ -244,11 +244,11 @@ impl HttpContext for AttemptContext {
         };
         self.number = number;
         for name in TRACE_HEADERS {
-            if let Some(value) = host::header_text(Map::RequestHeaders, name) {
+            if let Some(value) = host::header_text(Map::Request, name) {
                 outgoing.headers.push((name.to_owned(), value));
             }
         }
-        if !host::set_headers(Map::RequestHeaders, &outgoing.headers) {
+        if !host::set_headers(Map::Request, &outgoing.headers) {
             return self.refuse("the request headers could not be written");
         }
         self.body = Some(outgoing.body);
@@ -267,7 +267,7 @@ impl HttpContext for AttemptContext {
         let Some(slot) = self.slot.clone() else {
             return Action::Continue;
         };
-        let text = |name: &str| host::header_text(Map::ResponseHeaders, name);
+        let text = |name: &str| host::header_text(Map::Response, name);
         let status = text(":status").and_then(|text| text.parse().ok()).unwrap_or(502);
         let (content_type, content_encoding) = (text("content-type"), text("content-encoding"));
         let (retry_after, retry_after_ms) = match status {

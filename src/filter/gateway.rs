@@ -138,7 +138,7 @@ impl GatewayContext {
         if config.keys.is_empty() {
             return Ok(None);
         }
-        let header = host::header(Map::RequestHeaders, "authorization").unwrap_or_default();
+        let header = host::header(Map::Request, "authorization").unwrap_or_default();
         let Some(key) = header.strip_prefix(b"Bearer ") else {
             return Err(Error::new(
                 Kind::Authentication,
@@ -170,8 +170,8 @@ impl GatewayContext {
         let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
             return Action::Pause;
         };
-        let declared = host::header_text(Map::RequestHeaders, "content-length")
-            .and_then(|text| text.parse::<usize>().ok());
+        let declared =
+            host::header_text(Map::Request, "content-length").and_then(|text| text.parse::<usize>().ok());
         if declared.is_some_and(|length| length > limit) {
             return self.refuse(too_large(limit));
         }
@@ -251,10 +251,10 @@ impl GatewayContext {
             return self.refuse(Error::new(Kind::Server, "the cluster could not be set"));
         }
         let _ = host::set_property(GENERATION, &self.provisional());
-        host::set_header(Map::RequestHeaders, "content-length", &STUB.len().to_string());
-        host::set_header(Map::RequestHeaders, "x-envoy-max-retries", &retries.to_string());
+        host::set_header(Map::Request, "content-length", &STUB.len().to_string());
+        host::set_header(Map::Request, "x-envoy-max-retries", &retries.to_string());
         host::set_header(
-            Map::RequestHeaders,
+            Map::Request,
             "x-envoy-upstream-rq-per-try-timeout-ms",
             &timeout_ms.to_string(),
         );
@@ -276,11 +276,16 @@ impl GatewayContext {
     }
 }
 
-/// How Envoy's response code details say that a stream ended.
+/// The response code details of an answer that a placement gave itself.
+pub(super) const OWN_DETAILS: &str = "crosspoint";
+
+/// How Envoy's response code details say that a stream ended. Envoy calls a reset by the peer `remote_reset` on either
+/// side, and names the upstream side first.
 fn ending(details: &str) -> Ending {
     match details {
-        "via_upstream" | "crosspoint" => Ending::Complete,
-        details if details.contains("downstream") => Ending::ClientLeft,
+        "via_upstream" | OWN_DETAILS => Ending::Complete,
+        details if details.starts_with("upstream") => Ending::Broken,
+        details if details.contains("downstream") || details.contains("remote_reset") => Ending::ClientLeft,
         _ => Ending::Broken,
     }
 }
@@ -310,7 +315,7 @@ impl Context for GatewayContext {
 
 /// The reply of the callout that has just ended.
 pub(super) fn call_reply() -> Reply {
-    match host::header_text(Map::CallResponseHeaders, ":status").and_then(|text| text.parse().ok()) {
+    match host::header_text(Map::CallResponse, ":status").and_then(|text| text.parse().ok()) {
         Some(status) => Reply::Response {
             status,
             body: host::buffer(Buffer::CallResponseBody),
@@ -321,17 +326,17 @@ pub(super) fn call_reply() -> Reply {
 
 impl HttpContext for GatewayContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        for name in host::header_names(Map::RequestHeaders) {
+        for name in host::header_names(Map::Request) {
             if name.starts_with("x-crosspoint-") || name.starts_with("x-envoy-") || name == ID_HEADER {
-                host::remove_header(Map::RequestHeaders, &name);
+                host::remove_header(Map::Request, &name);
             }
         }
         let key = match self.authenticate() {
             Ok(key) => key,
             Err(error) => return self.refuse(error),
         };
-        let method = host::header_text(Map::RequestHeaders, ":method").unwrap_or_default();
-        let target = host::header_text(Map::RequestHeaders, ":path").unwrap_or_default();
+        let method = host::header_text(Map::Request, ":method").unwrap_or_default();
+        let target = host::header_text(Map::Request, ":path").unwrap_or_default();
         let path = target.split('?').next().unwrap_or_default();
         match (method.as_str(), path) {
             ("POST", "/v1/chat/completions") => self.begin_chat(key, end_of_stream),
@@ -391,16 +396,20 @@ impl HttpContext for GatewayContext {
         let Some(slot) = &self.slot else {
             return Action::Continue;
         };
-        if host::header(Map::ResponseHeaders, ID_HEADER).is_some_and(|id| id == self.id.as_bytes()) {
-            host::remove_header(Map::ResponseHeaders, RETRY_HEADER);
+        if host::header(Map::Response, ID_HEADER).is_some_and(|id| id == self.id.as_bytes()) {
+            host::remove_header(Map::Response, RETRY_HEADER);
             self.streams =
-                host::header(Map::ResponseHeaders, "content-type").is_some_and(|kind| kind == EVENT_STREAM);
+                host::header(Map::Response, "content-type").is_some_and(|kind| kind == EVENT_STREAM);
             return Action::Continue;
         }
-        let status = host::header_text(Map::ResponseHeaders, ":status")
+        let status = host::header_text(Map::Response, ":status")
             .and_then(|text| text.parse().ok())
             .unwrap_or(500);
         let details = host::property_text(&["response", "code_details"]);
+        if details == OWN_DETAILS {
+            // The attempt placement refused without knowing the exchange.
+            return Action::Continue;
+        }
         let now = host::now_ms();
         let Some((mut head, samples)) = slot.with(|exchange| {
             (
@@ -418,7 +427,7 @@ impl HttpContext for GatewayContext {
         head.headers.push((":status".to_owned(), head.status.to_string()));
         head.headers
             .push(("content-length".to_owned(), head.body.len().to_string()));
-        if !host::set_headers(Map::ResponseHeaders, &head.headers) {
+        if !host::set_headers(Map::Response, &head.headers) {
             host::log(Level::Warn, "crosspoint: a local reply could not be rewritten");
             return Action::Continue;
         }

@@ -21,13 +21,13 @@ pub(super) enum Buffer {
     PluginConfiguration = 7,
 }
 
-/// Which headers.
+/// Whose headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Map {
-    RequestHeaders = 0,
-    ResponseHeaders = 2,
-    CallResponseHeaders = 6,
+    Request = 0,
+    Response = 2,
+    CallResponse = 6,
 }
 
 /// Which direction of a stream.
@@ -335,7 +335,7 @@ pub(super) fn resume(stream: Stream) {
 /// Answers the client from here.
 pub(super) fn respond(head: &Head) {
     let headers = pairs(&head.headers);
-    let details = "crosspoint";
+    let details = super::gateway::OWN_DETAILS;
     // SAFETY: see `log`.
     unsafe {
         proxy_send_local_response(

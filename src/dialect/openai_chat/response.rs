@@ -8,6 +8,7 @@ use crate::wire::Frame;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// A whole answer, or one chunk of a stream.
 #[derive(Deserialize)]
@@ -363,8 +364,8 @@ impl Reader {
         let mut piece = |piece: Piece| out.push(Delta::Piece { choice, piece });
         // Later fragments of a call repeat an empty id or name at some providers.
         let name = name.filter(|name| !name.is_empty());
-        if !self.calls.contains_key(&(choice, index)) {
-            self.calls.insert((choice, index), false);
+        let filled = self.calls.entry((choice, index));
+        if let Entry::Vacant(_) = filled {
             let id = call
                 .id
                 .filter(|id| !id.is_empty())
@@ -375,6 +376,7 @@ impl Reader {
                 name: name.map(Str::into_string).unwrap_or_default(),
             });
         }
+        let filled = filled.or_insert(false);
         let Some(raw) = json::present(arguments) else {
             return;
         };
@@ -384,7 +386,7 @@ impl Reader {
             _ => raw.get().to_owned(),
         };
         if !json.is_empty() {
-            self.calls.insert((choice, index), true);
+            *filled = true;
             piece(Piece::ToolArguments { index, json });
         }
     }

@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | `GET /health` | `{"status":"ok"}` |
-//! | `GET /rules` | how tokens are counted |
+//! | `GET /rules` | how tokens are counted, and every directive |
 //! | `PUT /fault/{provider}` | `{"directives":"status=503;times=3"}` for every request of that provider; `GET` shows, `DELETE` clears |
 //! | `GET /requests?provider=` | the last 1000 recorded requests, oldest first; `DELETE` forgets them |
 //! | `GET /counters` | counts and leaks of each provider |
@@ -19,7 +19,7 @@ use hyper::{Request, Response};
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::fault::{Faults, split_model};
+use super::fault::{DIRECTIVES, Faults, split_model};
 use super::provider::{Call, Provider};
 use super::script::Script;
 use super::text::{RULE, answer};
@@ -51,7 +51,7 @@ fn route(shared: &Shared, method: &str, path: &str, query: &str, body: &[u8]) ->
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     match (method, segments.as_slice()) {
         ("GET", ["health"]) => (200, json!({"status": "ok"})),
-        ("GET", ["rules"]) => (200, json!({"tokens": RULE})),
+        ("GET", ["rules"]) => (200, json!({"tokens": RULE, "directives": DIRECTIVES})),
         ("GET", ["counters"]) => (200, ledger.counters()),
         ("POST", ["reset"]) => {
             ledger.reset();

@@ -5,6 +5,42 @@
 //! sent: `0` is before the first event. A position behind the last token fires just before the finish.
 //! In a buffered answer a position cuts, stalls or spoils the body half-way, and `error_at` is the plain error.
 
+/// Every directive, for the control endpoint.
+pub(super) const DIRECTIVES: &[&str] = &[
+    "times=N",
+    "status=400..599",
+    "retry_after=SECONDS",
+    "html",
+    "error_200",
+    "reset",
+    "no_headers",
+    "silent",
+    "empty",
+    "error_at=TOKENS",
+    "error=TYPE",
+    "stall_at=TOKENS",
+    "cut_at=TOKENS",
+    "reset_at=TOKENS",
+    "garbage",
+    "garbage_at=TOKENS",
+    "delay=MS",
+    "first_delay=MS",
+    "token_delay=MS",
+    "chunk=BYTES",
+    "burst",
+    "gzip",
+    "tokens=N",
+    "bytes=N",
+    "no_usage",
+    "no_done",
+    "usage_on_finish",
+    "late_input=TOKENS",
+    "crlf",
+    "nospace",
+    "comments",
+    "nulls",
+];
+
 /// The directives of one request. The default is a healthy provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Faults {
@@ -195,6 +231,21 @@ mod tests {
         );
         assert_eq!(Faults::parse("").unwrap(), Faults::default());
         assert_eq!(split_model("gpt-4o!cut_at=5;crlf"), ("gpt-4o", "cut_at=5;crlf"));
+    }
+
+    #[test]
+    fn every_listed_directive_is_known() {
+        for listed in DIRECTIVES {
+            let value = if listed.starts_with("status") { "503" } else { "5" };
+            let directive = listed
+                .split_once('=')
+                .map_or((*listed).to_owned(), |(name, _)| format!("{name}={value}"));
+            assert_ne!(
+                Faults::parse(&directive).unwrap(),
+                Faults::default(),
+                "{directive}"
+            );
+        }
     }
 
     #[test]
