@@ -12,7 +12,14 @@ pub(crate) struct Options {
 pub(super) fn render(options: &Options) -> Result<String, String> {
     let gateway = options.source.read()?;
     let config = &gateway.config;
+    // Below 1.39 Envoy cannot ask again where a retry goes; below 1.36 it was not tried.
+    let floor = if options.source.without_failover {
+        "1.36"
+    } else {
+        "1.39"
+    };
     let values = [
+        ("floor", floor.to_owned()),
         ("key_envs", parts::key_envs_shown(config)),
         ("admin_address", scalar(&config.admin.address)),
         ("admin_port", config.admin.port.to_string()),

@@ -54,7 +54,7 @@ struct Source {
     /// Where Envoy writes the receipts, one a line
     #[arg(long, value_name = "PATH", default_value = "/dev/stdout")]
     access_log: String,
-    /// For Envoys before 1.39: each request gets one attempt
+    /// For Envoy 1.36 to 1.38: each request gets one attempt
     #[arg(long)]
     without_failover: bool,
 }

@@ -1,0 +1,72 @@
+# Every target installs what it needs under target/; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run build test unit wasm-test e2e check bench fuzz size wasm tool tool-release
+
+# A CARGO_TARGET_DIR of the environment is respected.
+OUT := $(or $(CARGO_TARGET_DIR),target)
+export CROSSPOINT_WASM ?= $(abspath $(OUT)/wasm32-wasip1/release/crosspoint.wasm)
+export CROSSPOINT_TOOL ?= $(abspath $(OUT)/debug/crosspoint)
+PYTHON := target/venv/bin/python
+SETUP := sh tests/tools/setup.sh
+# What the native tests cover: the tool, and the filter on a simulated host.
+FEATURES := --features cli,shell
+# In bytes; the whole filter, uncompressed.
+MAX_WASM_BYTES := 1200000
+FUZZ_SECONDS ?= 60
+export FUZZ_SECONDS ONCE PORT ADMIN_PORT
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+run: wasm tool ## Try it: simulated providers, a real Envoy, a few requests, then serve on port 10000 (ONCE=1: end after the requests)
+	@$(SETUP) venv tests/requirements-run.txt
+	@$(PYTHON) tests/tools/run.py
+
+build: wasm tool-release ## Build the filter and the native tool, both for release
+	@ls -l $(CROSSPOINT_WASM) $(OUT)/release/crosspoint
+
+# Each part runs whatever became of the others.
+test: ## Run all tests: native, in wasm, and end to end in a real Envoy
+	@failed=; for part in unit wasm-test e2e; do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "all parts passed: unit wasm-test e2e"
+
+unit: ## Run the native tests
+	cargo test --locked $(FEATURES)
+
+wasm-test: ## Run the core's unit tests as 32-bit wasm, in Node
+	@$(SETUP) target wasm32-unknown-unknown
+	@$(SETUP) wasm-runner
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(abspath target/tools/bin/wasm-bindgen-test-runner) \
+		cargo test --locked --lib --target wasm32-unknown-unknown
+
+e2e: wasm tool ## Run the end-to-end tests in a real Envoy (PYTEST='-k cancel' chooses)
+	@$(SETUP) venv tests/requirements.txt
+	@$(SETUP) crds
+	$(PYTHON) -m pytest tests/e2e $(PYTEST)
+
+check: ## Check formatting and lints, natively and for wasm
+	@$(SETUP) target wasm32-wasip1
+	cargo fmt --check
+	cargo clippy --locked --all-targets $(FEATURES) -- -D warnings
+	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
+
+bench: wasm tool-release ## Measure against plain Envoy
+	@$(SETUP) venv tests/requirements.txt
+	CROSSPOINT_TOOL=$(abspath $(OUT)/release/crosspoint) $(PYTHON) tests/bench/run.py
+
+fuzz: ## Feed noise to everything that reads bytes, for FUZZ_SECONDS (60)
+	cargo test --locked --release $(FEATURES) --test fuzz -- --nocapture
+
+size: wasm ## Show the size of the filter, and fail where it is too large
+	@size=$$(wc -c <$(CROSSPOINT_WASM)); echo "$(CROSSPOINT_WASM): $$size bytes of at most $(MAX_WASM_BYTES)"; \
+	test $$size -le $(MAX_WASM_BYTES)
+
+wasm:
+	@$(SETUP) target wasm32-wasip1
+	cargo build --locked --release --lib --target wasm32-wasip1
+
+tool:
+	cargo build --locked --features cli
+
+tool-release:
+	cargo build --locked --release --features cli

@@ -1,0 +1,484 @@
+//! The native tool as an operator runs it: what `check` says of a configuration, and what `render` makes of one.
+
+#![cfg(feature = "cli")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "this is how a test fails"
+)]
+
+use serde_json::Value;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs the tool with `input` as its standard input and no provider key in its environment.
+fn tool(arguments: &[&str], input: &str, env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crosspoint"));
+    command
+        .args(arguments)
+        .current_dir(root())
+        .env_clear()
+        .envs(env.iter().copied());
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn render(arguments: &[&str], input: &str) -> String {
+    let out = tool(
+        &[&["render"], arguments].concat(),
+        input,
+        &[("OPENAI_API_KEY", "sk-secret-value")],
+    );
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(!text.contains("${"), "a name of a template has no value:\n{text}");
+    assert!(!text.contains("sk-secret-value"), "a key was written down");
+    text
+}
+
+/// A sound configuration, into which a case puts its own `providers` and the like.
+fn config(more: &str) -> String {
+    let sections = [
+        (
+            "providers:",
+            "providers: { openai: { key: { env: OPENAI_API_KEY } } }",
+        ),
+        (
+            "models:",
+            "models: { a/b: { endpoints: [ { provider: openai, model: m } ] } }",
+        ),
+    ];
+    let defaults = sections
+        .iter()
+        .filter(|(name, _)| !more.lines().any(|line| line.starts_with(name)));
+    let defaults: Vec<_> = defaults.map(|(_, text)| *text).collect();
+    format!("{}\n{more}\n", defaults.join("\n"))
+}
+
+fn check(input: &str, expected: &str) {
+    let out = tool(&["check", "-"], input, &[]);
+    let said = String::from_utf8(out.stderr).unwrap();
+    let problems: Vec<_> = said
+        .lines()
+        .filter(|line| !line.starts_with("standard input: "))
+        .collect();
+    assert_eq!(
+        out.status.code(),
+        Some(1),
+        "{input}\nwas taken for sound:\n{}",
+        String::from_utf8_lossy(&out.stdout)
+    );
+    assert_eq!(problems.join("\n"), expected, "of\n{input}");
+}
+
+#[test]
+fn every_problem_is_named_with_its_path() {
+    let cases: &[(&str, &str)] = &[
+        ("modles: {}", "modles: is unknown; known here: KNOWN"),
+        (
+            "providers: {}",
+            "providers: name at least one provider\nmodels.a/b.endpoints[0].provider: \"openai\" is not under providers ()",
+        ),
+        ("models: {}", "models: name at least one model"),
+        (
+            "providers: [openai]",
+            "providers: expected a mapping, found a list\nmodels.a/b.endpoints[0].provider: \"openai\" is not under providers ()",
+        ),
+        (
+            "providers: { openai: {}, mine: { base_url: \"http://10.0.0.1\" } }",
+            "providers.mine: is no provider known by name, so it needs a dialect (openai-chat, anthropic-messages, bedrock-converse) and a base_url",
+        ),
+        (
+            "providers: { openai: { dialect: openai } }",
+            "providers.openai.dialect: \"openai\" is no dialect; known: openai-chat, anthropic-messages, bedrock-converse",
+        ),
+        (
+            "providers: { openai: { base_url: api.openai.com } }",
+            "providers.openai.base_url: \"api.openai.com\" is no URL of the form https://host[:port][/path]",
+        ),
+        (
+            "providers: { openai: {}, amazon-bedrock: {} }",
+            "providers.amazon-bedrock: needs a base_url: this provider has no address of its own",
+        ),
+        (
+            "providers: { openai: {}, groq: { cluster: openai } }",
+            "providers.openai: its cluster \"openai\" is also that of provider \"groq\"; a provider needs a cluster of its own, so that its key goes nowhere else",
+        ),
+        (
+            "providers: { openai: { key: sk-123 } }",
+            "providers.openai.key: expected a mapping, found \"sk-123\"",
+        ),
+        (
+            "providers: { openai: { key: { value: sk-123 } } }",
+            "providers.openai.key.env: is missing\nproviders.openai.key.value: is unknown; known here: env",
+        ),
+        (
+            "providers: { openai: { auth: { header: Host } } }",
+            "providers.openai.auth.header: \"Host\" cannot be the header of a key",
+        ),
+        (
+            "providers: { openai: { on_cancel: bills } }",
+            "providers.openai.on_cancel: \"bills\" is none of stops, bills_all, unknown",
+        ),
+        (
+            "providers: { openai: { default_max_tokens: 0 } }",
+            "providers.openai.default_max_tokens: must be at least 1",
+        ),
+        ("models: { a/b: {} }", "models.a/b.endpoints: is missing"),
+        (
+            "models: { a/b: { endpoints: [] } }",
+            "models.a/b.endpoints: name at least one endpoint",
+        ),
+        (
+            "models: { a/b: { endpoints: [ { model: m } ] } }",
+            "models.a/b.endpoints[0].provider: is missing",
+        ),
+        (
+            "models: { a/b: { endpoints: [ { provider: groq } ] } }",
+            "models.a/b.endpoints[0].provider: \"groq\" is not under providers (openai)",
+        ),
+        (
+            "models: { a/b: { endpoints: [ { provider: openai, price: { prompt: -1, completion: free } } ] } }",
+            "models.a/b.endpoints[0].price.prompt: \"-1\" is no price in USD per million tokens, such as \"3.00\"\n\
+             models.a/b.endpoints[0].price.completion: \"free\" is no price in USD per million tokens, such as \"3.00\"",
+        ),
+        (
+            "keys: []",
+            "keys: is empty, which would let nobody in; leave it out to let everybody in",
+        ),
+        (
+            "keys: [ { name: a, sha256: abc } ]",
+            "keys[0].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
+        ),
+        (
+            "middleware: [ { redcat: {} } ]",
+            "middleware[0].redcat: is unknown; known here: redact\nmiddleware[0]: names no middleware; known: redact",
+        ),
+        (
+            "middleware: [ { redact: { rules: [ { mask: x } ] } } ]",
+            "middleware[0].redact.rules[0]: needs either a pattern or a literal",
+        ),
+        (
+            "limits: { request_body: 1GiB }",
+            "limits.request_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
+        ),
+        (
+            "timeouts: { total: 10 minutes }",
+            "timeouts.total: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
+        ),
+        (
+            "routing: { max_attempts: 0 }",
+            "routing.max_attempts: expected a whole number from 1 to 20",
+        ),
+        (
+            "listen: { address: localhost }",
+            "listen.address: expected an IP address",
+        ),
+        (
+            "admin: { port: 70000 }",
+            "admin.port: expected a port from 1 to 65535",
+        ),
+    ];
+    for (more, expected) in cases {
+        let known = "name, providers, models, keys, middleware, limits, timeouts, routing, listen, admin";
+        check(&config(more), &expected.replace("KNOWN", known));
+    }
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let input = config(
+        "listen: { port: 0 }\nadmin: 1\nrouting: { max_attempts: 0, tries: 2 }\nkeys: [ { name: a } ]",
+    );
+    let out = tool(&["check", "-"], &input, &[]);
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(said.lines().last(), Some("standard input: 5 problems"), "{said}");
+}
+
+#[test]
+fn yaml_that_is_none_is_named_with_its_line() {
+    let out = tool(&["check", "-"], "providers:\n  openai: { key: [ }\n", &[]);
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(said.starts_with("standard input:2:"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let out = tool(&["check", "no/such.yaml"], "", &[]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&out.stderr).starts_with("no/such.yaml: cannot be read: "));
+}
+
+#[test]
+fn a_summary_says_which_keys_are_not_set() {
+    let out = tool(
+        &["check", "examples/providers.yaml"],
+        "",
+        &[("OPENAI_API_KEY", "sk-secret-value")],
+    );
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success());
+    assert!(
+        said.contains("3 providers") && said.contains("2 models, 3 endpoints"),
+        "{said}"
+    );
+    assert!(said.contains("key from OPENAI_API_KEY\n"), "{said}");
+    assert!(
+        said.contains("key from ANTHROPIC_API_KEY, which is not set here"),
+        "{said}"
+    );
+    assert!(!said.contains("sk-secret-value"), "{said}");
+}
+
+#[test]
+fn committed_renderings_are_current() {
+    for (path, arguments) in [
+        ("envoy/bootstrap.yaml", ["envoy", "examples/providers.yaml"]),
+        ("envoy/istio.yaml", ["istio", "examples/providers.yaml"]),
+        (
+            "examples/sidecar/envoy.yaml",
+            ["envoy", "examples/sidecar/crosspoint.yaml"],
+        ),
+    ] {
+        let committed = std::fs::read_to_string(root().join(path)).unwrap();
+        let command = arguments.join(" ");
+        assert!(
+            committed == render(&arguments, ""),
+            "{path} is old: crosspoint render {command} > {path}"
+        );
+    }
+}
+
+/// A configuration with an address, a name, TLS and none, and names that YAML could misread.
+const MIXED: &str = r#"
+name: "no"
+listen: { port: 10080 }
+providers:
+  plain: { dialect: openai-chat, base_url: "http://10.1.2.3:8000/v1", cluster: "1e3" }
+  named: { dialect: openai-chat, base_url: "http://llm.internal", key: { env: ZZ_KEY } }
+  address: { dialect: openai-chat, base_url: "https://10.1.2.4", key: { env: AA_KEY } }
+  anthropic: { key: { env: AA_KEY } }
+models: { "ü: {}": { endpoints: [ { provider: plain, model: "a\u2028b" }, { provider: named } ] } }
+limits: { request_body: 2MiB }
+timeouts: { total: 90500ms }
+routing: { max_attempts: 3 }
+"#;
+
+struct Bootstrap(Value);
+
+impl Bootstrap {
+    fn of(arguments: &[&str], input: &str) -> Self {
+        let text = render(&[&["envoy", "-"], arguments].concat(), input);
+        Self(serde_saphyr::from_str(&text).unwrap())
+    }
+
+    fn listener(&self) -> &Value {
+        &self.0["static_resources"]["listeners"][0]
+    }
+
+    fn hcm(&self) -> &Value {
+        &self.listener()["filter_chains"][0]["filters"][0]["typed_config"]
+    }
+
+    fn route(&self) -> &Value {
+        &self.hcm()["route_config"]["virtual_hosts"][0]["routes"][0]
+    }
+
+    /// The `config` of the Wasm filter in both placements.
+    fn placements(&self) -> [&Value; 2] {
+        let filters = &self.hcm()["http_filters"];
+        let attempt = &filters[1]["typed_config"]["upstream_http_filters"][0];
+        [
+            &filters[0]["typed_config"]["config"],
+            &attempt["typed_config"]["config"],
+        ]
+    }
+
+    fn cluster(&self, name: &str) -> &Value {
+        let clusters = self.0["static_resources"]["clusters"].as_array().unwrap();
+        clusters.iter().find(|cluster| cluster["name"] == name).unwrap()
+    }
+}
+
+#[test]
+fn both_placements_share_a_vm_and_differ_in_their_root() {
+    let bootstrap = Bootstrap::of(&["--wasm", "/x/y.wasm"], MIXED);
+    let [gateway, attempt] = bootstrap.placements();
+    assert_eq!(gateway["vm_config"], attempt["vm_config"]);
+    assert_eq!(gateway["vm_config"]["code"]["local"]["filename"], "/x/y.wasm");
+    let keys = &gateway["vm_config"]["environment_variables"]["host_env_keys"];
+    assert_eq!(*keys, serde_json::json!(["AA_KEY", "ZZ_KEY"]));
+    for (placement, name) in [(gateway, "gateway"), (attempt, "attempt")] {
+        assert_eq!(placement["root_id"], name);
+        assert_eq!(placement["failure_policy"], "FAIL_RELOAD");
+        assert_eq!(placement["allow_on_headers_stop_iteration"], true);
+        let plugin: Value =
+            serde_json::from_str(placement["configuration"]["value"].as_str().unwrap()).unwrap();
+        assert_eq!(plugin["placement"], name);
+    }
+    let upstream = &bootstrap.hcm()["http_filters"][1]["typed_config"]["upstream_http_filters"];
+    assert_eq!(upstream[1]["name"], "envoy.filters.http.upstream_codec");
+}
+
+#[test]
+fn the_plugin_gets_the_operators_configuration_with_caps() {
+    let bootstrap = Bootstrap::of(&[], MIXED);
+    let text = bootstrap.placements()[0]["configuration"]["value"]
+        .as_str()
+        .unwrap();
+    let plugin: Value = serde_json::from_str(text).unwrap();
+    let mut expected: Value = serde_saphyr::from_str(MIXED).unwrap();
+    expected["limits"] = serde_json::json!({ "request_body": "2MiB", "response_body": "32MiB" });
+    assert_eq!(plugin["config"], expected);
+}
+
+#[test]
+fn envoys_limits_are_above_the_filters() {
+    let bootstrap = Bootstrap::of(&[], MIXED);
+    let cap = 32 << 20;
+    assert!(bootstrap.listener()["per_connection_buffer_limit_bytes"].as_u64() > Some(cap));
+    assert!(bootstrap.route()["request_body_buffer_limit"].as_u64() > Some(cap));
+    assert_eq!(bootstrap.route()["route"]["timeout"], "90.500s");
+    assert_eq!(bootstrap.hcm()["stream_idle_timeout"], "120.500s");
+    let retry = &bootstrap.route()["route"]["retry_policy"];
+    assert_eq!(retry["num_retries"], 2);
+    assert_eq!(retry["refresh_cluster_on_retry"], true);
+}
+
+#[test]
+fn every_provider_has_a_cluster_that_the_route_knows() {
+    let bootstrap = Bootstrap::of(&[], MIXED);
+    let plugin = &bootstrap.route()["route"]["inline_cluster_specifier_plugin"]["extension"]["typed_config"];
+    let matches = plugin["cluster_matcher"]["matcher_tree"]["exact_match_map"]["map"]
+        .as_object()
+        .unwrap();
+    assert_eq!(
+        matches.keys().collect::<Vec<_>>(),
+        ["1e3", "address", "anthropic", "named"]
+    );
+    for (name, entry) in matches {
+        assert_eq!(entry["action"]["typed_config"]["cluster"], *name);
+        let endpoints = &bootstrap.cluster(name)["load_assignment"]["endpoints"];
+        assert_eq!(endpoints[1]["priority"], 1, "{name}");
+        let fallback = &endpoints[1]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"];
+        assert_eq!(
+            *fallback,
+            serde_json::json!({ "address": "127.0.0.1", "port_value": 1 })
+        );
+        let thresholds = bootstrap.cluster(name)["circuit_breakers"]["thresholds"][0]
+            .as_object()
+            .unwrap();
+        assert!(
+            thresholds.len() == 4 && thresholds.values().all(|value| *value == 100_000),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn certificates_are_checked_against_the_name_or_the_address() {
+    let bootstrap = Bootstrap::of(&["--ca-file", "/ca.pem"], MIXED);
+    let tls = |name: &str| bootstrap.cluster(name)["transport_socket"]["typed_config"].clone();
+    assert_eq!(tls("anthropic")["sni"], "api.anthropic.com");
+    assert_eq!(tls("anthropic")["auto_sni_san_validation"], true);
+    let context = |name: &str| tls(name)["common_tls_context"]["validation_context"].clone();
+    assert_eq!(context("anthropic")["trusted_ca"]["filename"], "/ca.pem");
+    assert_eq!(tls("address")["sni"], Value::Null);
+    assert_eq!(
+        context("address")["match_typed_subject_alt_names"][0]["matcher"]["exact"],
+        "10.1.2.4"
+    );
+    assert_eq!(tls("1e3"), Value::Null);
+    for (name, kind) in [
+        ("anthropic", "STRICT_DNS"),
+        ("named", "STRICT_DNS"),
+        ("1e3", "STATIC"),
+        ("address", "STATIC"),
+    ] {
+        assert_eq!(bootstrap.cluster(name)["type"], kind, "{name}");
+    }
+}
+
+#[test]
+fn without_failover_nothing_is_retried() {
+    let bootstrap = Bootstrap::of(&["--without-failover"], MIXED);
+    assert_eq!(bootstrap.route()["route"]["retry_policy"], Value::Null);
+}
+
+#[test]
+fn a_mesh_names_the_clusters_as_istio_does() {
+    let text = render(
+        &[
+            "istio",
+            "-",
+            "--context",
+            "sidecar",
+            "--label",
+            "app=x",
+            "--namespace",
+            "y",
+        ],
+        MIXED,
+    );
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    let filter = documents
+        .iter()
+        .find(|document| document["kind"] == "EnvoyFilter")
+        .unwrap();
+    let patches = filter["spec"]["configPatches"].as_array().unwrap();
+    let gateway = patches
+        .iter()
+        .find(|patch| patch["patch"]["operation"] == "INSERT_BEFORE")
+        .unwrap();
+    let plugin = gateway["patch"]["value"]["typed_config"]["config"]["configuration"]["value"]
+        .as_str()
+        .unwrap();
+    let plugin: Value = serde_json::from_str(plugin).unwrap();
+    for provider in ["plain", "named", "address", "anthropic"] {
+        let cluster = format!("outbound|80||{provider}.crosspoint.internal");
+        assert_eq!(plugin["config"]["providers"][provider]["cluster"], cluster);
+        assert!(
+            text.contains(&format!("hosts: [{provider}.crosspoint.internal]")),
+            "{provider}"
+        );
+    }
+    assert_eq!(filter["spec"]["workloadSelector"]["labels"]["app"], "x");
+    assert!(
+        documents
+            .iter()
+            .all(|document| document["metadata"]["namespace"] == "y")
+    );
+    assert!(!text.contains("context: GATEWAY"));
+}
+
+#[test]
+fn a_provider_whose_name_is_no_host_name_is_refused_in_a_mesh() {
+    let input = "providers: { my_llm: { dialect: openai-chat, base_url: \"http://a\" } }\n\
+                 models: { m: { endpoints: [ { provider: my_llm } ] } }\n";
+    let out = tool(&["render", "istio", "-"], input, &[]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&out.stderr).starts_with("providers.my_llm: "));
+}
+
+#[test]
+fn nothing_is_rendered_of_a_wrong_configuration() {
+    let out = tool(
+        &["render", "envoy", "-"],
+        &config("routing: { max_attempts: 0 }"),
+        &[],
+    );
+    assert_eq!(out.status.code(), Some(1));
+    assert!(out.stdout.is_empty());
+}
