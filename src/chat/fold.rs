@@ -5,6 +5,9 @@ use crate::error::Error;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
+/// What an entry of a list or map weighs beside its text, in bytes.
+const ENTRY: usize = 32;
+
 /// All that a response said, choice by choice. Token counts are the tally's and are not kept here.
 #[derive(Clone, Debug, Default)]
 pub struct Folded {
@@ -15,9 +18,10 @@ pub struct Folded {
     /// The choices, by index.
     pub choices: BTreeMap<u32, FoldedChoice>,
     /// Members beside `choices` that the unified form does not name.
-    pub others: Vec<(String, Box<RawValue>)>,
+    pub others: Unnamed,
     /// The failure that ended the response, if one did.
     pub error: Option<Error>,
+    weight: usize,
 }
 
 /// One choice's message.
@@ -35,10 +39,47 @@ pub struct FoldedChoice {
     pub images: Vec<String>,
     /// Citations and file annotations.
     pub annotations: Vec<Box<RawValue>>,
-    /// Members that the unified form does not name.
-    pub others: Vec<(Place, String, Box<RawValue>)>,
+    /// Members of the message that the unified form does not name.
+    pub message_others: Unnamed,
+    /// Members beside the message that the unified form does not name.
+    pub others: Unnamed,
+    /// The `logprobs` of each chunk of a stream, or of all of it.
+    pub logprobs: Vec<Box<RawValue>>,
     /// Why it ended.
     pub finish: Option<(Finish, Option<String>)>,
+}
+
+/// Members that the unified form does not name, each name once, in the order in which they first came.
+///
+/// Every chunk of a stream repeats some of them (`system_fingerprint`); the last word stands.
+#[derive(Clone, Debug, Default)]
+pub struct Unnamed(BTreeMap<String, (usize, Box<RawValue>)>);
+
+impl Unnamed {
+    /// Sets a member; says by how much this grew, in bytes.
+    fn set(&mut self, name: String, value: Box<RawValue>) -> usize {
+        let grown = value.get().len();
+        let order = self.0.len();
+        if let Some((_, old)) = self.0.get_mut(&name) {
+            let grown = grown.saturating_sub(old.get().len());
+            *old = value;
+            return grown;
+        }
+        let grown = grown + name.len() + ENTRY;
+        self.0.insert(name, (order, value));
+        grown
+    }
+
+    /// The members, in order.
+    pub fn members(&self) -> Vec<(&str, &RawValue)> {
+        let mut members: Vec<_> = self
+            .0
+            .iter()
+            .map(|(name, (order, value))| (*order, name.as_str(), &**value))
+            .collect();
+        members.sort_unstable_by_key(|(order, ..)| *order);
+        members.into_iter().map(|(_, name, value)| (name, value)).collect()
+    }
 }
 
 /// One tool call.
@@ -53,6 +94,11 @@ pub struct FoldedCall {
 }
 
 impl Folded {
+    /// How much is kept, in bytes: a stream that is folded for a caller who wants one document must not fill the memory.
+    pub const fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// Takes one more step.
     pub fn push(&mut self, delta: Delta) {
         match delta {
@@ -69,9 +115,11 @@ impl Folded {
                     },
                 ..
             } => {
-                self.others.push((name, value));
+                self.weight += self.others.set(name, value);
             }
-            Delta::Piece { choice, piece } => self.choices.entry(choice).or_default().push(piece),
+            Delta::Piece { choice, piece } => {
+                self.weight += self.choices.entry(choice).or_default().push(piece);
+            }
             Delta::Finish {
                 choice,
                 reason,
@@ -86,26 +134,85 @@ impl Folded {
 }
 
 impl FoldedChoice {
-    fn push(&mut self, piece: Piece) {
+    /// Takes one more piece; says by how much this grew, in bytes.
+    fn push(&mut self, piece: Piece) -> usize {
         match piece {
-            Piece::Text(text) => self.text.push_str(&text),
-            Piece::Refusal(text) => self.refusal.push_str(&text),
+            Piece::Text(text) => {
+                self.text.push_str(&text);
+                text.len()
+            }
+            Piece::Refusal(text) => {
+                self.refusal.push_str(&text);
+                text.len()
+            }
             Piece::Reasoning(reasoning) => self.reason(reasoning),
             Piece::ToolCall { index, id, name } => {
                 let call = self.calls.entry(index).or_default();
+                let grown = id.len() + name.len() + ENTRY;
                 call.id = id;
                 call.name = name;
+                grown
             }
             Piece::ToolArguments { index, json } => {
                 self.calls.entry(index).or_default().arguments.push_str(&json);
+                json.len()
             }
-            Piece::Image { url } => self.images.push(url),
-            Piece::Annotation(raw) => self.annotations.push(raw),
-            Piece::Other { place, name, value } => self.others.push((place, name, value)),
+            Piece::Image { url } => {
+                let grown = url.len() + ENTRY;
+                self.images.push(url);
+                grown
+            }
+            Piece::Annotation(raw) => {
+                let grown = raw.get().len() + ENTRY;
+                self.annotations.push(raw);
+                grown
+            }
+            Piece::Other {
+                place: Place::Choice,
+                name,
+                value,
+            } if name == "logprobs" => {
+                let grown = value.get().len() + ENTRY;
+                self.logprobs.push(value);
+                grown
+            }
+            Piece::Other {
+                place: Place::Message,
+                name,
+                value,
+            } => self.message_others.set(name, value),
+            Piece::Other { name, value, .. } => self.others.set(name, value),
         }
     }
 
-    fn reason(&mut self, reasoning: Reasoning) {
+    /// The `logprobs` of the whole message: the lists of all chunks, one behind the other.
+    pub fn joined_logprobs(&self) -> Option<Box<RawValue>> {
+        type Lists<'a> = BTreeMap<String, Option<Vec<&'a RawValue>>>;
+        if let [only] = self.logprobs.as_slice() {
+            return Some(only.clone());
+        }
+        let mut joined = Lists::new();
+        for logprobs in &self.logprobs {
+            // What is no object of lists cannot be joined, and the last word stands.
+            let Ok(lists) = serde_json::from_str::<Lists<'_>>(logprobs.get()) else {
+                return self.logprobs.last().cloned();
+            };
+            for (name, more) in lists {
+                let list = joined.entry(name).or_default();
+                if let Some(more) = more {
+                    list.get_or_insert_default().extend(more);
+                }
+            }
+        }
+        (!joined.is_empty()).then(|| crate::json::to_raw(&joined))
+    }
+
+    fn reason(&mut self, reasoning: Reasoning) -> usize {
+        let (Reasoning::Text { text, .. }
+        | Reasoning::Summary { text, .. }
+        | Reasoning::Signature { signature: text, .. }
+        | Reasoning::Encrypted { data: text, .. }) = &reasoning;
+        let grown = text.len();
         match (self.reasoning.last_mut(), &reasoning) {
             (
                 Some(Reasoning::Text { index, text, .. }),
@@ -124,8 +231,12 @@ impl FoldedChoice {
                 },
             ) if index == same => {
                 text.push_str(more);
+                grown
             }
-            _ => self.reasoning.push(reasoning),
+            _ => {
+                self.reasoning.push(reasoning);
+                grown + ENTRY
+            }
         }
     }
 }

@@ -309,7 +309,7 @@ fn models(node: &Node<'_>, providers: &[(Provider, bool)]) -> Vec<Model> {
             members.done();
             let endpoints_node = endpoints_node?;
             let nodes = endpoints_node.list();
-            if nodes.is_empty() {
+            if nodes.is_empty() && endpoints_node.value.is_array() {
                 endpoints_node.problem("name at least one endpoint");
             }
             let endpoints = nodes
@@ -448,7 +448,7 @@ fn stage(node: &Node<'_>) -> Option<Rc<dyn Middleware>> {
     members.done();
     let rules_node = rules_node?;
     let nodes = rules_node.list();
-    if nodes.is_empty() {
+    if nodes.is_empty() && rules_node.value.is_array() {
         rules_node.problem("name at least one rule");
     }
     let rules: Vec<_> = nodes.iter().filter_map(rule).collect();
@@ -504,10 +504,9 @@ fn limits(members: Option<Members<'_>>) -> Limits {
         let Some(node) = members.optional(name) else {
             continue;
         };
-        let size = if node.value.is_string() {
-            node.string().and_then(reader::bytes)
-        } else {
-            node.whole()
+        let size = match node.value.as_str() {
+            Some(text) => reader::bytes(text),
+            None => node.as_whole(),
         };
         match size
             .filter(|size| (1_024..=MAX_BODY).contains(size))
@@ -544,7 +543,8 @@ fn timeouts(members: Option<Members<'_>>) -> Timeouts {
             continue;
         };
         match node
-            .string()
+            .value
+            .as_str()
             .and_then(reader::duration_ms)
             .filter(|ms| (1..=86_400_000).contains(ms))
         {
@@ -563,7 +563,7 @@ fn routing(members: Option<Members<'_>>) -> Routing {
     };
     if let Some(node) = members.optional("max_attempts") {
         match node
-            .whole()
+            .as_whole()
             .filter(|count| (1..=20).contains(count))
             .map(usize::try_from)
         {
@@ -583,7 +583,8 @@ fn listen(members: Option<Members<'_>>, address: &str, port: u16) -> Listen {
     let Some(mut members) = members else { return listen };
     if let Some(node) = members.optional("address") {
         match node
-            .string()
+            .value
+            .as_str()
             .filter(|text| text.parse::<std::net::IpAddr>().is_ok())
         {
             Some(text) => text.clone_into(&mut listen.address),
@@ -591,7 +592,7 @@ fn listen(members: Option<Members<'_>>, address: &str, port: u16) -> Listen {
         }
     }
     if let Some(node) = members.optional("port") {
-        match node.whole().map(u16::try_from) {
+        match node.as_whole().map(u16::try_from) {
             Some(Ok(port)) if port != 0 => listen.port = port,
             _ => node.problem("expected a port from 1 to 65535"),
         }

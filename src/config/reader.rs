@@ -82,9 +82,10 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// A whole number. A protobuf `Struct` (Istio's way) knows only doubles, so `5.0` is one too.
-    pub(super) fn whole(&self) -> Option<u64> {
-        let value = self.value.as_u64().or_else(|| {
+    /// A whole number, without a word if it is none. A protobuf `Struct` (Istio's way) knows only doubles, so `5.0` is
+    /// one too.
+    pub(super) fn as_whole(&self) -> Option<u64> {
+        self.value.as_u64().or_else(|| {
             let float = self.value.as_f64()?;
             #[expect(
                 clippy::cast_possible_truncation,
@@ -92,7 +93,12 @@ impl<'a> Node<'a> {
                 reason = "checked: whole and in range"
             )]
             (float.fract() == 0.0 && (0.0..9e15).contains(&float)).then_some(float as u64)
-        });
+        })
+    }
+
+    /// A whole number.
+    pub(super) fn whole(&self) -> Option<u64> {
+        let value = self.as_whole();
         if value.is_none() {
             self.expected("a whole number");
         }

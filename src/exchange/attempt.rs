@@ -78,13 +78,8 @@ pub(super) enum Progress {
         /// The answer all the same.
         answer: Vec<u8>,
     },
-    /// The attempt has failed after its answer had begun; these last bytes tell the client.
-    Broken {
-        /// Why.
-        error: Error,
-        /// The last bytes.
-        bytes: Vec<u8>,
-    },
+    /// The attempt has failed after its answer had begun: what `break_off` gives tells the client.
+    Broken(Error),
 }
 
 /// One try of an exchange on one endpoint.
@@ -252,11 +247,10 @@ impl Attempt {
         self.finish = pipeline.finish_reason();
         match flow {
             Flow::Failed(error) if !self.spoken => Progress::Failed(error),
-            Flow::Failed(error) => {
-                let bytes = pipeline.break_off(&error);
-                Progress::Broken { error, bytes }
-            }
+            Flow::Failed(error) => Progress::Broken(error),
             Flow::Wait(callout) => Progress::Action(Action::Wait(callout)),
+            // The shell can't write between a pause and the callout's answer.
+            Flow::More if pipeline.is_waiting() => Progress::Action(Action::Hold),
             Flow::More if self.spoken => Progress::Action(pass(pipeline.take_out(), piece)),
             Flow::More if self.stream && pipeline.has_token() => {
                 self.spoken = true;

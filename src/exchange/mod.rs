@@ -412,9 +412,11 @@ impl Exchange {
                 self.sample(error.kind.facts().fault, None);
                 self.release(answer)
             }
-            Progress::Broken { error, bytes } => {
+            Progress::Broken(mut error) => {
+                error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+                let bytes = self.attempt.as_mut().map(|attempt| attempt.break_off(&error));
                 self.fail(error, now_ms);
-                Action::Pass(bytes)
+                Action::Pass(bytes.unwrap_or_default())
             }
             Progress::Release(body) => {
                 self.samples

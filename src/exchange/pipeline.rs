@@ -117,6 +117,11 @@ impl Pipeline {
         self.stages.finish.clone()
     }
 
+    /// Whether a middleware waits for a callout: until it is answered, nothing may go out.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.stages.chain.is_waiting()
+    }
+
     /// Makes the response a failed one.
     pub(super) fn fail(&mut self, error: Error) {
         self.stages.failure.get_or_insert(error);
@@ -169,7 +174,7 @@ impl Pipeline {
             self.finished = true;
             stages.encoder.finish(tally.reported().as_ref(), &mut stages.out);
         }
-        if stages.out.len() > stages.max_out {
+        if stages.out.len().max(stages.encoder.held()) > stages.max_out {
             stages.out = Vec::new();
             stages.failure.get_or_insert(too_long(stages.max_out));
         }
@@ -199,7 +204,9 @@ impl Stages {
             return;
         }
         if self.forward {
-            self.encoder.forward(frame, &deltas, &mut self.out);
+            let usage = tally.reported();
+            self.encoder
+                .forward(frame, &deltas, usage.as_ref(), &mut self.out);
             deltas.clear();
         } else {
             self.pass_on(&mut deltas);

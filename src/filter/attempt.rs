@@ -171,9 +171,12 @@ impl AttemptContext {
     fn release(&mut self, mut head: Head, end: bool, retry: bool, now: u64) {
         self.note(now);
         head.headers.push((":status".to_owned(), head.status.to_string()));
+        // A response that ended with its headers has no body to write into; the headers alone must do.
+        let written = host::set_buffer(Buffer::ResponseBody, &head.body);
         if end {
+            let length = if written { head.body.len() } else { 0 };
             head.headers
-                .push(("content-length".to_owned(), head.body.len().to_string()));
+                .push(("content-length".to_owned(), length.to_string()));
         }
         if retry {
             head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
@@ -184,7 +187,6 @@ impl AttemptContext {
                 "crosspoint: the response headers could not be written",
             );
         }
-        host::set_buffer(Buffer::ResponseBody, &head.body);
         self.released = !retry;
     }
 }
@@ -197,7 +199,10 @@ impl Context for AttemptContext {
         let Some(next) = slot.with(|exchange| exchange.resume(number, reply, now)) else {
             return;
         };
-        if self.apply(&slot, next, false, now) == Action::Continue {
+        // The outlet leaves the gateway's context behind; it is this one that was paused.
+        if self.apply(&slot, next, false, now) == Action::Continue
+            && host::set_effective_context(self.context)
+        {
             host::resume(Stream::Response);
         }
     }

@@ -170,8 +170,10 @@ impl GatewayContext {
         let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
             return Action::Pause;
         };
-        let declared =
-            host::header_text(Map::Request, "content-length").and_then(|text| text.parse::<usize>().ok());
+        // A length beyond 4 GiB is one too, though the VM cannot count so far.
+        let declared = host::header_text(Map::Request, "content-length")
+            .and_then(|text| text.parse::<u64>().ok())
+            .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if declared.is_some_and(|length| length > limit) {
             return self.refuse(too_large(limit));
         }

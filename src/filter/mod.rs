@@ -5,6 +5,8 @@
 //! `{"placement":"attempt"}` is the upstream HTTP filter that runs once per try. No registry borrow is held across a host
 //! call.
 
+#[cfg(feature = "shell")]
+mod added;
 mod attempt;
 mod gateway;
 mod health;
@@ -14,6 +16,9 @@ mod outlet;
 mod registry;
 mod root;
 mod stats;
+
+#[cfg(feature = "shell")]
+pub use added::add_middleware;
 
 /// Tells the SDK how to make contexts. Called once, when the VM starts.
 pub fn start() {

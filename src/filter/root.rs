@@ -50,6 +50,8 @@ impl Root {
                             .collect::<Vec<_>>()
                     },
                 )?;
+                #[cfg(feature = "shell")]
+                let config = super::added::with_added(config);
                 Ok(Placement::Gateway(Rc::new(Gateway::new(config))))
             }
             _ => Err(vec!["placement: expected \"gateway\" or \"attempt\"".to_owned()]),

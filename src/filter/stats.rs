@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 thread_local! {
-    static IDS: RefCell<HashMap<String, Option<u32>>> = RefCell::new(HashMap::new());
+    static IDS: RefCell<HashMap<String, u32>> = RefCell::new(HashMap::new());
 }
 
 /// A label's value as it may stand in a name: what would end it is replaced.
@@ -16,11 +16,11 @@ fn label(value: &str) -> String {
 
 fn id(kind: Metric, name: &str) -> Option<u32> {
     if let Some(id) = IDS.with_borrow(|ids| ids.get(name).copied()) {
-        return id;
+        return Some(id);
     }
-    let id = host::define_metric(kind, name);
+    let id = host::define_metric(kind, name)?;
     IDS.with_borrow_mut(|ids| ids.insert(name.to_owned(), id));
-    id
+    Some(id)
 }
 
 fn count(name: &str, labels: &str, offset: u64) {

@@ -60,8 +60,10 @@ pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     };
     match (json::present(body.error), body.message) {
         (Some(detail), _) => of_detail(detail, fallback).unwrap_or_else(nothing),
-        (None, Some(message)) => Error::of_provider(refine(fallback, &message), &message, None),
-        (None, None) => nothing(),
+        (None, Some(message)) if !message.is_empty() => {
+            Error::of_provider(refine(fallback, &message), &message, None)
+        }
+        (None, _) => nothing(),
     }
 }
 
@@ -86,7 +88,7 @@ fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
     } else {
         serde_json::from_str(detail.get()).unwrap_or_default()
     };
-    let code = code.as_deref();
+    let code = code.as_deref().filter(|code| !code.is_empty());
     let message = message
         .as_deref()
         .filter(|message| !message.is_empty())

@@ -46,11 +46,17 @@ pub trait Encoder: Debug {
     /// The answer's `content-type`.
     fn content_type(&self) -> &'static str;
 
+    /// How much is kept for `finish`, in bytes.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// Takes one step. A buffered answer is written by `finish`.
     fn delta(&mut self, delta: Delta, out: &mut Vec<u8>);
 
-    /// Passes on a frame of a provider of the same dialect, which means `deltas`.
-    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], out: &mut Vec<u8>);
+    /// Passes on a frame of a provider of the same dialect, which means `deltas`. `usage` is what the provider has
+    /// reported so far.
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>);
 
     /// Ends the answer with an error, after it had begun.
     fn error(&mut self, error: &Error, out: &mut Vec<u8>);

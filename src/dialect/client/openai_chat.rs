@@ -6,7 +6,7 @@
 use super::{Answer, ClientDialect, Encoder};
 use crate::chat::{Delta, Finish, Folded, FoldedChoice, Format, Piece, Place, Reasoning, Usage};
 use crate::error::{Error, PreviousError};
-use crate::json;
+use crate::json::{self, Members};
 use crate::wire::Frame;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -226,10 +226,38 @@ struct Stream {
     /// The choices whose first chunk, which names the role, was written.
     begun: Vec<u32>,
     /// Unnamed members for the next chunk, beside `choices` …
-    response_members: Vec<u8>,
+    response_members: Pending,
     /// … and beside the next `delta` of this choice.
-    choice_members: (u32, Vec<u8>),
+    choice_members: (u32, Pending),
+    /// A frame of the provider's that was passed on showed token counts.
+    usage_shown: bool,
     done: bool,
+}
+
+/// How many unnamed members wait for a chunk to stand in; a chunk of their own is written for more.
+const MAX_PENDING: usize = 64;
+
+/// Unnamed members that wait for a chunk to stand in, each name once.
+#[derive(Debug, Default)]
+struct Pending(Vec<(String, Box<RawValue>)>);
+
+impl Pending {
+    fn set(&mut self, name: &str, value: &RawValue) {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= MAX_PENDING
+    }
+
+    /// Writes the members, each after a comma.
+    fn write(&mut self, out: &mut Vec<u8>) {
+        for (name, value) in self.0.drain(..) {
+            out.push(b',');
+            member_line(out, &name, &value);
+        }
+    }
 }
 
 impl Stream {
@@ -241,8 +269,9 @@ impl Stream {
             answer,
             head,
             begun: Vec::new(),
-            response_members: Vec::new(),
-            choice_members: (0, Vec::new()),
+            response_members: Pending::default(),
+            choice_members: (0, Pending::default()),
+            usage_shown: false,
             done: false,
         }
     }
@@ -250,7 +279,18 @@ impl Stream {
     /// Begins a chunk, up to and without `choices`.
     fn begin(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.head);
-        out.append(&mut self.response_members);
+        self.response_members.write(out);
+    }
+
+    /// Writes a chunk without choices: token counts, or unnamed members alone.
+    fn bare_chunk(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        self.begin(out);
+        out.extend_from_slice(b",\"choices\":[]");
+        if let Some(usage) = usage {
+            out.push(b',');
+            member(out, "usage", &UsageBody::from(usage));
+        }
+        out.extend_from_slice(b"}\n\n");
     }
 
     /// Writes a chunk of one choice; `fill` writes the members of its delta.
@@ -279,7 +319,7 @@ impl Stream {
         out.extend_from_slice(b",\"native_finish_reason\":");
         json::write(out, &finish.and_then(|(_, native)| native));
         if self.choice_members.0 == choice {
-            out.append(&mut self.choice_members.1);
+            self.choice_members.1.write(out);
         }
         out.extend_from_slice(b"}]}\n\n");
     }
@@ -314,39 +354,44 @@ impl Stream {
             Piece::Image { url } => self.chunk(choice, None, out, |out| {
                 member(out, "images", &[ImageBody::new(url)])
             }),
-            Piece::Annotation(raw) => self.chunk(choice, None, out, |out| member(out, "annotations", &[raw])),
+            Piece::Annotation(raw) => self.chunk(choice, None, out, |out| {
+                out.extend_from_slice(b"\"annotations\":[");
+                raw_line(out, raw);
+                out.push(b']');
+            }),
             Piece::Other {
                 place: Place::Message,
                 name,
                 value,
             } => {
-                self.chunk(choice, None, out, |out| member(out, name, value));
+                self.chunk(choice, None, out, |out| member_line(out, name, value));
             }
             Piece::Other {
                 place: Place::Choice,
                 name,
                 value,
             } => {
-                if self.choice_members.0 != choice {
+                if self.choice_members.0 != choice || self.choice_members.1.is_full() {
                     self.flush_choice_members(out);
                     self.choice_members.0 = choice;
                 }
-                self.choice_members.1.push(b',');
-                member(&mut self.choice_members.1, name, value);
+                self.choice_members.1.set(name, value);
             }
             Piece::Other {
                 place: Place::Response,
                 name,
                 value,
             } => {
-                self.response_members.push(b',');
-                member(&mut self.response_members, name, value);
+                if self.response_members.is_full() {
+                    self.bare_chunk(None, out);
+                }
+                self.response_members.set(name, value);
             }
         }
     }
 
     fn flush_choice_members(&mut self, out: &mut Vec<u8>) {
-        if !self.choice_members.1.is_empty() {
+        if !self.choice_members.1.0.is_empty() {
             self.chunk(self.choice_members.0, None, out, |_| {});
         }
     }
@@ -384,6 +429,18 @@ fn member<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
     json::write(out, value);
 }
 
+/// Appends a value that may have line breaks between its tokens, on one line: a line break would end the `data:` line.
+fn raw_line(out: &mut Vec<u8>, value: &RawValue) {
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    out.extend(value.get().bytes().filter(|byte| !is_break(byte)));
+}
+
+fn member_line(out: &mut Vec<u8>, name: &str, value: &RawValue) {
+    json::write(out, name);
+    out.push(b':');
+    raw_line(out, value);
+}
+
 impl Encoder for Stream {
     fn content_type(&self) -> &'static str {
         "text/event-stream"
@@ -404,17 +461,28 @@ impl Encoder for Stream {
         }
     }
 
-    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], out: &mut Vec<u8>) {
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>) {
         if self.done {
             return;
         }
         if frame.data == b"[DONE]" {
+            self.show_usage(usage, out);
             self.done = true;
         }
-        // The chunk that carries nothing but the counts we asked for is for callers who asked for them too.
-        let only_usage = !deltas.is_empty() && deltas.iter().all(|delta| matches!(delta, Delta::Usage(_)));
-        if only_usage && !self.answer.include_usage {
-            return;
+        // Token counts are for callers who asked for them, as we always do.
+        if deltas.iter().any(|delta| matches!(delta, Delta::Usage(_)))
+            && let Ok(Members(members)) = serde_json::from_slice(frame.data)
+        {
+            let shows = |(name, raw): &(String, &RawValue)| name == "usage" && json::present(Some(raw)).is_some();
+            if self.answer.include_usage {
+                self.usage_shown |= members.iter().any(shows);
+            } else if members.iter().any(shows) {
+                let means_more = deltas.iter().any(|delta| !matches!(delta, Delta::Usage(_)));
+                if means_more {
+                    without_usage(&members, out);
+                }
+                return;
+            }
         }
         let end = frame
             .raw
@@ -442,18 +510,37 @@ impl Encoder for Stream {
             return;
         }
         self.flush_choice_members(out);
-        let usage = usage.filter(|_| self.answer.include_usage);
-        if usage.is_some() || !self.response_members.is_empty() {
-            self.begin(out);
-            out.extend_from_slice(b",\"choices\":[]");
-            if let Some(usage) = usage {
-                out.push(b',');
-                member(out, "usage", &UsageBody::from(usage));
-            }
-            out.extend_from_slice(b"}\n\n");
+        self.show_usage(usage, out);
+        if !self.response_members.0.is_empty() {
+            self.bare_chunk(None, out);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
+}
+
+impl Stream {
+    /// Writes the chunk of token counts, if the caller asked for it and has not seen the provider's.
+    fn show_usage(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if self.answer.include_usage
+            && !self.usage_shown
+            && let Some(usage) = usage
+        {
+            self.bare_chunk(Some(usage), out);
+        }
+    }
+}
+
+/// Writes a provider's chunk anew, but for its token counts.
+fn without_usage(members: &[(String, &RawValue)], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: {");
+    let others = members.iter().filter(|(name, _)| name != "usage");
+    for (at, (name, raw)) in others.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        member_line(out, name, raw);
+    }
+    out.extend_from_slice(b"}\n\n");
 }
 
 /// Writes one `chat.completion`.
@@ -479,11 +566,15 @@ impl Encoder for Buffered {
         "application/json"
     }
 
+    fn held(&self) -> usize {
+        self.folded.weight()
+    }
+
     fn delta(&mut self, delta: Delta, _out: &mut Vec<u8>) {
         self.folded.push(delta);
     }
 
-    fn forward(&mut self, frame: &Frame<'_>, _deltas: &[Delta], out: &mut Vec<u8>) {
+    fn forward(&mut self, frame: &Frame<'_>, _: &[Delta], _: Option<&Usage>, out: &mut Vec<u8>) {
         self.done = true;
         out.extend_from_slice(frame.raw);
     }
@@ -508,7 +599,7 @@ impl Encoder for Buffered {
             write_choice(*index, choice, out);
         }
         out.push(b']');
-        for (name, value) in &self.folded.others {
+        for (name, value) in self.folded.others.members() {
             out.push(b',');
             member(out, name, value);
         }
@@ -554,8 +645,9 @@ fn write_choice(index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
         .collect();
     let message = WholeMessage {
         role: "assistant",
-        // A message that only calls tools has no content; an empty answer has an empty one.
-        content: (!choice.text.is_empty() || choice.calls.is_empty()).then_some(choice.text.as_str()),
+        // A message that only calls tools or refuses has no content; an empty answer has an empty one.
+        content: (!choice.text.is_empty() || (choice.calls.is_empty() && choice.refusal.is_empty()))
+            .then_some(choice.text.as_str()),
         refusal: (!choice.refusal.is_empty()).then_some(choice.refusal.as_str()),
         reasoning: (!reasoning.is_empty()).then_some(reasoning),
         reasoning_details: details(&choice.reasoning),
@@ -578,7 +670,7 @@ fn write_choice(index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
     json::write(out, &index);
     out.extend_from_slice(b",\"message\":");
     json::write(out, &message);
-    for (name, value) in members_at(choice, Place::Message) {
+    for (name, value) in choice.message_others.members() {
         // The message is an object with members: another goes before its brace.
         out.pop();
         out.push(b',');
@@ -593,24 +685,13 @@ fn write_choice(index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
     json::write(out, &reason);
     out.extend_from_slice(b",\"native_finish_reason\":");
     json::write(out, &native);
-    let mut has_logprobs = false;
-    for (name, value) in members_at(choice, Place::Choice) {
-        has_logprobs |= name == "logprobs";
+    out.extend_from_slice(b",\"logprobs\":");
+    json::write(out, &choice.joined_logprobs());
+    for (name, value) in choice.others.members() {
         out.push(b',');
         member(out, name, value);
     }
-    if !has_logprobs {
-        out.extend_from_slice(b",\"logprobs\":null");
-    }
     out.push(b'}');
-}
-
-fn members_at(choice: &FoldedChoice, wanted: Place) -> impl Iterator<Item = (&str, &RawValue)> {
-    choice
-        .others
-        .iter()
-        .filter(move |(place, ..)| *place == wanted)
-        .map(|(_, name, value)| (name.as_str(), &**value))
 }
 
 /// The blocks of thinking; a block's signature stands in the same entry as its text.

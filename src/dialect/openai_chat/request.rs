@@ -1,7 +1,7 @@
 //! A unified request, written for an OpenAI-compatible provider: the caller's own bytes but for what is ours.
 
 use super::super::{Encoded, Target};
-use crate::chat::{Effort, Request};
+use crate::chat::{Effort, ReasoningRequest, Request};
 use crate::error::Error;
 use crate::json::{self, Members};
 use serde_json::value::RawValue;
@@ -31,7 +31,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     member(&mut body, "model", |body| json::write(body, target.model));
     for (name, text) in request.members() {
         match name {
-            "model" | "stream" | "stream_options" | "reasoning" | "reasoning_effort" => {}
+            "model" | "stream" | "stream_options" | "reasoning" => {}
+            "reasoning_effort" if effort.is_some() => {}
             name if GATEWAY_MEMBERS.contains(&name) => {}
             name => member(&mut body, name, |body| body.extend_from_slice(text.as_bytes())),
         }
@@ -55,9 +56,10 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     })
 }
 
-/// OpenAI's word for how hard to think. A token budget alone has no equal there and becomes medium effort.
+/// OpenAI's word for what `reasoning` asks for. A token budget alone has no equal there and becomes medium effort.
+/// `reasoning_effort` is the provider's own member, and providers have words of their own for it.
 fn effort(request: &Request) -> Result<Option<Effort>, Error> {
-    let Some(reasoning) = request.reasoning()? else {
+    let Some(reasoning) = request.get::<ReasoningRequest>("reasoning")? else {
         return Ok(None);
     };
     Ok(match (reasoning.enabled, reasoning.effort) {

@@ -10,9 +10,16 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+/// The most choices of one response: OpenAI's limit on `n`. What is kept of a stream grows with them.
+const MAX_CHOICES: u32 = 128;
+/// The most tool calls of one response, for the same reason.
+const MAX_CALLS: usize = 1_024;
+
 /// A whole answer, or one chunk of a stream.
 #[derive(Deserialize)]
 struct Response<'a> {
+    #[serde(borrow)]
+    object: Option<Str<'a>>,
     #[serde(borrow)]
     id: Option<Str<'a>>,
     #[serde(borrow)]
@@ -137,6 +144,7 @@ struct Part<'a> {
 struct Usage {
     prompt_tokens: Option<Count>,
     completion_tokens: Option<Count>,
+    total_tokens: Option<Count>,
     prompt_tokens_details: Option<PromptDetails>,
     completion_tokens_details: Option<CompletionDetails>,
     /// DeepSeek's name for cached tokens.
@@ -158,9 +166,25 @@ impl From<Usage> for UsageReport {
     fn from(usage: Usage) -> Self {
         let count = |count: Option<Count>| count.map(|count| count.0);
         let prompt = usage.prompt_tokens_details;
+        let input = count(usage.prompt_tokens);
+        let reasoning = count(
+            usage
+                .completion_tokens_details
+                .and_then(|details| details.reasoning_tokens),
+        );
+        // xAI leaves the thinking out of the completion, and its total tells.
+        let output = count(usage.completion_tokens).map(|output| {
+            let both = output.saturating_add(reasoning.unwrap_or(0));
+            let total = input.unwrap_or(0).saturating_add(both);
+            if count(usage.total_tokens) == Some(total) {
+                both
+            } else {
+                output
+            }
+        });
         Self {
-            input: count(usage.prompt_tokens),
-            output: count(usage.completion_tokens),
+            input,
+            output,
             cache_read: count(
                 prompt
                     .and_then(|details| details.cached_tokens)
@@ -168,11 +192,7 @@ impl From<Usage> for UsageReport {
             ),
             cache_write: count(prompt.and_then(|details| details.cache_write_tokens)),
             cache_write_1h: None,
-            reasoning: count(
-                usage
-                    .completion_tokens_details
-                    .and_then(|details| details.reasoning_tokens),
-            ),
+            reasoning,
         }
     }
 }
@@ -199,9 +219,11 @@ impl Decoder for StreamDecoder {
             return;
         }
         if frame.data == b"[DONE]" {
-            self.ended = true;
-            // A stream that says it is done without ever giving a reason is taken at its word.
-            self.reader.close(out);
+            // A stream that says it is done without ever giving a reason is taken at its word, if it said anything.
+            if self.reader.started {
+                self.ended = true;
+                self.reader.close(out);
+            }
             return;
         }
         self.reader.read(frame.data, out);
@@ -265,6 +287,13 @@ impl Reader {
             out.push(Delta::Error(in_band(raw)));
             return;
         }
+        // vLLM's form: the whole chunk is the error.
+        if response.object.as_deref() == Some("error") {
+            out.push(Delta::Error(flat(data, None)));
+            return;
+        }
+        // A `ping`, or whatever else is no chunk.
+        let Some(choices) = response.choices else { return };
         if !self.started {
             self.started = true;
             let own = |text: Option<Str<'_>>| text.filter(|text| !text.is_empty()).map(Str::into_string);
@@ -276,7 +305,7 @@ impl Reader {
         if self.fidelity == Fidelity::Full {
             unnamed(data, RESPONSE_MEMBERS, 0, Place::Response, out);
         }
-        for (position, raw) in (0..).zip(response.choices.unwrap_or_default()) {
+        for (position, raw) in (0..).zip(choices) {
             if self.choice(position, raw, out).is_none() {
                 out.push(Delta::Error(Error::new(
                     Kind::ProviderUnavailable,
@@ -294,11 +323,14 @@ impl Reader {
     fn choice(&mut self, position: u32, raw: &RawValue, out: &mut Vec<Delta>) -> Option<()> {
         let choice: Choice<'_> = serde_json::from_str(raw.get()).ok()?;
         let index = choice.index.unwrap_or(position);
+        if index >= MAX_CHOICES {
+            return None;
+        }
         if self.fidelity == Fidelity::Full {
             unnamed(raw.get().as_bytes(), CHOICE_MEMBERS, index, Place::Choice, out);
         }
         if let Some(raw) = json::present(choice.delta) {
-            self.message(index, serde_json::from_str(raw.get()).ok()?, out);
+            self.message(index, serde_json::from_str(raw.get()).ok()?, out)?;
             if self.fidelity == Fidelity::Full {
                 unnamed(raw.get().as_bytes(), MESSAGE_MEMBERS, index, Place::Message, out);
             }
@@ -320,7 +352,8 @@ impl Reader {
         Some(())
     }
 
-    fn message(&mut self, choice: u32, message: Message<'_>, out: &mut Vec<Delta>) {
+    /// Reads a message, or more of one; `None` when it holds too much.
+    fn message(&mut self, choice: u32, message: Message<'_>, out: &mut Vec<Delta>) -> Option<()> {
         let mut piece = |piece: Piece| out.push(Delta::Piece { choice, piece });
         let details = message.reasoning_details.unwrap_or_default();
         if details.is_empty() {
@@ -332,10 +365,8 @@ impl Reader {
                 piece(thought(text.into_string()));
             }
         }
-        for detail in details {
-            if let Some(reasoning) = reasoning(detail) {
-                piece(Piece::Reasoning(reasoning));
-            }
+        for reasoning in details.into_iter().flat_map(reasoning) {
+            piece(Piece::Reasoning(reasoning));
         }
         if let Some(raw) = json::present(message.content) {
             content(raw, &mut piece);
@@ -352,12 +383,20 @@ impl Reader {
             piece(Piece::Annotation(annotation.to_owned()));
         }
         for (position, call) in (0..).zip(message.tool_calls.unwrap_or_default()) {
-            self.call(choice, position, call, out);
+            self.call(choice, position, call, out)?;
         }
+        Some(())
     }
 
-    fn call(&mut self, choice: u32, position: u32, call: ToolCall<'_>, out: &mut Vec<Delta>) {
-        let index = call.index.unwrap_or(position);
+    fn call(&mut self, choice: u32, position: u32, call: ToolCall<'_>, out: &mut Vec<Delta>) -> Option<()> {
+        let id = call.id.filter(|id| !id.is_empty());
+        let index = match call.index {
+            Some(index) => index,
+            // Gemini, by its compatible address, gives no index: a call with an id is another call.
+            None if id.is_some() => self.next_call(choice),
+            None => position,
+        };
+        let is_full = self.calls.len() >= MAX_CALLS;
         let (name, arguments) = call
             .function
             .map_or((None, None), |function| (function.name, function.arguments));
@@ -366,10 +405,10 @@ impl Reader {
         let name = name.filter(|name| !name.is_empty());
         let filled = self.calls.entry((choice, index));
         if let Entry::Vacant(_) = filled {
-            let id = call
-                .id
-                .filter(|id| !id.is_empty())
-                .map_or_else(|| format!("call_{choice}_{index}"), Str::into_string);
+            if is_full {
+                return None;
+            }
+            let id = id.map_or_else(|| format!("call_{choice}_{index}"), Str::into_string);
             piece(Piece::ToolCall {
                 index,
                 id,
@@ -378,7 +417,7 @@ impl Reader {
         }
         let filled = filled.or_insert(false);
         let Some(raw) = json::present(arguments) else {
-            return;
+            return Some(());
         };
         let json = match json::shape(raw) {
             Shape::String => serde_json::from_str::<String>(raw.get()).unwrap_or_default(),
@@ -389,6 +428,15 @@ impl Reader {
             *filled = true;
             piece(Piece::ToolArguments { index, json });
         }
+        Some(())
+    }
+
+    /// The index of a call that comes after all others of its choice.
+    fn next_call(&self, choice: u32) -> u32 {
+        self.calls
+            .range((choice, 0)..=(choice, u32::MAX))
+            .next_back()
+            .map_or(0, |(&(_, index), _)| index.saturating_add(1))
     }
 
     /// Gives every call of a choice that got no arguments an empty object, which is what clients parse.
@@ -453,7 +501,8 @@ fn content(raw: &RawValue, piece: &mut impl FnMut(Piece)) {
     }
 }
 
-fn reasoning(detail: ReasoningDetail<'_>) -> Option<Reasoning> {
+/// What one entry holds: a text and its signature may stand in the same one.
+fn reasoning(detail: ReasoningDetail<'_>) -> impl Iterator<Item = Reasoning> {
     let index = detail.index.unwrap_or(0);
     let format = match detail.format.as_deref() {
         Some("anthropic-claude-v1") => Format::Anthropic,
@@ -462,18 +511,25 @@ fn reasoning(detail: ReasoningDetail<'_>) -> Option<Reasoning> {
         _ => Format::Unknown,
     };
     let own = |text: Option<Str<'_>>| text.filter(|text| !text.is_empty()).map(Str::into_string);
-    match &*detail.kind {
-        "reasoning.summary" => own(detail.summary).map(|text| Reasoning::Summary { index, text, format }),
-        "reasoning.encrypted" => own(detail.data).map(|data| Reasoning::Encrypted { index, data, format }),
-        _ => match own(detail.text) {
-            Some(text) => Some(Reasoning::Text { index, text, format }),
-            None => own(detail.signature).map(|signature| Reasoning::Signature {
+    let (first, second) = match &*detail.kind {
+        "reasoning.summary" => (
+            own(detail.summary).map(|text| Reasoning::Summary { index, text, format }),
+            None,
+        ),
+        "reasoning.encrypted" => (
+            own(detail.data).map(|data| Reasoning::Encrypted { index, data, format }),
+            None,
+        ),
+        _ => (
+            own(detail.text).map(|text| Reasoning::Text { index, text, format }),
+            own(detail.signature).map(|signature| Reasoning::Signature {
                 index,
                 signature,
                 format,
             }),
-        },
-    }
+        ),
+    };
+    first.into_iter().chain(second)
 }
 
 /// Pushes the members of an object that are not in `known`.
@@ -505,7 +561,7 @@ fn finish(native: &str) -> Finish {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct WireError<'a> {
     #[serde(borrow)]
     message: Option<Str<'a>>,
@@ -532,16 +588,20 @@ pub(super) fn error(status: u16, body: &[u8]) -> Error {
             None,
         )
     };
-    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
+    let Ok(Body { error, message }) = serde_json::from_slice::<Body<'_>>(body) else {
         return fallback();
     };
-    match json::present(body.error) {
+    match json::present(error) {
         Some(raw) => read_error(raw, Some(status)),
-        None => match body.message.filter(|message| !message.is_empty()) {
-            Some(message) => Error::of_provider(by_status, &message, None),
-            None => fallback(),
-        },
+        None if message.is_some_and(|message| !message.is_empty()) => flat(body, Some(status)),
+        None => fallback(),
     }
+}
+
+/// An error that is the whole body or chunk, as vLLM's and Mistral's are.
+fn flat(body: &[u8], status: Option<u16>) -> Error {
+    // What cannot be read says nothing.
+    of_wire(&serde_json::from_slice(body).unwrap_or_default(), status)
 }
 
 /// The error inside a response that had status 200.
@@ -550,18 +610,18 @@ fn in_band(raw: &RawValue) -> Error {
 }
 
 fn read_error(raw: &RawValue, status: Option<u16>) -> Error {
-    if let Ok(message) = serde_json::from_str::<Str<'_>>(raw.get()) {
-        return Error::of_provider(
-            status.map_or(Kind::ProviderUnavailable, Kind::of_provider_status),
-            &message,
-            None,
-        );
-    }
-    let wire = serde_json::from_str::<WireError<'_>>(raw.get()).unwrap_or(WireError {
-        message: None,
-        kind: None,
-        code: None,
-    });
+    // What cannot be read says nothing.
+    let wire = match json::shape(raw) {
+        Shape::String => WireError {
+            message: serde_json::from_str(raw.get()).ok(),
+            ..Default::default()
+        },
+        _ => serde_json::from_str(raw.get()).unwrap_or_default(),
+    };
+    of_wire(&wire, status)
+}
+
+fn of_wire(wire: &WireError<'_>, status: Option<u16>) -> Error {
     let code = json::present(wire.code).map(|code| code.get().trim_matches('"'));
     let numeric = code
         .and_then(|code| code.parse::<u16>().ok())

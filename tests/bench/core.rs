@@ -1,0 +1,389 @@
+//! What the core costs by itself, natively, in nanoseconds an event or a request: `cargo bench` (`-- redact` chooses).
+//!
+//! Every line is the median of [`ROUNDS`] rounds, each long enough for the clock. Numbers of one machine in one run are
+//! good for comparing with each other and for finding what has become slower; in Envoy the same code runs as WebAssembly.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark that does not do what it measures had better stop"
+)]
+
+use crosspoint::config::Config;
+use crosspoint::dialect::client;
+use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
+use crosspoint::health::Standing;
+use crosspoint::wire::{Frame, Framer, Framing};
+use serde_json::{Value, json};
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 15;
+const ROUND: Duration = Duration::from_millis(40);
+/// Events of one stream.
+const EVENTS: usize = 1_000;
+const CAP: usize = 1 << 20;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let bench = |name: &str, unit: &str, per: usize, work: &mut dyn FnMut()| {
+        if wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())) {
+            let nanoseconds = measure(work) / per as f64;
+            println!("{name:<58} {nanoseconds:>10.0} ns per {unit}");
+        }
+    };
+    let plain = Rc::new(config(&json!([])));
+    let redacting = Rc::new(config(&json!([
+        { "redact": { "rules": [
+            { "pattern": r"\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}", "mask": "[card]" },
+            { "literal": "top secret" },
+        ] } },
+    ])));
+    let (openai, anthropic, bedrock) = (openai_stream(), anthropic_stream(), bedrock_stream());
+
+    bench("framer: server-sent events", "event", EVENTS, &mut || {
+        frames(Framing::Sse, &anthropic);
+    });
+    bench(
+        "framer: server-sent events, cut into 7 bytes",
+        "event",
+        EVENTS,
+        &mut || {
+            frames(Framing::Sse, &cut(&anthropic));
+        },
+    );
+    bench("framer: AWS event stream", "event", EVENTS, &mut || {
+        frames(Framing::EventStream, &bedrock);
+    });
+    for (name, config, model, stream, content_type) in [
+        (
+            "stream: openai passed through",
+            &plain,
+            "bench/openai",
+            &openai,
+            SSE,
+        ),
+        (
+            "stream: anthropic to openai",
+            &plain,
+            "bench/anthropic",
+            &anthropic,
+            SSE,
+        ),
+        (
+            "stream: bedrock to openai",
+            &plain,
+            "bench/bedrock",
+            &bedrock,
+            AWS,
+        ),
+        (
+            "stream: openai through redact",
+            &redacting,
+            "bench/openai",
+            &openai,
+            SSE,
+        ),
+        (
+            "stream: anthropic to openai through redact",
+            &redacting,
+            "bench/anthropic",
+            &anthropic,
+            SSE,
+        ),
+    ] {
+        let request = request(model, true, 1_000);
+        bench(name, "event", EVENTS, &mut || {
+            exchange(config, &request, stream, content_type);
+        });
+    }
+    let whole = [answer_of_anthropic()];
+    for (size, kilobytes) in [(1_000, "1 KB"), (100_000, "100 KB")] {
+        for (model, cluster) in [("bench/openai", "openai"), ("bench/anthropic", "anthropic")] {
+            let request = request(model, false, size);
+            let name = format!("request: {kilobytes} read, planned, written for {cluster}");
+            bench(&name, "request", 1, &mut || {
+                black_box(sent(&plain, &request));
+            });
+        }
+    }
+    let request = request("bench/anthropic", false, 1_000);
+    bench(
+        "exchange: buffered, anthropic, 1 KB in, 1 KB out",
+        "request",
+        1,
+        &mut || {
+            exchange(&plain, &request, &whole, "application/json");
+        },
+    );
+    let (open, _) = sent(&plain, &request);
+    bench("receipt: a provisional one as JSON", "receipt", 1, &mut || {
+        black_box(open.provisional(2_000).to_json());
+    });
+}
+
+/// Nanoseconds for one go.
+fn measure(work: &mut dyn FnMut()) -> f64 {
+    let mut goes = 1_u32;
+    while time(goes, work) < ROUND {
+        goes *= 2;
+    }
+    let mut rounds: Vec<f64> = (0..ROUNDS)
+        .map(|_| time(goes, work).as_secs_f64() * 1e9 / f64::from(goes))
+        .collect();
+    rounds.sort_by(f64::total_cmp);
+    rounds.get(ROUNDS / 2).copied().unwrap()
+}
+
+fn time(goes: u32, work: &mut dyn FnMut()) -> Duration {
+    let begun = Instant::now();
+    for _ in 0..goes {
+        work();
+    }
+    begun.elapsed()
+}
+
+const SSE: &str = "text/event-stream";
+const AWS: &str = "application/vnd.amazon.eventstream";
+
+fn config(middleware: &Value) -> Config {
+    let provider = |dialect: &str| json!({ "base_url": "http://127.0.0.1:1/v1", "dialect": dialect });
+    let model = |provider: &str| {
+        let price = json!({ "prompt": "3.00", "completion": "15.00" });
+        json!({ "endpoints": [{ "provider": provider, "model": "upstream-model", "price": price }] })
+    };
+    let value = json!({
+        "providers": {
+            "openai": provider("openai-chat"),
+            "anthropic": provider("anthropic-messages"),
+            "bedrock": provider("bedrock-converse"),
+        },
+        "models": {
+            "bench/openai": model("openai"),
+            "bench/anthropic": model("anthropic"),
+            "bench/bedrock": model("bedrock"),
+        },
+        "middleware": middleware,
+    });
+    Config::read(&value, None).expect("a configuration")
+}
+
+/// A conversation of about `size` bytes.
+fn request(model: &str, stream: bool, size: usize) -> Vec<u8> {
+    let text = "He said \"this is it\":\n* the first of the points, then the second — and so on, as ever.\n"
+        .repeat(4);
+    let mut messages = vec![json!({ "role": "system", "content": "You are brief." })];
+    for turn in 0..size.saturating_sub(200) / (text.len() + 40) {
+        let role = if turn % 2 == 0 { "user" } else { "assistant" };
+        messages.push(json!({ "role": role, "content": text }));
+    }
+    messages.push(json!({ "role": "user", "content": "Well?" }));
+    let body = json!({
+        "model": model, "messages": messages, "max_tokens": 1_000, "temperature": 0.7, "stream": stream,
+    });
+    serde_json::to_vec(&body).unwrap()
+}
+
+fn sent(config: &Rc<Config>, request: &[u8]) -> (Exchange, usize) {
+    let mut exchange = Exchange::open(
+        Rc::clone(config),
+        client::OPENAI_CHAT,
+        "gen-bench".into(),
+        None,
+        1_000,
+    );
+    exchange.read(request.to_vec()).expect("a request");
+    exchange.run_request_middleware();
+    exchange.plan(&mut |_, _| Standing::Healthy, 7).expect("a plan");
+    let cluster = exchange.next_cluster().unwrap().to_owned();
+    let (number, outgoing) = exchange.begin(&cluster, 1_001).expect("an attempt");
+    black_box(outgoing);
+    (exchange, number)
+}
+
+/// A whole exchange; every piece of the answer comes by itself.
+fn exchange(config: &Rc<Config>, request: &[u8], answer: &[Vec<u8>], content_type: &str) {
+    let (mut exchange, number) = sent(config, request);
+    let head = ResponseHead {
+        status: 200,
+        content_type: Some(content_type),
+        ..ResponseHead::default()
+    };
+    exchange.headers(number, &head, 1_010);
+    for (at, piece) in answer.iter().enumerate() {
+        let action = exchange.body(number, piece, at + 1 == answer.len(), 1_020);
+        assert!(!matches!(action, Action::Retry { .. }), "the answer was refused");
+        black_box(action);
+    }
+    let (receipt, _) = exchange.settle(Ending::Complete, 1_030);
+    assert_eq!(receipt.outcome.name(), "success");
+    black_box(receipt.to_json());
+}
+
+fn frames(framing: Framing, pieces: &[Vec<u8>]) {
+    let mut framer = Framer::new(framing, CAP);
+    let mut count = 0;
+    let mut sink = |frame: Frame<'_>| {
+        black_box(frame);
+        count += 1;
+    };
+    for piece in pieces {
+        framer.feed(piece, &mut sink).unwrap();
+    }
+    framer.finish(&mut sink).unwrap();
+    assert!(count >= EVENTS, "{count} frames");
+}
+
+fn cut(pieces: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    pieces.concat().chunks(7).map(<[u8]>::to_vec).collect()
+}
+
+/// `EVENTS` events, the first and the last ones included.
+fn stream(first: &[Vec<u8>], each: &dyn Fn(usize) -> Vec<u8>, last: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let tokens = EVENTS - first.len() - last.len();
+    first
+        .iter()
+        .cloned()
+        .chain((0..tokens).map(each))
+        .chain(last.iter().cloned())
+        .collect()
+}
+
+fn token(at: usize) -> &'static str {
+    [
+        " and",
+        " words",
+        " follow",
+        " —",
+        " 日本語",
+        ", \\\"quoted\\\"",
+        " 4111",
+    ]
+    .into_iter()
+    .cycle()
+    .nth(at % 7)
+    .unwrap()
+}
+
+fn openai_stream() -> Vec<Vec<u8>> {
+    let chunk = |choices: &str, usage: &str| {
+        format!(
+            "data: {{\"id\":\"chatcmpl-BkQ0fcQnYyn8wyiyk6wKLfRrzwTvo\",\"object\":\"chat.completion.chunk\",\"created\":1750000000,\
+             \"model\":\"gpt-4o-2024-08-06\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_07871e2ad8\",\
+             \"choices\":[{choices}],\"usage\":{usage}}}\n\n"
+        )
+        .into_bytes()
+    };
+    let delta = |delta: &str, finish: &str| {
+        let choice =
+            format!("{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}");
+        chunk(&choice, "null")
+    };
+    stream(
+        &[delta(
+            r#"{"role":"assistant","content":"","refusal":null}"#,
+            "null",
+        )],
+        &|at| delta(&format!("{{\"content\":\"{}\"}}", token(at)), "null"),
+        &[
+            delta("{}", "\"stop\""),
+            chunk(
+                "",
+                r#"{"prompt_tokens":20,"completion_tokens":200,"total_tokens":220}"#,
+            ),
+            b"data: [DONE]\n\n".to_vec(),
+        ],
+    )
+}
+
+fn anthropic_stream() -> Vec<Vec<u8>> {
+    let event = |name: &str, members: &str| {
+        format!("event: {name}\ndata: {{\"type\":\"{name}\"{members}}}\n\n").into_bytes()
+    };
+    stream(
+        &[
+            event(
+                "message_start",
+                ",\"message\":{\"id\":\"msg_01\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-sonnet-4-5\",\"content\":[],\
+                 \"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":20,\"output_tokens\":1}}",
+            ),
+            event(
+                "content_block_start",
+                r#","index":0,"content_block":{"type":"text","text":""}"#,
+            ),
+        ],
+        &|at| {
+            let text = token(at);
+            let members = format!(",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}");
+            event("content_block_delta", &members)
+        },
+        &[
+            event("content_block_stop", ",\"index\":0"),
+            event(
+                "message_delta",
+                r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":200}"#,
+            ),
+            event("message_stop", ""),
+        ],
+    )
+}
+
+fn bedrock_stream() -> Vec<Vec<u8>> {
+    stream(
+        &[message("messageStart", r#"{"p":"abcd","role":"assistant"}"#)],
+        &|at| {
+            let text = token(at);
+            let payload = format!(
+                "{{\"contentBlockIndex\":0,\"delta\":{{\"text\":\"{text}\"}},\"p\":\"abcdefghijkl\"}}"
+            );
+            message("contentBlockDelta", &payload)
+        },
+        &[
+            message("contentBlockStop", r#"{"contentBlockIndex":0,"p":"abc"}"#),
+            message("messageStop", r#"{"p":"abcdef","stopReason":"end_turn"}"#),
+            message(
+                "metadata",
+                r#"{"metrics":{"latencyMs":400},"p":"a","usage":{"inputTokens":20,"outputTokens":200,"totalTokens":220}}"#,
+            ),
+        ],
+    )
+}
+
+/// One message of an AWS event stream.
+fn message(event: &str, payload: &str) -> Vec<u8> {
+    let mut headers = Vec::new();
+    for (name, value) in [
+        (":event-type", event),
+        (":content-type", "application/json"),
+        (":message-type", "event"),
+    ] {
+        headers.push(u8::try_from(name.len()).unwrap());
+        headers.extend_from_slice(name.as_bytes());
+        headers.push(7);
+        headers.extend_from_slice(&u16::try_from(value.len()).unwrap().to_be_bytes());
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let total = u32::try_from(headers.len() + payload.len() + 16).unwrap();
+    let mut bytes = total.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&u32::try_from(headers.len()).unwrap().to_be_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend_from_slice(&headers);
+    bytes.extend_from_slice(payload.as_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes
+}
+
+fn answer_of_anthropic() -> Vec<u8> {
+    let text = "and naïve words follow — too as \"quoted\" text does. ".repeat(15);
+    serde_json::to_vec(&json!({
+        "id": "msg_01", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
+        "content": [{ "type": "text", "text": text }], "stop_reason": "end_turn", "stop_sequence": null,
+        "usage": { "input_tokens": 20, "output_tokens": 200 },
+    }))
+    .unwrap()
+}

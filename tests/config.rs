@@ -1,0 +1,567 @@
+//! What is wrong with a configuration: every problem at once, each with its path.
+
+#[cfg(test)]
+mod table {
+    use crosspoint::config::Config;
+    use crosspoint::meter::PicoUsd;
+    use crosspoint::provider::OnCancel;
+    use serde_json::Value;
+
+    /// What the rows below are wrong in.
+    enum Row {
+        /// The whole file.
+        Whole(&'static str),
+        /// Members beside sound `providers` and `models`.
+        Beside(&'static str),
+        /// The provider `openai`.
+        Provider(&'static str),
+        /// Further providers beside a sound one.
+        Providers(&'static str),
+        /// An endpoint of a model.
+        Endpoint(&'static str),
+    }
+    use Row::{Beside, Endpoint, Provider, Providers, Whole};
+
+    impl Row {
+        fn text(&self) -> String {
+            match self {
+                Whole(text) => (*text).to_owned(),
+                Beside(text) => format!("{PROVIDERS}\n{MODELS}\n{text}"),
+                Provider(text) => format!("providers: {{ openai: {text} }}\n{MODELS}"),
+                Providers(text) => format!("{PROVIDERS}\n  {text}\n{MODELS}"),
+                Endpoint(text) => format!("{PROVIDERS}\nmodels: {{ a/b: {{ endpoints: [{text}] }} }}"),
+            }
+        }
+    }
+
+    const PROVIDERS: &str = "providers:\n  openai: {}";
+    const MODELS: &str = "models: { a/b: { endpoints: [{ provider: openai }] } }";
+    const DIALECTS: &str = "openai-chat, anthropic-messages, bedrock-converse";
+
+    fn problems(text: &str) -> Vec<String> {
+        let value: Value = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+        let env = |name: &str| match name {
+            "SET" => Some(" sk-1 \n".to_owned()),
+            "BLANK" => Some("  ".to_owned()),
+            "ODD" => Some("sk-é".to_owned()),
+            _ => None,
+        };
+        match Config::read(&value, Some(&env)) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn rows() -> Vec<(Row, Vec<String>)> {
+        let row = |row, expected: &[&str]| (row, expected.iter().map(|text| (*text).to_owned()).collect());
+        let hash = "0".repeat(64);
+        let two_keys = |second: &str| -> &'static str {
+            let text = format!("keys: [{{ name: a, sha256: \"{hash}\" }}, {second}]");
+            text.replace("HASH", &hash).leak()
+        };
+        let too_long: &str = format!(
+            "middleware: [{{ redact: {{ rules: [{{ literal: {} }}] }} }}]",
+            "x".repeat(9_999)
+        )
+        .leak();
+        vec![
+            // The outermost shape.
+            row(Whole("[]"), &["expected a mapping, found a list"]),
+            row(Whole("7"), &["expected a mapping, found 7"]),
+            row(Whole("null"), &["expected a mapping, found nothing"]),
+            row(Whole("{}"), &["providers: is missing", "models: is missing"]),
+            row(
+                Whole("{ providers: null, models: null }"),
+                &["providers: is missing", "models: is missing"],
+            ),
+            row(
+                Whole("{ providers: {}, models: {} }"),
+                &[
+                    "providers: name at least one provider",
+                    "models: name at least one model",
+                ],
+            ),
+            row(
+                Whole("{ providers: [openai], models: yes please }"),
+                &[
+                    "providers: expected a mapping, found a list",
+                    "models: expected a mapping, found \"yes please\"",
+                ],
+            ),
+            row(
+                Beside("provider: {}"),
+                &[
+                    "provider: is unknown; known here: name, providers, models, keys, middleware, limits, timeouts, routing, listen, admin",
+                ],
+            ),
+            row(Beside("name: ''"), &["name: is empty"]),
+            row(Beside("name: true"), &["name: expected a string, found true"]),
+            // Providers.
+            row(
+                Provider("[]"),
+                &[
+                    "providers.openai: expected a mapping, found a list",
+                    "models.a/b.endpoints[0].provider: \"openai\" is not under providers ()",
+                    "providers: name at least one provider",
+                ],
+            ),
+            row(
+                Provider("{ kluster: x }"),
+                &[
+                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, key, cluster, default_max_tokens, on_cancel",
+                ],
+            ),
+            row(
+                Provider("{ dialect: soap }"),
+                &[&format!(
+                    "providers.openai.dialect: \"soap\" is no dialect; known: {DIALECTS}"
+                )],
+            ),
+            row(
+                Provider("{ dialect: 1 }"),
+                &["providers.openai.dialect: expected a string, found 1"],
+            ),
+            row(
+                Providers("acme: {}"),
+                &[&format!(
+                    "providers.acme: is no provider known by name, so it needs a dialect ({DIALECTS}) and a base_url"
+                )],
+            ),
+            row(
+                Providers("acme: { dialect: openai-chat }"),
+                &["providers.acme: needs a base_url: this provider has no address of its own"],
+            ),
+            row(
+                Providers("amazon-bedrock: {}"),
+                &["providers.amazon-bedrock: needs a base_url: this provider has no address of its own"],
+            ),
+            row(
+                Providers("acme: { dialect: openai-chat, base_url: 'https://a', cluster: openai }"),
+                &[
+                    "providers.openai: its cluster \"openai\" is also that of provider \"acme\"; a provider needs a cluster of its own, so that its key goes nowhere else",
+                ],
+            ),
+            row(
+                Provider("{ base_url: 'api.openai.com/v1' }"),
+                &[
+                    "providers.openai.base_url: \"api.openai.com/v1\" is no URL of the form https://host[:port][/path]",
+                ],
+            ),
+            row(
+                Provider("{ base_url: 'ftp://a' }"),
+                &["providers.openai.base_url: \"ftp://a\" is no URL of the form https://host[:port][/path]"],
+            ),
+            row(
+                Provider("{ base_url: 'https://a:0' }"),
+                &[
+                    "providers.openai.base_url: \"https://a:0\" is no URL of the form https://host[:port][/path]",
+                ],
+            ),
+            row(
+                Provider("{ base_url: 'https://a/v1?key=1' }"),
+                &[
+                    "providers.openai.base_url: \"https://a/v1?key=1\" is no URL of the form https://host[:port][/path]",
+                ],
+            ),
+            row(
+                Provider("{ base_url: 'https://user@a' }"),
+                &[
+                    "providers.openai.base_url: \"https://user@a\" is no URL of the form https://host[:port][/path]",
+                ],
+            ),
+            row(
+                Provider("{ base_url: '' }"),
+                &["providers.openai.base_url: is empty"],
+            ),
+            row(
+                Provider("{ auth: {} }"),
+                &["providers.openai.auth.header: is missing"],
+            ),
+            row(
+                Provider("{ auth: { header: 'x key' } }"),
+                &["providers.openai.auth.header: \"x key\" cannot be the header of a key"],
+            ),
+            row(
+                Provider("{ auth: { header: Host } }"),
+                &["providers.openai.auth.header: \"Host\" cannot be the header of a key"],
+            ),
+            row(
+                Provider("{ auth: { header: ':path' } }"),
+                &["providers.openai.auth.header: \":path\" cannot be the header of a key"],
+            ),
+            row(
+                Provider("{ auth: { header: x-key, suffix: s } }"),
+                &["providers.openai.auth.suffix: is unknown; known here: header, prefix"],
+            ),
+            row(
+                Provider("{ key: sk-1 }"),
+                &["providers.openai.key: expected a mapping, found \"sk-1\""],
+            ),
+            row(
+                Provider("{ key: { file: /etc/key } }"),
+                &[
+                    "providers.openai.key.file: is unknown; known here: env",
+                    "providers.openai.key.env: is missing",
+                ],
+            ),
+            row(
+                Provider("{ key: { env: UNSET } }"),
+                &["providers.openai.key: env UNSET is not set; add it to vm_config.environment_variables"],
+            ),
+            row(
+                Provider("{ key: { env: BLANK } }"),
+                &["providers.openai.key: env BLANK is not set; add it to vm_config.environment_variables"],
+            ),
+            row(
+                Provider("{ key: { env: ODD } }"),
+                &["providers.openai.key: env ODD holds characters that no header may carry"],
+            ),
+            row(
+                Provider("{ default_max_tokens: 0 }"),
+                &["providers.openai.default_max_tokens: must be at least 1"],
+            ),
+            row(
+                Provider("{ default_max_tokens: 1.5 }"),
+                &["providers.openai.default_max_tokens: expected a whole number, found 1.5"],
+            ),
+            row(
+                Provider("{ on_cancel: maybe }"),
+                &["providers.openai.on_cancel: \"maybe\" is none of stops, bills_all, unknown"],
+            ),
+            // Models.
+            row(
+                Whole(
+                    "{ providers: { openai: {} }, models: { a/b: {}, c/d: { endpoints: [] }, e/f: { endpoints: openai } } }",
+                ),
+                &[
+                    "models.a/b.endpoints: is missing",
+                    "models.c/d.endpoints: name at least one endpoint",
+                    "models.e/f.endpoints: expected a list, found \"openai\"",
+                ],
+            ),
+            row(
+                Endpoint("openai"),
+                &["models.a/b.endpoints[0]: expected a mapping, found \"openai\""],
+            ),
+            row(
+                Endpoint("{ provider: openai }, { model: x, region: eu }"),
+                &[
+                    "models.a/b.endpoints[1].provider: is missing",
+                    "models.a/b.endpoints[1].region: is unknown; known here: provider, model, price",
+                ],
+            ),
+            row(
+                Endpoint("{ provider: groq, model: '' }"),
+                &["models.a/b.endpoints[0].model: is empty"],
+            ),
+            row(
+                Endpoint("{ provider: groq }"),
+                &["models.a/b.endpoints[0].provider: \"groq\" is not under providers (openai)"],
+            ),
+            row(
+                Endpoint(
+                    "{ provider: openai, price: { prompt: -1, completion: '1e3', cache_read: [], input: 1 } }",
+                ),
+                &[
+                    "models.a/b.endpoints[0].price.prompt: \"-1\" is no price in USD per million tokens, such as \"3.00\"",
+                    "models.a/b.endpoints[0].price.completion: \"1e3\" is no price in USD per million tokens, such as \"3.00\"",
+                    "models.a/b.endpoints[0].price.cache_read: \"\" is no price in USD per million tokens, such as \"3.00\"",
+                    "models.a/b.endpoints[0].price.input: is unknown; known here: prompt, completion, cache_read, cache_write, cache_write_1h",
+                ],
+            ),
+            // Client keys.
+            row(
+                Beside("keys: []"),
+                &["keys: is empty, which would let nobody in; leave it out to let everybody in"],
+            ),
+            row(Beside("keys: {}"), &["keys: expected a list, found a mapping"]),
+            row(
+                Beside("keys: [{ name: a }, { sha256: abc, key: sk-1 }]"),
+                &[
+                    "keys[0].sha256: is missing",
+                    "keys[1].name: is missing",
+                    "keys[1].key: is unknown; known here: name, sha256",
+                    "keys[1].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
+                ],
+            ),
+            row(
+                Beside(two_keys("{ name: b, sha256: \"HASH\" }")),
+                &["keys[1]: another key has the same name or the same hash"],
+            ),
+            // Middleware.
+            row(
+                Beside("middleware: [{}, { mask: {} }]"),
+                &[
+                    "middleware[0]: names no middleware; known: redact",
+                    "middleware[1].mask: is unknown; known here: redact",
+                    "middleware[1]: names no middleware; known: redact",
+                ],
+            ),
+            row(
+                Beside("middleware: [{ redact: {} }, { redact: { rules: [] } }]"),
+                &[
+                    "middleware[0].redact.rules: is missing",
+                    "middleware[1].redact.rules: name at least one rule",
+                ],
+            ),
+            row(
+                Beside(
+                    "middleware: [{ redact: { rules: [{}, { pattern: a, literal: b }, { literal: '' }] } }]",
+                ),
+                &[
+                    "middleware[0].redact.rules[0]: needs either a pattern or a literal",
+                    "middleware[0].redact.rules[1]: needs either a pattern or a literal",
+                    "middleware[0].redact.rules[2].literal: is empty",
+                ],
+            ),
+            row(
+                Beside(
+                    "middleware: [{ redact: { rules: [{ pattern: '(a' }, { pattern: 'a*' }, { pattern: '\\q' }, { literal: a, mask: '\"' }] } }]",
+                ),
+                &[
+                    "middleware[0].redact.rules[0]: unclosed group at 0",
+                    "middleware[0].redact.rules[1]: the pattern can match the empty text",
+                    "middleware[0].redact.rules[2]: unknown escape \\q at 0",
+                    "middleware[0].redact.rules[3]: the mask holds a quote, a backslash or a control character; leave those out",
+                ],
+            ),
+            row(
+                Beside(too_long),
+                &["middleware[0].redact.rules[0]: the pattern expands to more than 2000 states"],
+            ),
+            // Numbers.
+            row(
+                Beside("limits: { request_body: 1023, response_body: 257MiB, header: 1 }"),
+                &[
+                    "limits.request_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
+                    "limits.response_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
+                    "limits.header: is unknown; known here: request_body, response_body",
+                ],
+            ),
+            row(
+                Beside("limits: { request_body: 1MB, response_body: true }"),
+                &[
+                    "limits.request_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
+                    "limits.response_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
+                ],
+            ),
+            row(
+                Beside("timeouts: { first_token: 30, stall: 0s, total: 25h, idle: 1s }"),
+                &[
+                    "timeouts.first_token: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
+                    "timeouts.stall: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
+                    "timeouts.total: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
+                    "timeouts.idle: is unknown; known here: first_token, stall, total",
+                ],
+            ),
+            row(
+                Beside("timeouts: { total: 99999999999999999999h }"),
+                &["timeouts.total: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m"],
+            ),
+            row(
+                Beside("routing: { max_attempts: 0 }"),
+                &["routing.max_attempts: expected a whole number from 1 to 20"],
+            ),
+            row(
+                Beside("routing: { max_attempts: 21, sort: price }"),
+                &[
+                    "routing.max_attempts: expected a whole number from 1 to 20",
+                    "routing.sort: is unknown; known here: max_attempts",
+                ],
+            ),
+            row(
+                Beside(
+                    "listen: { address: localhost, port: 0 }\nadmin: { address: 1.2.3, port: 65536, path: / }",
+                ),
+                &[
+                    "listen.address: expected an IP address",
+                    "listen.port: expected a port from 1 to 65535",
+                    "admin.address: expected an IP address",
+                    "admin.port: expected a port from 1 to 65535",
+                    "admin.path: is unknown; known here: address, port",
+                ],
+            ),
+            row(
+                Beside("limits: 5\ntimeouts: []\nrouting: x\nlisten: 80\nadmin: true\nmiddleware: {}"),
+                &[
+                    "limits: expected a mapping, found 5",
+                    "timeouts: expected a mapping, found a list",
+                    "routing: expected a mapping, found \"x\"",
+                    "listen: expected a mapping, found 80",
+                    "admin: expected a mapping, found true",
+                    "middleware: expected a list, found a mapping",
+                ],
+            ),
+            // Values are cut, and control characters shown.
+            row(
+                Provider(
+                    "{ on_cancel: \"a\\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" }",
+                ),
+                &[
+                    "providers.openai.on_cancel: \"a\\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"… is none of stops, bills_all, unknown",
+                ],
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_with_its_path() {
+        let rows = rows();
+        assert!(rows.len() >= 35);
+        let mut wrong = Vec::new();
+        for (row, mut expected) in rows {
+            let text = row.text();
+            let mut found = problems(&text);
+            found.sort();
+            expected.sort();
+            if found != expected {
+                wrong.push(format!("{text:.400}\n  {}", found.join("\n  ")));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    }
+
+    /// The messages that the source holds, each by the longest piece between its placeholders.
+    fn messages_of(source: &str) -> Vec<String> {
+        let calls = source.split("problem(").skip(1);
+        calls
+            .filter_map(|call| {
+                let call = call.trim_start();
+                let literal = call.strip_prefix("format!(").unwrap_or(call).trim_start();
+                let literal = literal.strip_prefix('"')?.replace("\\\"", "\u{1}");
+                let literal = literal.split('"').next()?.replace('\u{1}', "\"");
+                literal
+                    .split(['{', '}'])
+                    .step_by(2)
+                    .max_by_key(|piece| piece.len())
+                    .map(ToOwned::to_owned)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_message_is_without_its_row() {
+        let expected: Vec<String> = rows().into_iter().flat_map(|(_, expected)| expected).collect();
+        let messages = messages_of(include_str!("../src/config/parse.rs"));
+        assert!(messages.len() >= 25, "{messages:?}");
+        for message in messages {
+            assert!(
+                expected.iter().any(|expected| expected.contains(&message)),
+                "no row expects {message:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let text = format!("providers: {{ openai: {{ key: {{ env: ODD }} }} }}\n{MODELS}");
+        assert!(!problems(&text).concat().contains("sk-"));
+        let text = format!("providers: {{ openai: {{ key: {{ env: SET }} }} }}\n{MODELS}");
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        let config = Config::read(&value, Some(&|_| Some("sk-secret".to_owned()))).unwrap();
+        assert!(!format!("{config:?}").contains("sk-secret"));
+    }
+
+    const FULL: &str = r#"
+name: edge
+providers:
+  openai:    { cluster: openai-eu, key: { env: SET }, default_max_tokens: 5.0, on_cancel: bills_all }
+  anthropic: { base_url: "http://127.0.0.1:8081/anthropic/" }
+  bedrock:   { dialect: bedrock-converse, base_url: "https://bedrock-runtime.us-east-1.amazonaws.com", key: { env: SET } }
+  acme:      { dialect: openai-chat, base_url: "https://acme.example:8443", auth: { header: X-Api-Key, prefix: "Key " } }
+models:
+  z/last: { endpoints: [{ provider: acme }] }
+  anthropic/claude:
+    endpoints:
+      - { provider: anthropic, model: claude-x, price: { prompt: "3.00", completion: 15, cache_read: 0.3, cache_write: "3.75", cache_write_1h: "6" } }
+      - { provider: bedrock, model: "anthropic.claude-v1:0" }
+keys: [{ name: ann, sha256: "5E884898DA28047151D0E56F8DC6292773603D0D6AABBDD62A11EF721D1542D8" }]
+middleware: [{ redact: { rules: [{ pattern: '\d{4}', mask: '[card]' }, { literal: "secret" }] } }]
+limits: { request_body: 32MiB, response_body: 2097152 }
+timeouts: { first_token: 250ms, stall: 30s, total: 10m }
+routing: { max_attempts: 3 }
+listen: { address: "::", port: 443 }
+admin: { port: 9000.0 }
+"#;
+
+    #[test]
+    fn a_full_configuration_means_what_it_says() {
+        assert_eq!(problems(FULL), Vec::<String>::new());
+        let value: Value = serde_saphyr::from_str(FULL).unwrap();
+        let config = Config::read(&value, Some(&|_| Some(" sk-1\n".to_owned()))).unwrap();
+        assert_eq!(config.name, "edge");
+        let provider = |id: &str| {
+            config
+                .providers
+                .iter()
+                .find(|provider| provider.id == id)
+                .unwrap()
+        };
+        let openai = provider("openai");
+        assert_eq!(
+            (openai.cluster.as_str(), openai.default_max_tokens),
+            ("openai-eu", 5)
+        );
+        assert_eq!(openai.key.as_ref().unwrap().expose(), "sk-1");
+        assert_eq!(openai.on_cancel, OnCancel::BillsAll);
+        assert_eq!(openai.base.authority(), "api.openai.com");
+        let anthropic = provider("anthropic");
+        assert_eq!(anthropic.base.authority(), "127.0.0.1:8081");
+        assert_eq!(
+            (anthropic.base.tls, anthropic.base.path.as_str()),
+            (false, "/anthropic")
+        );
+        assert_eq!(
+            (anthropic.auth_header.as_str(), anthropic.auth_prefix.as_str()),
+            ("x-api-key", "")
+        );
+        assert!(anthropic.key.is_none());
+        let bedrock = provider("bedrock");
+        assert_eq!(bedrock.dialect.name(), "bedrock-converse");
+        assert_eq!(
+            (bedrock.cluster.as_str(), bedrock.auth_prefix.as_str()),
+            ("bedrock", "Bearer ")
+        );
+        let acme = provider("acme");
+        assert_eq!(
+            (acme.auth_header.as_str(), acme.auth_prefix.as_str()),
+            ("x-api-key", "Key ")
+        );
+        assert_eq!(acme.base.authority(), "acme.example:8443");
+        let names: Vec<_> = config.models.iter().map(|model| model.name.as_str()).collect();
+        assert_eq!(names, ["anthropic/claude", "z/last"]);
+        let claude = config.model("anthropic/claude").unwrap();
+        assert_eq!(claude.endpoints[0].price.completion, PicoUsd(15_000_000));
+        assert_eq!(claude.endpoints[0].price.cache_read, Some(PicoUsd(300_000)));
+        assert_ne!(claude.endpoints[0].health_key, claude.endpoints[1].health_key);
+        assert_eq!(config.model("z/last").unwrap().endpoints[0].model, "z/last");
+        assert_eq!(
+            config.key_name(&crosspoint::hash::sha256(b"password")),
+            Some("ann")
+        );
+        assert_eq!(config.middleware.len(), 1);
+        assert_eq!(
+            (config.limits.request_body, config.limits.response_body),
+            (32 << 20, 2 << 20)
+        );
+        assert_eq!(
+            (config.timeouts.first_token_ms, config.timeouts.total_ms),
+            (250, 600_000)
+        );
+        assert_eq!(config.routing.max_attempts, 3);
+        assert_eq!((config.listen.address.as_str(), config.listen.port), ("::", 443));
+        assert_eq!(
+            (config.admin.address.as_str(), config.admin.port),
+            ("127.0.0.1", 9_000)
+        );
+    }
+
+    #[test]
+    fn without_an_environment_no_key_is_missed() {
+        let text = format!("providers: {{ openai: {{ key: {{ env: UNSET }} }} }}\n{MODELS}");
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        let config = Config::read(&value, None).unwrap();
+        assert_eq!(config.providers[0].key_env.as_deref(), Some("UNSET"));
+        assert!(config.providers[0].key.is_none());
+    }
+}

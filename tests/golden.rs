@@ -1,0 +1,43 @@
+//! Every fixture of every dialect, through the whole core. `BLESS=1` writes the goldens anew; read every one of them.
+//!
+//! A stream or buffered fixture has two goldens beside it: `<case>.stream.golden` is what a streaming client gets,
+//! `<case>.buffered.golden` what any other gets; both end with the receipt.
+
+#[cfg(test)]
+#[path = "golden/encoding.rs"]
+mod encoding;
+#[cfg(test)]
+#[path = "golden/responses.rs"]
+mod responses;
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod coverage {
+    use crate::support::fixtures::{self, KINDS};
+    use crosspoint::dialect::DIALECTS;
+
+    #[test]
+    fn every_dialect_has_fixtures_of_every_kind() {
+        for dialect in DIALECTS {
+            for kind in KINDS {
+                let name = dialect.name();
+                assert!(
+                    !fixtures::all(name, kind).is_empty(),
+                    "tests/fixtures/{name}/{kind} holds no fixture"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_directory_of_fixtures_is_a_dialect() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+        for entry in std::fs::read_dir(root).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                let name = entry.file_name().into_string().unwrap();
+                assert!(crosspoint::dialect::find(&name).is_some(), "{name} is no dialect");
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Responses as clients get them, wherever the network cut them.
+
+use crate::support::fixtures::{self, BufferedCase, Fixture};
+use crate::support::{Client, Served, config, config_with, serve};
+use crosspoint::config::Config;
+use crosspoint::dialect::DIALECTS;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// A response of a provider.
+struct Response {
+    name: String,
+    path: PathBuf,
+    content_type: &'static str,
+    bytes: Vec<u8>,
+}
+
+impl Response {
+    fn of_stream(fixture: &Fixture) -> Self {
+        assert!(fixture.has_source(), "{} says no source", fixture.name);
+        Self {
+            name: fixture.name.clone(),
+            path: fixture.path.clone(),
+            content_type: fixture.content_type(),
+            bytes: fixture.stream(),
+        }
+    }
+
+    fn of_buffered(fixture: &Fixture) -> Self {
+        let case: BufferedCase = fixture.case();
+        assert!(!case.source.is_empty(), "{} says no source", fixture.name);
+        Self {
+            name: fixture.name.clone(),
+            path: fixture.path.clone(),
+            content_type: "application/json",
+            bytes: case.body.get().as_bytes().to_vec(),
+        }
+    }
+
+    fn serve(&self, config: &Rc<Config>, client: Client, pieces: &[&[u8]]) -> Served {
+        serve(config, client, self.content_type, pieces)
+    }
+}
+
+/// Every byte by itself, and then the end.
+fn byte_by_byte(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.chunks(1).chain([[].as_slice()]).collect()
+}
+
+fn responses(dialect: &str) -> Vec<Response> {
+    let streams = fixtures::all(dialect, "stream");
+    let buffered = fixtures::all(dialect, "buffered");
+    streams
+        .iter()
+        .map(Response::of_stream)
+        .chain(buffered.iter().map(Response::of_buffered))
+        .collect()
+}
+
+#[test]
+fn responses_give_their_goldens() {
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut wrong = Vec::new();
+    for dialect in DIALECTS {
+        let config = config(dialect.name());
+        for response in responses(dialect.name()) {
+            for client in [Client::Stream, Client::Buffered] {
+                // Byte by byte, so that a failure after the first token is seen as it comes after the first token.
+                let found = response
+                    .serve(&config, client, &byte_by_byte(&response.bytes))
+                    .golden();
+                let path = response.path.with_extension(format!("{}.golden", client.name()));
+                if bless {
+                    std::fs::write(&path, &found).unwrap();
+                }
+                let expected = std::fs::read(&path).unwrap_or_default();
+                if found != expected {
+                    let found = String::from_utf8_lossy(&found);
+                    wrong.push(format!("{} for {client:?} is:\n{found}", response.name));
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{}\n(BLESS=1 writes what is)",
+        wrong.join("\n\n")
+    );
+}
+
+/// The same response in other pieces.
+///
+/// One difference is meant: a failure that comes before anything was let out gives the client an error (or another
+/// endpoint's answer) instead of half an answer, so a stream that fails after its first token has two results, and
+/// which of them it is depends on whether that token was let out before the failure came.
+fn check_cuts(response: &Response, config: &Rc<Config>, client: Client) {
+    let bytes = response.bytes.as_slice();
+    let whole = response.serve(config, client, &[bytes]);
+    let single = response.serve(config, client, &byte_by_byte(bytes));
+    let breaks_off = whole.receipt_member("outcome") == "error" && single.receipt_member("outcome") == "cut";
+    if !breaks_off {
+        assert!(
+            whole == single,
+            "{} for {client:?}, byte by byte:\n{}\ninstead of\n{}",
+            response.name,
+            String::from_utf8_lossy(&single.golden()),
+            String::from_utf8_lossy(&whole.golden()),
+        );
+    }
+    let mut seen = [false; 2];
+    for at in 0..=bytes.len() {
+        let (head, tail) = bytes.split_at(at);
+        let cut = response.serve(config, client, &[head, tail]);
+        let broken_off = breaks_off && cut.receipt_member("outcome") == "cut";
+        seen = [seen[0] || broken_off, seen[1] || !broken_off];
+        let expected = if broken_off { &single } else { &whole };
+        assert!(
+            cut == *expected,
+            "{} for {client:?}, cut at {at}:\n{}\ninstead of\n{}",
+            response.name,
+            String::from_utf8_lossy(&cut.golden()),
+            String::from_utf8_lossy(&expected.golden()),
+        );
+    }
+    assert_eq!(seen, [breaks_off, true], "{} for {client:?}", response.name);
+}
+
+fn check_all_cuts(dialect: &str) {
+    let config = config(dialect);
+    for response in responses(dialect) {
+        for client in [Client::Stream, Client::Buffered] {
+            check_cuts(&response, &config, client);
+        }
+    }
+}
+
+#[test]
+fn openai_chat_is_the_same_wherever_it_is_cut() {
+    check_all_cuts("openai-chat");
+}
+
+#[test]
+fn anthropic_messages_is_the_same_wherever_it_is_cut() {
+    check_all_cuts("anthropic-messages");
+}
+
+#[test]
+fn bedrock_converse_is_the_same_wherever_it_is_cut() {
+    check_all_cuts("bedrock-converse");
+}
+
+#[test]
+fn no_dialect_is_left_out_above() {
+    let names: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
+    assert_eq!(names, ["openai-chat", "anthropic-messages", "bedrock-converse"]);
+}
+
+#[test]
+fn masked_responses_are_the_same_byte_by_byte() {
+    let redact = serde_json::json!({"middleware": [{"redact": {"rules": [{"pattern": "\\d+"}, {"literal": "jour"}]}}]});
+    for dialect in DIALECTS {
+        let config = config_with(dialect.name(), redact.clone());
+        for response in responses(dialect.name()) {
+            for client in [Client::Stream, Client::Buffered] {
+                let whole = response.serve(&config, client, &[&response.bytes]);
+                let single = response.serve(&config, client, &byte_by_byte(&response.bytes));
+                let breaks_off =
+                    whole.receipt_member("outcome") == "error" && single.receipt_member("outcome") == "cut";
+                assert!(breaks_off || whole == single, "{} for {client:?}", response.name);
+            }
+        }
+    }
+}
+
+/// The JSON of every `data:` line, but for `[DONE]`.
+fn chunks(body: &[u8]) -> Vec<serde_json::Value> {
+    let body = std::str::from_utf8(body).unwrap().trim_start_matches('\u{feff}');
+    body.replace("\r\n", "\n")
+        .replace('\r', "\n")
+        .split("\n\n")
+        .map(|event| {
+            let data: Vec<_> = event
+                .lines()
+                .filter_map(|line| line.strip_prefix("data:"))
+                .collect();
+            data.join("\n")
+        })
+        .filter(|data| !data.is_empty() && data.trim() != "[DONE]")
+        .map(|data| serde_json::from_str(&data).unwrap_or_else(|error| panic!("{error}: {data}")))
+        .collect()
+}
+
+#[test]
+fn who_did_not_ask_for_token_counts_sees_none_and_is_billed_the_same() {
+    for dialect in DIALECTS {
+        let config = config(dialect.name());
+        for response in responses(dialect.name()) {
+            let asked = response.serve(&config, Client::Stream, &[&response.bytes]);
+            let quiet = response.serve(&config, Client::QuietStream, &[&response.bytes]);
+            assert_eq!(quiet.receipt, asked.receipt, "{}", response.name);
+            if quiet.receipt_member("outcome") == "success" {
+                let shown = chunks(&quiet.body).iter().any(|chunk| !chunk["usage"].is_null());
+                assert!(
+                    !shown,
+                    "{}:\n{}",
+                    response.name,
+                    String::from_utf8_lossy(&quiet.body)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn who_asked_for_token_counts_sees_those_of_the_receipt_last() {
+    for dialect in DIALECTS {
+        let config = config(dialect.name());
+        for response in responses(dialect.name()) {
+            let served = response.serve(&config, Client::Stream, &[&response.bytes]);
+            let tokens = served.receipt_member("tokens");
+            let reported = tokens["completion_source"] == "provider";
+            if served.receipt_member("outcome") != "success" || !reported {
+                continue;
+            }
+            let chunks = chunks(&served.body);
+            let usages: Vec<_> = chunks
+                .iter()
+                .map(|chunk| &chunk["usage"])
+                .filter(|usage| !usage.is_null())
+                .collect();
+            let last = usages
+                .last()
+                .unwrap_or_else(|| panic!("{} shows none", response.name));
+            assert_eq!(last["prompt_tokens"], tokens["prompt"], "{}", response.name);
+            let total = last["total_tokens"].as_u64().unwrap();
+            let receipt_total = tokens["prompt"].as_u64().unwrap() + tokens["completion"].as_u64().unwrap();
+            assert_eq!(total, receipt_total, "{}", response.name);
+        }
+    }
+}
+
+#[test]
+fn every_stream_that_came_to_its_end_has_one_done_and_it_is_last() {
+    for dialect in DIALECTS {
+        let config = config(dialect.name());
+        for response in responses(dialect.name()) {
+            let served = response.serve(&config, Client::Stream, &[&response.bytes]);
+            if served.receipt_member("outcome") != "success" {
+                continue;
+            }
+            let body = String::from_utf8(served.body).unwrap();
+            let done: Vec<_> = body.match_indices("[DONE]").collect();
+            assert_eq!(done.len(), 1, "{}:\n{body}", response.name);
+            assert!(body.ends_with("[DONE]\n\n"), "{}:\n{body}", response.name);
+        }
+    }
+}
+
+/// Streams with nothing to correct.
+const PASSED_ON: &[&str] = &[
+    "text",
+    "azure",
+    "content_array",
+    "image",
+    "logprobs",
+    "null_members",
+    "parallel_tools",
+    "reasoning",
+    "refusal",
+    "tool",
+    "tool_without_arguments",
+    "two_choices",
+    "usage_after_finish_with_a_choice",
+    "usage_grows",
+    "usage_in_x_groq_too",
+    "usage_never",
+    "usage_on_finish_chunk",
+    "usage_without_thinking",
+];
+
+#[test]
+fn a_stream_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
+    let config = config("openai-chat");
+    let fixtures = fixtures::all("openai-chat", "stream");
+    for name in PASSED_ON {
+        let name = format!("openai-chat/stream/{name}");
+        let fixture = fixtures
+            .iter()
+            .find(|fixture| fixture.name == name)
+            .unwrap_or_else(|| panic!("{name}"));
+        let text = std::str::from_utf8(&fixture.bytes).unwrap();
+        let (_source, stream) = text.split_once("\n\n").unwrap();
+        let served = serve(&config, Client::Stream, "text/event-stream", &[stream.as_bytes()]);
+        assert_eq!(String::from_utf8(served.body).unwrap(), stream, "{name}");
+    }
+}
+
+#[test]
+fn a_buffered_answer_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
+    let config = config("openai-chat");
+    for fixture in fixtures::all("openai-chat", "buffered") {
+        let response = Response::of_buffered(&fixture);
+        let served = response.serve(&config, Client::Buffered, &[&response.bytes]);
+        if served.receipt_member("outcome") == "success" {
+            assert!(served.body == response.bytes, "{}", response.name);
+        }
+    }
+}

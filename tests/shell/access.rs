@@ -1,0 +1,99 @@
+//! Client keys, and the list of models.
+
+use super::envoy::{Envoy, chat_headers};
+use super::host::Headers;
+use super::provider::{answer, chat, config, test, test_with};
+use serde_json::{Value, json};
+
+fn with_key() -> Value {
+    let sha256: String = crosspoint::hash::sha256(b"right")
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut config = config();
+    config["keys"] = json!([{"name": "team", "sha256": sha256}]);
+    config
+}
+
+fn post(envoy: &mut Envoy, authorization: Option<&[u8]>) -> u32 {
+    let mut headers = chat_headers();
+    if let Some(value) = authorization {
+        headers.set(b"authorization", value);
+    }
+    let id = envoy.open(&headers, false);
+    envoy.request_data(id, chat("m/openai", false).to_string().as_bytes(), true);
+    id
+}
+
+#[test]
+fn the_right_key_opens_and_is_named_in_the_receipt() {
+    test_with(&with_key(), |envoy| {
+        let id = post(envoy, Some(b"Bearer right"));
+        envoy.play(id, &[("openai", answer("openai", false, "hi"))]);
+        assert_eq!(envoy.client(id).status(), 200);
+        assert_eq!(envoy.receipt(id)["key"], "team");
+    });
+}
+
+#[test]
+fn a_wrong_or_missing_key_is_refused() {
+    test_with(&with_key(), |envoy| {
+        for authorization in [
+            None,
+            Some(&b"Bearer wrong"[..]),
+            Some(b"Bearer "),
+            Some(b"right"),
+            Some(b"Basic right"),
+            Some(b"Bearer right\xff"),
+            Some(b"Bearer rightx"),
+            Some(b"\xff"),
+        ] {
+            let id = post(envoy, authorization);
+            assert!(envoy.sent(id).is_empty());
+            assert_eq!(envoy.client(id).status(), 401);
+            assert_eq!(
+                envoy.client(id).json()["error"]["metadata"]["error_type"],
+                "authentication"
+            );
+            assert!(!envoy.client(id).text().contains("right"));
+        }
+    });
+}
+
+fn models(envoy: &mut Envoy, more: &[(&str, &str)]) -> u32 {
+    let mut headers = chat_headers();
+    headers.set(b":method", b"GET");
+    headers.set(b":path", b"/v1/models");
+    headers.0.extend(Headers::of(more.iter().copied()).0);
+    envoy.open(&headers, true)
+}
+
+#[test]
+fn the_models_are_listed() {
+    test(|envoy| {
+        let id = models(envoy, &[]);
+        let client = envoy.client(id);
+        assert_eq!(client.status(), 200);
+        assert_eq!(client.header("content-type").unwrap(), "application/json");
+        let list = client.json();
+        assert_eq!(list["object"], "list");
+        let names: Vec<_> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| &model["id"])
+            .collect();
+        assert_eq!(names, ["m/anthropic", "m/any", "m/bedrock", "m/openai"]);
+        assert_eq!(list["data"][0]["pricing"]["prompt"], "0.000001");
+    });
+}
+
+#[test]
+fn the_models_need_a_key_too() {
+    test_with(&with_key(), |envoy| {
+        let id = models(envoy, &[]);
+        assert_eq!(envoy.client(id).status(), 401);
+        let id = models(envoy, &[("authorization", "Bearer right")]);
+        assert_eq!(envoy.client(id).status(), 200);
+    });
+}

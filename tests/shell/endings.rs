@@ -1,0 +1,162 @@
+//! How exchanges end otherwise than with a whole answer.
+
+use super::envoy::Envoy;
+use super::host::host;
+use super::provider::{PROVIDERS, chat, config, streamed, streamed_head, test, test_with};
+use serde_json::json;
+
+/// A stream of this provider that has delivered some words.
+fn begun(envoy: &mut Envoy, provider: &str) -> u32 {
+    let id = envoy.post(&chat(&format!("m/{provider}"), true));
+    envoy.event(id, &streamed_head(provider)[0]);
+    let words = "one two three four five six seven eight";
+    let pieces = streamed(provider, words);
+    for piece in pieces.iter().take(8) {
+        envoy.response_data(id, piece, false);
+    }
+    assert!(envoy.client(id).streamed().0.contains("five"), "{provider}");
+    id
+}
+
+#[test]
+fn a_client_that_leaves_mid_stream_is_billed_for_what_came() {
+    test(|envoy| {
+        for provider in PROVIDERS {
+            let id = begun(envoy, provider);
+            envoy.client_leaves(id);
+            let receipt = envoy.receipt(id);
+            assert_eq!(receipt["outcome"], "cancelled", "{provider}");
+            assert_eq!(receipt["provider"], provider);
+            assert_eq!(receipt["tokens"]["completion_source"], "estimate");
+            assert!(receipt["tokens"]["completion"].as_u64().unwrap() >= 5);
+            assert!(receipt["tokens"]["prompt"].as_u64().unwrap() > 0);
+            assert!(receipt["on_cancel"].is_string());
+            assert_eq!(receipt["attempts"][0]["outcome"], "cancelled");
+        }
+    });
+}
+
+#[test]
+fn a_client_that_leaves_before_the_first_token_is_not_billed() {
+    test(|envoy| {
+        let id = envoy.post(&chat("m/openai", true));
+        envoy.client_leaves(id);
+        let receipt = envoy.receipt(id);
+        assert_eq!(receipt["outcome"], "cancelled");
+        assert_eq!(receipt["cost_pico_usd"], 0);
+        let id = envoy.post(&chat("m/openai", true));
+        envoy.event(id, &streamed_head("openai")[0]);
+        envoy.client_leaves(id);
+        assert_eq!(envoy.receipt(id)["cost_pico_usd"], 0);
+    });
+}
+
+#[test]
+fn a_stream_that_is_reset_is_cut() {
+    test(|envoy| {
+        for provider in PROVIDERS {
+            let id = begun(envoy, provider);
+            envoy.reset(id);
+            assert!(!envoy.client(id).complete);
+            assert_eq!(envoy.sent(id).len(), 1);
+            let receipt = envoy.receipt(id);
+            assert_eq!(receipt["outcome"], "cut", "{provider}");
+            assert_eq!(receipt["error_type"], "provider_unavailable");
+            assert_eq!(receipt["tokens"]["completion_source"], "estimate");
+            assert_eq!(receipt["attempts"][0]["outcome"], "cut");
+        }
+    });
+}
+
+#[test]
+fn the_order_of_the_last_callbacks_does_not_matter() {
+    test(|envoy| {
+        envoy.attempt_done_first = true;
+        let id = begun(envoy, "openai");
+        envoy.reset(id);
+        assert_eq!(envoy.receipt(id)["outcome"], "cut");
+    });
+}
+
+#[test]
+fn a_stream_that_ends_too_early_is_cut() {
+    test(|envoy| {
+        let id = begun(envoy, "anthropic");
+        envoy.response_data(id, b"", true);
+        assert!(envoy.client(id).complete);
+        let client = envoy.client(id).text();
+        assert!(client.contains("\"error\""), "{client}");
+        assert_eq!(envoy.receipt(id)["outcome"], "cut");
+    });
+}
+
+#[test]
+fn a_stream_that_falls_silent_is_ended() {
+    test(|envoy| {
+        let id = begun(envoy, "openai");
+        envoy.advance(59_000);
+        envoy.tick();
+        assert!(!envoy.has_ended(id));
+        envoy.advance(1_001);
+        envoy.tick();
+        let samples = host(|host| host.shared.lock().unwrap().writes);
+        assert_eq!(samples, 2, "one of the success, one of the stall");
+        envoy.tick();
+        envoy.client_leaves(id);
+        let receipt = envoy.receipt(id);
+        assert_eq!(receipt["outcome"], "cut");
+        assert_eq!(receipt["error_type"], "timeout");
+        assert_eq!(envoy.attempts(id), json!([["openai", "cut", "timeout", 200]]));
+    });
+}
+
+#[test]
+fn a_stream_that_goes_on_slowly_is_not_ended() {
+    test(|envoy| {
+        let id = begun(envoy, "openai");
+        for _ in 0..5 {
+            envoy.advance(50_000);
+            envoy.tick();
+            envoy.response_data(id, b": still here\n\n", false);
+        }
+        assert!(!envoy.has_ended(id));
+        envoy.client_leaves(id);
+    });
+}
+
+#[test]
+fn the_last_piece_goes_out_though_the_event_loop_is_slow() {
+    test(|envoy| {
+        envoy.slow_loop = true;
+        let id = begun_slowly(envoy);
+        envoy.response_data(id, b"data: [DONE]\n\n", true);
+        envoy.turn();
+        let client = envoy.client(id);
+        assert!(client.complete);
+        assert_eq!(client.streamed(), ("one two".to_owned(), true));
+    });
+}
+
+fn begun_slowly(envoy: &mut Envoy) -> u32 {
+    let id = envoy.post(&chat("m/openai", true));
+    envoy.event(id, &streamed_head("openai")[0]);
+    let mut pieces = streamed("openai", "one two");
+    pieces.pop();
+    for piece in pieces {
+        envoy.response_data(id, &piece, false);
+    }
+    id
+}
+
+#[test]
+fn a_stall_of_a_stream_that_waits_for_its_first_token_is_the_deadlines_matter() {
+    let mut config = config();
+    config["timeouts"] = json!({"first_token": "1h", "stall": "1s"});
+    test_with(&config, |envoy| {
+        let id = envoy.post(&chat("m/openai", true));
+        envoy.advance(60_000);
+        envoy.tick();
+        assert!(!envoy.has_ended(id));
+        envoy.client_leaves(id);
+    });
+}

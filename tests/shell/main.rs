@@ -1,0 +1,30 @@
+//! The filter's shell on a fake host: the real SDK dispatcher and the real filter, natively, under a program that behaves
+//! as a real Envoy was seen to (ENVOY.md): `host` is what a filter may ask of Envoy, `envoy` plays the connection manager
+//! and the router around it, and `provider` writes what the providers would send.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "this is how a test fails"
+)]
+
+mod envoy;
+mod host;
+mod imports;
+mod provider;
+mod vm;
+
+mod access;
+mod answers;
+mod configure;
+mod endings;
+mod failover;
+mod headers;
+mod host_failures;
+mod local_replies;
+mod random;
+mod requests;
+mod responses;
+mod shared_data;
+mod waiting;

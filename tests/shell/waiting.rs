@@ -1,0 +1,360 @@
+//! Middleware that waits for an HTTP callout, on either side of an exchange.
+
+use super::envoy::Envoy;
+use super::provider::{Event, PROVIDERS, answer, chat, config, error, fails_over, streamed, streamed_head};
+use super::vm::worker;
+use crosspoint::chat::{Delta, Piece, Request};
+use crosspoint::error::{Error, Kind};
+use crosspoint::middleware::{Callout, Middleware, Reply, RequestStage, ResponseStage, Verdict};
+use std::rc::Rc;
+
+/// Asks before a request goes on, and before each piece of text that holds a question mark; a `200` lets it pass, with what
+/// the answer says behind it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guard {
+    pub(crate) requests: bool,
+    pub(crate) ends: bool,
+    pub(crate) cluster: Option<&'static str>,
+    pub(crate) held: Option<(u32, String)>,
+}
+
+impl Guard {
+    fn ask(&self, text: &str) -> Verdict {
+        Verdict::Wait(Callout {
+            cluster: self.cluster.unwrap_or("guard").to_owned(),
+            headers: [(":method", "POST"), (":path", "/"), (":authority", "guard")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            body: text.as_bytes().to_vec(),
+            timeout_ms: 100,
+        })
+    }
+}
+
+fn verdict(reply: &Reply) -> Result<String, Error> {
+    match reply {
+        Reply::Response { status: 200, body } => Ok(String::from_utf8(body.clone()).unwrap()),
+        Reply::Response { .. } => Err(Error::invalid("the guard objects")),
+        Reply::Failed => Err(Error::new(Kind::Server, "the guard is away")),
+    }
+}
+
+impl Middleware for Guard {
+    fn request(&self) -> Option<Box<dyn RequestStage>> {
+        self.requests
+            .then(|| Box::new(self.clone()) as Box<dyn RequestStage>)
+    }
+
+    fn response(&self, _: &Request) -> Option<Box<dyn ResponseStage>> {
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl RequestStage for Guard {
+    fn run(&mut self, request: &mut Request) -> Verdict {
+        self.ask(request.raw("model").unwrap())
+    }
+
+    fn resume(&mut self, request: &mut Request, reply: Reply) -> Verdict {
+        match verdict(&reply) {
+            Ok(text) => {
+                request.set("guarded", crosspoint::json::to_raw(&text));
+                Verdict::Continue
+            }
+            Err(error) => Verdict::Reject(error),
+        }
+    }
+}
+
+impl ResponseStage for Guard {
+    fn delta(&mut self, delta: Delta, out: &mut Vec<Delta>) -> Verdict {
+        match delta {
+            Delta::Piece {
+                choice,
+                piece: Piece::Text(text),
+            } if text.contains('?') => {
+                let verdict = self.ask(&text);
+                self.held = Some((choice, text));
+                verdict
+            }
+            other => {
+                out.push(other);
+                Verdict::Continue
+            }
+        }
+    }
+
+    fn finish(&mut self, _out: &mut Vec<Delta>) -> Verdict {
+        if self.ends {
+            self.ask("end")
+        } else {
+            Verdict::Continue
+        }
+    }
+
+    fn resume(&mut self, reply: Reply, out: &mut Vec<Delta>) -> Verdict {
+        match verdict(&reply) {
+            Ok(said) => {
+                if let Some((choice, text)) = self.held.take() {
+                    out.push(Delta::Piece {
+                        choice,
+                        piece: Piece::Text(text + &said),
+                    });
+                }
+                Verdict::Continue
+            }
+            Err(error) => Verdict::Reject(error),
+        }
+    }
+}
+
+fn test(guard: Guard, work: impl FnOnce(&mut Envoy) + Send) {
+    worker(|| {
+        crosspoint::filter::add_middleware(Rc::new(guard));
+        let mut envoy = Envoy::start(&config());
+        work(&mut envoy);
+        envoy.assert_sound();
+    });
+}
+
+/// The only callout under way, and what it asks.
+fn asked(envoy: &Envoy) -> (u32, String) {
+    let callouts = envoy.callouts();
+    assert_eq!(callouts.len(), 1);
+    assert_eq!(callouts[0].cluster, "guard");
+    (
+        callouts[0].token,
+        String::from_utf8(callouts[0].body.clone()).unwrap(),
+    )
+}
+
+fn requests() -> Guard {
+    Guard {
+        requests: true,
+        ..Guard::default()
+    }
+}
+
+#[test]
+fn a_request_waits_for_its_callout() {
+    test(requests(), |envoy| {
+        let id = envoy.post(&chat("m/openai", false));
+        assert!(envoy.sent(id).is_empty());
+        let (token, text) = asked(envoy);
+        assert_eq!(text, "\"m/openai\"");
+        envoy.advance(50);
+        envoy.tick();
+        envoy.answer_callout(token, Some((200, b"yes")));
+        assert_eq!(envoy.sent(id)[0].json()["guarded"], "yes");
+        envoy.play(id, &[("openai", answer("openai", false, "hi"))]);
+        assert_eq!(envoy.client(id).status(), 200);
+    });
+}
+
+#[test]
+fn a_request_with_trailers_waits_for_its_callout() {
+    test(requests(), |envoy| {
+        let id = envoy.open(&super::envoy::chat_headers(), false);
+        envoy.request_data(id, chat("m/openai", false).to_string().as_bytes(), false);
+        envoy.request_trailers(id);
+        let (token, _) = asked(envoy);
+        envoy.answer_callout(token, Some((200, b"yes")));
+        assert_eq!(envoy.sent(id).len(), 1);
+        envoy.client_leaves(id);
+    });
+}
+
+#[test]
+fn a_callout_that_fails_or_objects_refuses_the_request() {
+    test(requests(), |envoy| {
+        for (reply, status) in [(None, 500), (Some((403, &b""[..])), 400)] {
+            let id = envoy.post(&chat("m/openai", false));
+            let (token, _) = asked(envoy);
+            envoy.answer_callout(token, reply);
+            assert!(envoy.sent(id).is_empty());
+            assert_eq!(envoy.client(id).status(), status);
+            assert_eq!(envoy.receipt(id)["outcome"], "refused");
+        }
+    });
+}
+
+#[test]
+fn a_callout_that_cannot_be_made_has_failed() {
+    let guard = Guard {
+        cluster: Some("nowhere"),
+        ..requests()
+    };
+    test(guard, |envoy| {
+        let id = envoy.post(&chat("m/openai", false));
+        assert_eq!(envoy.client(id).status(), 500);
+    });
+}
+
+#[test]
+fn a_client_may_leave_while_a_request_waits() {
+    test(requests(), |envoy| {
+        let id = envoy.post(&chat("m/openai", false));
+        let (token, _) = asked(envoy);
+        envoy.client_leaves(id);
+        envoy.answer_callout(token, Some((200, b"late")));
+        assert_eq!(envoy.receipt(id)["outcome"], "cancelled");
+    });
+}
+
+#[test]
+fn a_buffered_answer_waits_for_its_callout() {
+    test(Guard::default(), |envoy| {
+        for provider in PROVIDERS {
+            let script = answer(provider, false, "sure?");
+            let id = envoy.exchange(&chat(&format!("m/{provider}"), false), &[(provider, script)]);
+            assert!(envoy.client(id).headers.is_none());
+            let (token, text) = asked(envoy);
+            assert_eq!(text, "sure?");
+            envoy.answer_callout(token, Some((200, b" yes")));
+            let client = envoy.client(id);
+            assert!(client.complete);
+            assert_eq!(client.json()["choices"][0]["message"]["content"], "sure? yes");
+            assert_eq!(envoy.receipt(id)["outcome"], "success");
+        }
+    });
+}
+
+/// Streams `text` to its end while the first question waits, then lets every question pass.
+fn streams(envoy: &mut Envoy, provider: &str, text: &str) -> u32 {
+    let script = answer(provider, true, text);
+    let id = envoy.exchange(&chat(&format!("m/{provider}"), true), &[(provider, script)]);
+    while let Some(callout) = envoy.callouts().first() {
+        envoy.answer_callout(callout.token, Some((200, b"+")));
+    }
+    id
+}
+
+#[test]
+fn a_streamed_answer_waits_at_any_place_and_loses_nothing() {
+    test(Guard::default(), |envoy| {
+        for provider in PROVIDERS {
+            for (text, expected) in [
+                ("sure? two three", "sure? +two three"),
+                ("one sure? three four", "one sure? +three four"),
+                ("one two sure?", "one two sure?+"),
+                ("a? b? c? d", "a? +b? +c? +d"),
+            ] {
+                let id = streams(envoy, provider, text);
+                let client = envoy.client(id);
+                assert!(client.complete, "{provider} {text}");
+                assert_eq!(client.streamed(), (expected.to_owned(), true), "{provider}");
+                assert_eq!(envoy.receipt(id)["outcome"], "success");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stage_may_wait_at_the_end_of_a_stream() {
+    let guard = Guard {
+        ends: true,
+        ..Guard::default()
+    };
+    test(guard, |envoy| {
+        for provider in PROVIDERS {
+            let id = streams(envoy, provider, "one two");
+            assert_eq!(envoy.client(id).streamed(), ("one two".to_owned(), true));
+            assert!(envoy.client(id).complete);
+        }
+    });
+}
+
+#[test]
+fn a_stream_goes_on_after_a_wait_in_the_middle() {
+    test(Guard::default(), |envoy| {
+        let id = envoy.post(&chat("m/anthropic", true));
+        envoy.event(id, &streamed_head("anthropic")[0]);
+        let pieces = streamed("anthropic", "one sure? three four five");
+        for piece in &pieces[..5] {
+            envoy.response_data(id, piece, false);
+        }
+        let (token, _) = asked(envoy);
+        assert_eq!(envoy.client(id).streamed().0, "one ");
+        envoy.answer_callout(token, Some((200, b"yes ")));
+        assert_eq!(envoy.client(id).streamed().0, "one sure? yes three ");
+        envoy.response_data(id, &pieces[5], false);
+        assert_eq!(envoy.client(id).streamed().0, "one sure? yes three four ");
+        for (index, piece) in pieces.iter().enumerate().skip(6) {
+            envoy.response_data(id, piece, index == pieces.len() - 1);
+        }
+        assert_eq!(envoy.client(id).streamed().0, "one sure? yes three four five");
+    });
+}
+
+#[test]
+fn trailers_may_come_while_an_answer_waits() {
+    test(Guard::default(), |envoy| {
+        for text in ["sure? two", "one sure?"] {
+            let id = envoy.post(&chat("m/anthropic", true));
+            envoy.event(id, &streamed_head("anthropic")[0]);
+            for piece in streamed("anthropic", text) {
+                envoy.response_data(id, &piece, false);
+            }
+            envoy.response_trailers(id);
+            let (token, _) = asked(envoy);
+            envoy.answer_callout(token, Some((200, b"")));
+            let client = envoy.client(id);
+            assert!(client.complete, "{text}");
+            assert_eq!(client.streamed(), (text.to_owned(), true));
+        }
+    });
+}
+
+#[test]
+fn an_objection_before_the_first_token_is_an_error_of_its_own() {
+    test(Guard::default(), |envoy| {
+        let script = answer("openai", true, "sure? two");
+        let id = envoy.exchange(&chat("m/any", true), &[("openai", script)]);
+        let (token, _) = asked(envoy);
+        envoy.answer_callout(token, Some((403, b"")));
+        let client = envoy.client(id);
+        assert!(client.complete);
+        assert_eq!(client.status(), 400);
+        assert_eq!(envoy.sent(id).len(), 1);
+    });
+}
+
+#[test]
+fn an_objection_in_the_middle_is_an_event() {
+    test(Guard::default(), |envoy| {
+        let id = envoy.exchange(
+            &chat("m/openai", true),
+            &[("openai", answer("openai", true, "one sure? three"))],
+        );
+        let (token, _) = asked(envoy);
+        envoy.answer_callout(token, Some((403, b"")));
+        let client = envoy.client(id);
+        assert!(client.complete);
+        assert_eq!(client.streamed().0, "one ");
+        assert!(client.text().contains("the guard objects"));
+        assert_eq!(envoy.receipt(id)["outcome"], "cut");
+    });
+}
+
+#[test]
+fn a_reset_while_an_answer_waits_moves_on() {
+    test(Guard::default(), |envoy| {
+        let mut first = streamed_head("openai");
+        first.extend(streamed("openai", "sure?").into_iter().take(2).map(Event::Data));
+        first.push(Event::Reset);
+        let id = envoy.exchange(
+            &chat("m/any", true),
+            &fails_over(first, answer("anthropic", true, "good")),
+        );
+        assert!(envoy.callouts().is_empty());
+        assert_eq!(envoy.client(id).streamed().0, "good");
+    });
+}
+
+#[test]
+fn an_error_needs_no_callout() {
+    test(Guard::default(), |envoy| {
+        let id = envoy.exchange(&chat("m/openai", false), &[("openai", error("openai", 400))]);
+        assert_eq!(envoy.client(id).status(), 400);
+    });
+}

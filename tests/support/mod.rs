@@ -1,0 +1,172 @@
+//! Runs one exchange through the whole core, as the shell would: fixtures in, what a client and the ledger see out.
+
+#![expect(dead_code, reason = "each test target uses its own part")]
+
+use crosspoint::config::Config;
+use crosspoint::dialect::client;
+use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
+use crosspoint::health::{Sample, Standing};
+use crosspoint::middleware::Step;
+use std::rc::Rc;
+
+pub(crate) mod fixtures;
+
+/// When every exchange here begins, in milliseconds since 1970.
+const BEGIN_MS: u64 = 1_760_000_000_000;
+
+/// What a client got, and what was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    /// The status and headers; `None` when nothing was let out.
+    pub(crate) head: Option<(u16, Vec<(String, String)>)>,
+    /// All bytes of the body.
+    pub(crate) body: Vec<u8>,
+    /// Whether another endpoint was asked for.
+    pub(crate) retried: bool,
+    /// The final receipt, as it is logged.
+    pub(crate) receipt: String,
+    /// What was noted about the endpoint's health.
+    pub(crate) samples: Vec<Sample>,
+}
+
+impl Served {
+    /// This, as a golden file has it.
+    pub(crate) fn golden(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some((status, headers)) = &self.head {
+            out.extend(format!("status: {status}\n").bytes());
+            for (name, value) in headers {
+                out.extend(format!("{name}: {value}\n").bytes());
+            }
+        }
+        out.extend(format!("\nhealth: {:?}\nreceipt: {}\n\n", self.samples, self.receipt).bytes());
+        out.extend_from_slice(&self.body);
+        out
+    }
+
+    /// A member of the receipt.
+    pub(crate) fn receipt_member(&self, name: &str) -> serde_json::Value {
+        let receipt: serde_json::Value = serde_json::from_str(&self.receipt).unwrap();
+        receipt.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// A configuration with one endpoint, of this dialect.
+pub(crate) fn config(dialect: &str) -> Rc<Config> {
+    config_with(dialect, serde_json::json!({}))
+}
+
+/// The same, with more members.
+pub(crate) fn config_with(dialect: &str, more: serde_json::Value) -> Rc<Config> {
+    let mut value = serde_json::json!({
+        "providers": {"upstream": {"dialect": dialect, "base_url": "https://upstream.example/v1"}},
+        "models": {"author/model": {"endpoints": [
+            {"provider": "upstream", "model": "upstream-model", "price": {"prompt": "3.00", "completion": "15.00", "cache_read": "0.30"}}
+        ]}},
+    });
+    if let (Some(value), serde_json::Value::Object(more)) = (value.as_object_mut(), more) {
+        value.extend(more);
+    }
+    Rc::new(Config::read(&value, None).unwrap())
+}
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// A stream, with token counts.
+    Stream,
+    /// A stream, without a word about token counts.
+    QuietStream,
+    /// One document.
+    Buffered,
+}
+
+impl Client {
+    fn request(self) -> &'static str {
+        match self {
+            Self::Stream => {
+                r#"{"model":"author/model","messages":[{"role":"user","content":"Say hi."}],"stream":true,"stream_options":{"include_usage":true}}"#
+            }
+            Self::QuietStream => {
+                r#"{"model":"author/model","messages":[{"role":"user","content":"Say hi."}],"stream":true}"#
+            }
+            Self::Buffered => r#"{"model":"author/model","messages":[{"role":"user","content":"Say hi."}]}"#,
+        }
+    }
+
+    /// The extension of this client's golden files.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::QuietStream => "quiet",
+            Self::Buffered => "buffered",
+        }
+    }
+}
+
+/// Serves a client from a response with status 200 whose body comes in these pieces.
+pub(crate) fn serve(config: &Rc<Config>, client: Client, content_type: &str, pieces: &[&[u8]]) -> Served {
+    let head = ResponseHead {
+        status: 200,
+        content_type: Some(content_type),
+        ..Default::default()
+    };
+    serve_request(config, client.request(), &head, pieces)
+}
+
+/// Serves any request from any response.
+pub(crate) fn serve_request(
+    config: &Rc<Config>,
+    request: &str,
+    head: &ResponseHead<'_>,
+    pieces: &[&[u8]],
+) -> Served {
+    let mut exchange = Exchange::open(
+        Rc::clone(config),
+        client::OPENAI_CHAT,
+        "gen-fixture".to_owned(),
+        None,
+        BEGIN_MS,
+    );
+    exchange.read(request.as_bytes().to_vec()).unwrap();
+    assert!(matches!(exchange.run_request_middleware(), Step::Done));
+    exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+    let cluster = exchange.next_cluster().unwrap().to_owned();
+    let (number, _) = exchange.begin(&cluster, BEGIN_MS + 10).unwrap();
+    exchange.headers(number, head, BEGIN_MS + 200);
+    let mut served = Served {
+        head: None,
+        body: Vec::new(),
+        retried: false,
+        receipt: String::new(),
+        samples: Vec::new(),
+    };
+    let last = pieces.len().saturating_sub(1);
+    for (at, piece) in pieces.iter().enumerate() {
+        let action = exchange.body(number, piece, at == last, BEGIN_MS + 250);
+        served.take(action, piece);
+    }
+    let (receipt, samples) = exchange.settle(Ending::Complete, BEGIN_MS + 300);
+    served.receipt = String::from_utf8(receipt.to_json()).unwrap();
+    served.samples = samples.into_iter().map(|(_, sample)| sample).collect();
+    served
+}
+
+impl Served {
+    fn take(&mut self, action: Action, piece: &[u8]) {
+        match action {
+            Action::Hold => assert!(self.head.is_none(), "held after it was let out"),
+            Action::Release { head } | Action::Retry { head } => {
+                assert!(self.head.is_none(), "let out twice");
+                self.body.extend_from_slice(&head.body);
+                self.head = Some((head.status, head.headers));
+            }
+            Action::Pass(bytes) => {
+                assert!(self.head.is_some() || bytes.is_empty(), "a body before its head");
+                self.body.extend_from_slice(&bytes);
+            }
+            Action::Unchanged => self.body.extend_from_slice(piece),
+            Action::Wait(_) => panic!("nothing here waits"),
+        }
+    }
+}
