@@ -308,9 +308,13 @@ impl Attempt {
         }
     }
 
-    /// Whether an answer has begun and nothing of it has come since `since_ms`.
-    pub(super) const fn is_silent_since(&self, since_ms: u64) -> bool {
-        self.spoken && matches!(self.phase, Phase::Answering(_)) && self.last_byte_ms <= since_ms
+    /// Whether an answer has begun and nothing of it has come since `since_ms`. While a middleware waits for its callout
+    /// the provider is not to blame.
+    pub(super) fn is_silent_since(&self, since_ms: u64) -> bool {
+        let Phase::Answering(pipeline) = &self.phase else {
+            return false;
+        };
+        self.spoken && !pipeline.is_waiting() && self.last_byte_ms <= since_ms
     }
 
     pub(super) const fn content_type(&self) -> Option<&'static str> {

@@ -112,6 +112,24 @@ impl AttemptContext {
         self.apply(&slot, next, end, now)
     }
 
+    /// Takes a response that has no body, and so none that ours could be written into: an answer of our own is given as a
+    /// local reply, which ends the exchange.
+    fn take_headers_only(&mut self, slot: &Rc<Slot>, now: u64) -> Action {
+        let number = self.number;
+        let Some(next) = slot.with(|exchange| exchange.body(number, b"", true, now)) else {
+            return Action::Continue;
+        };
+        match next {
+            Next::Release { head } if !head.body.is_empty() => {
+                self.note(now);
+                self.released = true;
+                host::respond(&head);
+                Action::Pause
+            }
+            next => self.apply(slot, next, true, now),
+        }
+    }
+
     /// Does what the exchange says.
     fn apply(&mut self, slot: &Rc<Slot>, mut next: Next, end: bool, now: u64) -> Action {
         while let Next::Wait(callout) = next {
@@ -289,7 +307,7 @@ impl HttpContext for AttemptContext {
         let (now, number) = (host::now_ms(), self.number);
         slot.with(|exchange| exchange.headers(number, &head, now));
         if end_of_stream {
-            return self.take(b"", true);
+            return self.take_headers_only(&slot, now);
         }
         self.paused = true;
         Action::Pause
