@@ -78,7 +78,10 @@ impl Unnamed {
             .map(|(name, (order, value))| (*order, name.as_str(), &**value))
             .collect();
         members.sort_unstable_by_key(|(order, ..)| *order);
-        members.into_iter().map(|(_, name, value)| (name, value)).collect()
+        members
+            .into_iter()
+            .map(|(_, name, value)| (name, value))
+            .collect()
     }
 }
 

@@ -355,6 +355,9 @@ impl Exchange {
             );
         }
         let message = match (kind, self.previous.len()) {
+            _ if details.contains("response_payload_too_large") => {
+                "the provider's response is larger than Envoy's buffers; raise them, and limits.response_body"
+            }
             (Kind::PayloadTooLarge, _) => "the request is larger than the gateway's buffers",
             (Kind::Timeout, _) => "no endpoint answered in time",
             (_, 0 | 1) => "the endpoint could not be reached",

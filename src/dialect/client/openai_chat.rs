@@ -473,7 +473,8 @@ impl Encoder for Stream {
         if deltas.iter().any(|delta| matches!(delta, Delta::Usage(_)))
             && let Ok(Members(members)) = serde_json::from_slice(frame.data)
         {
-            let shows = |(name, raw): &(String, &RawValue)| name == "usage" && json::present(Some(raw)).is_some();
+            let shows =
+                |(name, raw): &(String, &RawValue)| name == "usage" && json::present(Some(raw)).is_some();
             if self.answer.include_usage {
                 self.usage_shown |= members.iter().any(shows);
             } else if members.iter().any(shows) {
