@@ -58,6 +58,11 @@ pub trait Decoder: Debug {
     /// Takes one frame and pushes the steps that it means. A frame that cannot be read becomes a [`Delta::Error`].
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>);
 
+    /// Whether the response has said that nothing more comes: it is complete, whatever becomes of the connection.
+    fn is_done(&self) -> bool {
+        false
+    }
+
     /// The response has ended. A response that did not come to its end becomes a [`Delta::Error`].
     fn finish(&mut self, out: &mut Vec<Delta>);
 }

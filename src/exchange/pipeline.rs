@@ -142,13 +142,14 @@ impl Pipeline {
     /// Takes more of the provider's bytes.
     pub(super) fn feed(&mut self, bytes: &[u8], end: bool, tally: &mut Tally) -> Flow {
         let Self { framer, stages, .. } = self;
-        if stages.failure.is_none() {
+        if stages.failure.is_none() && !self.input_ended {
             let fed = framer.feed(bytes, &mut |frame| stages.frame(&frame, tally));
             stages.framing(fed);
         }
-        if end && !self.input_ended {
+        let done = stages.is_done();
+        if (end || done) && !self.input_ended {
             self.input_ended = true;
-            if stages.failure.is_none() {
+            if stages.failure.is_none() && !done {
                 let finished = framer.finish(&mut |frame| stages.frame(&frame, tally));
                 stages.framing(finished);
             }
@@ -189,7 +190,7 @@ impl Pipeline {
 impl Stages {
     /// Takes one frame through all stages.
     fn frame(&mut self, frame: &Frame<'_>, tally: &mut Tally) {
-        if self.failure.is_some() {
+        if self.failure.is_some() || self.is_done() {
             return;
         }
         let mut deltas = std::mem::take(&mut self.deltas);
@@ -212,6 +213,14 @@ impl Stages {
             self.pass_on(&mut deltas);
         }
         self.deltas = deltas;
+    }
+
+    /// Whether the provider has said that nothing more comes.
+    fn is_done(&self) -> bool {
+        match &self.reader {
+            Reader::Stream(decoder) => decoder.is_done(),
+            Reader::Buffered { .. } => false,
+        }
     }
 
     /// The provider's response has ended.

@@ -160,7 +160,7 @@ proptest! {
             }
             // No name of ours begins so.
             let name = format!("x_{name}");
-            body.push_str(&format!(",\n {name:?}:  {value} "));
+            body.push_str(&format!(",\n \"{name}\":  {value} "));
             expected.push((name, value));
         }
         if expected.len() < 3 {

@@ -105,6 +105,10 @@ impl Decoder for Reader {
         }
     }
 
+    fn is_done(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
     fn finish(&mut self, out: &mut Vec<Delta>) {
         match self.phase {
             Phase::Closed => {}
@@ -167,6 +171,14 @@ impl Reader {
         }
         if let (Phase::Open, Some(usage)) = (self.phase, &message.usage) {
             count(usage, true, out);
+            if message.stop_reason.is_none() {
+                // The completion has only begun: its count here is that of its first token, or a guess.
+                if let Some(Delta::Usage(report)) =
+                    out.iter_mut().rfind(|delta| matches!(delta, Delta::Usage(_)))
+                {
+                    report.output = None;
+                }
+            }
         }
         self.stop(message.stop_reason, out);
     }

@@ -271,7 +271,7 @@ fn a_second_beginning_starts_nothing_anew() {
         words(&deltas),
         [
             "start",
-            "usage Some(10)/Some(1)",
+            "usage Some(10)/None",
             "text a",
             "usage None/Some(5)",
             "finish stop"
@@ -302,7 +302,7 @@ fn counts_are_corrected_by_later_ones_but_not_by_a_bare_zero() {
     );
     let expected = UsageReport {
         input: Some(0),
-        output: Some(1),
+        output: None,
         cache_read: Some(9),
         cache_write: Some(3),
         cache_write_1h: Some(2),
@@ -315,7 +315,7 @@ fn counts_are_corrected_by_later_ones_but_not_by_a_bare_zero() {
 fn a_response_without_its_end_is_an_error_once() {
     assert_eq!(
         words(&decode(&[START])),
-        ["start", "usage Some(10)/Some(1)", "error ProviderUnavailable"]
+        ["start", "usage Some(10)/None", "error ProviderUnavailable"]
     );
     assert_eq!(words(&decode(&[])), ["error ProviderUnavailable"]);
     assert_eq!(

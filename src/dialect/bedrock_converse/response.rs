@@ -25,6 +25,8 @@ pub(super) struct Reader {
     open: Vec<Open>,
     calls: u32,
     thoughts: u32,
+    /// The counts have come.
+    counted: bool,
     /// How many characters of text there were.
     length: usize,
 }
@@ -79,6 +81,10 @@ impl Decoder for Reader {
                 }
             }
         }
+    }
+
+    fn is_done(&self) -> bool {
+        self.phase == Phase::Closed || (self.phase == Phase::Finished && self.counted)
     }
 
     fn finish(&mut self, out: &mut Vec<Delta>) {
@@ -165,6 +171,7 @@ impl Reader {
             }
             "metadata" => {
                 let Metadata { usage } = read(data)?;
+                self.counted = true;
                 out.extend(usage.map(|usage| Delta::Usage(usage.report())));
             }
             _ => {}

@@ -230,6 +230,10 @@ impl Decoder for StreamDecoder {
         self.ended = matches!(out.last(), Some(Delta::Error(_)));
     }
 
+    fn is_done(&self) -> bool {
+        self.ended
+    }
+
     fn finish(&mut self, out: &mut Vec<Delta>) {
         if self.ended {
             return;
