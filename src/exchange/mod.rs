@@ -234,6 +234,11 @@ impl Exchange {
         }
     }
 
+    /// Whether the answer that has begun is a stream: an error is not, whatever was asked for.
+    pub const fn is_streaming(&self) -> bool {
+        self.envelope.stream && self.refusal.is_none()
+    }
+
     /// How long a body may be, in bytes: of the request, and of an answer.
     pub fn limits(&self) -> crate::config::Limits {
         self.config.limits

@@ -247,8 +247,11 @@ impl Stages {
     }
 
     fn observe(&mut self, deltas: &[Delta], tally: &mut Tally) {
+        match &self.reader {
+            Reader::Stream(_) => deltas.iter().for_each(|delta| tally.observe(delta)),
+            Reader::Buffered { .. } => tally.observe_whole(deltas),
+        }
         for delta in deltas {
-            tally.observe(delta);
             match delta {
                 Delta::Error(error) => {
                     self.failure.get_or_insert_with(|| error.clone());

@@ -2,7 +2,7 @@
 
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
 use super::host::{self, Buffer, Level, Map, Stream};
-use super::registry::{self, Slot};
+use super::registry::{self, Slot, Written};
 use super::{health, outlet};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
@@ -63,19 +63,19 @@ impl AttemptContext {
         Action::Pause
     }
 
-    /// Stores what the exchange has learnt about endpoints, and where Envoy would go next.
-    fn note(&self, now: u64) {
+    /// Stores what the exchange has learnt about endpoints.
+    fn store_samples(&self, now: u64) {
         let Some(slot) = &self.slot else { return };
-        let noted = slot.with(|exchange| {
-            (
-                exchange.take_samples(),
-                exchange.next_cluster().map(ToOwned::to_owned),
-            )
-        });
-        let Some((samples, cluster)) = noted else { return };
-        if !samples.is_empty() {
-            health::store(slot.namespace, samples, now);
-        }
+        let samples = slot.with(|exchange| exchange.take_samples()).unwrap_or_default();
+        health::store(slot.namespace, samples, now);
+    }
+
+    /// Says where Envoy goes should it try again.
+    fn set_next_cluster(&self) {
+        let Some(slot) = &self.slot else { return };
+        let cluster = slot
+            .with(|exchange| exchange.next_cluster().map(ToOwned::to_owned))
+            .flatten();
         if let Some(cluster) = cluster
             && !host::set_property(CLUSTER, cluster.as_bytes())
         {
@@ -121,8 +121,9 @@ impl AttemptContext {
         };
         match next {
             Next::Release { head } if !head.body.is_empty() => {
-                self.note(now);
+                self.store_samples(now);
                 self.released = true;
+                slot.written.set(Written::Answer);
                 host::respond(&head);
                 Action::Pause
             }
@@ -165,10 +166,22 @@ impl AttemptContext {
                 self.write(slot, &bytes, now);
                 return Action::Continue;
             }
-            Next::Release { head } => self.release(head, end, false, now),
-            Next::Retry { head } => self.release(head, end, true, now),
+            Next::Release { head } => {
+                self.store_samples(now);
+                self.released = true;
+                slot.written.set(Written::Answer);
+                Self::write_answer(head, end);
+            }
+            Next::Retry { mut head } => {
+                self.store_samples(now);
+                self.set_next_cluster();
+                slot.written.set(Written::Retry);
+                head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
+                Self::write_answer(head, end);
+            }
         }
-        if self.released {
+        // An answer that is complete is settled next.
+        if self.released && !end {
             self.renew_receipt(now);
         }
         Action::Continue
@@ -185,9 +198,8 @@ impl AttemptContext {
         }
     }
 
-    /// Lets the held headers go, as we write them.
-    fn release(&mut self, mut head: Head, end: bool, retry: bool, now: u64) {
-        self.note(now);
+    /// Lets the held headers go, as we write them, and the body with them.
+    fn write_answer(mut head: Head, end: bool) {
         head.headers.push((":status".to_owned(), head.status.to_string()));
         // A response that ended with its headers has no body to write into; the headers alone must do.
         let written = host::set_buffer(Buffer::ResponseBody, &head.body);
@@ -196,16 +208,12 @@ impl AttemptContext {
             head.headers
                 .push(("content-length".to_owned(), length.to_string()));
         }
-        if retry {
-            head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
-        }
         if !host::set_headers(Map::Response, &head.headers) {
             host::log(
                 Level::Error,
                 "crosspoint: the response headers could not be written",
             );
         }
-        self.released = !retry;
     }
 }
 
@@ -251,6 +259,7 @@ impl HttpContext for AttemptContext {
             );
         };
         slot.attempt.set(self.context);
+        slot.written.set(Written::Nothing);
         self.slot = Some(Rc::clone(&slot));
         let cluster = host::property_text(&["xds", "cluster_name"]);
         let now = host::now_ms();
@@ -275,8 +284,9 @@ impl HttpContext for AttemptContext {
             return self.refuse("the request headers could not be written");
         }
         self.body = Some(outgoing.body);
+        self.store_samples(now);
         // Should this attempt never answer, Envoy goes to the next candidate all the same.
-        self.note(now);
+        self.set_next_cluster();
         Action::Continue
     }
 
@@ -290,19 +300,17 @@ impl HttpContext for AttemptContext {
         let Some(slot) = self.slot.clone() else {
             return Action::Continue;
         };
-        let text = |name: &str| host::header_text(Map::Response, name);
-        let status = text(":status").and_then(|text| text.parse().ok()).unwrap_or(502);
-        let (content_type, content_encoding) = (text("content-type"), text("content-encoding"));
-        let (retry_after, retry_after_ms) = match status {
-            200..=299 => (None, None),
-            _ => (text("retry-after"), text("retry-after-ms")),
-        };
+        let headers = host::headers(Map::Response);
+        let status = headers
+            .text(":status")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(502);
         let head = ResponseHead {
             status,
-            content_type: content_type.as_deref(),
-            content_encoding: content_encoding.as_deref(),
-            retry_after: retry_after.as_deref(),
-            retry_after_ms: retry_after_ms.as_deref(),
+            content_type: headers.text("content-type"),
+            content_encoding: headers.text("content-encoding"),
+            retry_after: headers.text("retry-after"),
+            retry_after_ms: headers.text("retry-after-ms"),
         };
         let (now, number) = (host::now_ms(), self.number);
         slot.with(|exchange| exchange.headers(number, &head, now));

@@ -1,7 +1,7 @@
 //! The gateway placement: one context per client request.
 
-use super::host::{self, Buffer, Level, Map, Stream};
-use super::registry::{self, Slot};
+use super::host::{self, Buffer, Headers, Level, Map, Stream};
+use super::registry::{self, Slot, Written};
 use super::{health, models, outlet, stats};
 use crate::config::Config;
 use crate::dialect::client;
@@ -25,8 +25,6 @@ pub(super) const GENERATION: &str = "crosspoint_generation";
 pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
 /// The response header that says that an answer is ours and not Envoy's own.
 const ID_HEADER: &str = "x-generation-id";
-/// The content type of a streamed answer.
-const EVENT_STREAM: &[u8] = b"text/event-stream";
 /// What the request's body is until the attempt placement writes the real one.
 const STUB: &[u8] = b"{}";
 /// How much memory for a body is set aside because a client's `content-length` says so, in bytes.
@@ -133,12 +131,12 @@ impl GatewayContext {
     }
 
     /// The name of the caller's key.
-    fn authenticate(&self) -> Result<Option<String>, Error> {
+    fn authenticate(&self, headers: &Headers) -> Result<Option<String>, Error> {
         let config = &self.gateway.config;
         if config.keys.is_empty() {
             return Ok(None);
         }
-        let header = host::header(Map::Request, "authorization").unwrap_or_default();
+        let header = headers.get("authorization").unwrap_or_default();
         let Some(key) = header.strip_prefix(b"Bearer ") else {
             return Err(Error::new(
                 Kind::Authentication,
@@ -154,6 +152,11 @@ impl GatewayContext {
         }
     }
 
+    /// Whether the response that goes out names this exchange, so that a placement of ours has written it.
+    fn is_own_answer(&self) -> bool {
+        host::header(Map::Response, ID_HEADER).is_some_and(|id| id == self.id.as_bytes())
+    }
+
     fn serve_models(&mut self) -> Action {
         self.phase = Phase::Done;
         host::respond(&Head {
@@ -165,13 +168,14 @@ impl GatewayContext {
     }
 
     /// Begins a chat request, whose body is still to come.
-    fn begin_chat(&mut self, key: Option<String>, end_of_stream: bool) -> Action {
+    fn begin_chat(&mut self, headers: &Headers, key: Option<String>, end_of_stream: bool) -> Action {
         let slot = self.open(key);
         let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
             return Action::Pause;
         };
         // A length beyond 4 GiB is one too, though the VM cannot count so far.
-        let declared = host::header_text(Map::Request, "content-length")
+        let declared = headers
+            .text("content-length")
             .and_then(|text| text.parse::<u64>().ok())
             .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if declared.is_some_and(|length| length > limit) {
@@ -328,20 +332,28 @@ pub(super) fn call_reply() -> Reply {
 
 impl HttpContext for GatewayContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        for name in host::header_names(Map::Request) {
-            if name.starts_with("x-crosspoint-") || name.starts_with("x-envoy-") || name == ID_HEADER {
-                host::remove_header(Map::Request, &name);
+        let headers = host::headers(Map::Request);
+        for (name, _) in headers.iter() {
+            let internal = [b"x-crosspoint-".as_slice(), b"x-envoy-", ID_HEADER.as_bytes()];
+            if internal.iter().any(|prefix| name.starts_with(prefix))
+                && let Ok(name) = std::str::from_utf8(name)
+            {
+                host::remove_header(Map::Request, name);
             }
         }
-        let key = match self.authenticate() {
+        let key = match self.authenticate(&headers) {
             Ok(key) => key,
             Err(error) => return self.refuse(error),
         };
-        let method = host::header_text(Map::Request, ":method").unwrap_or_default();
-        let target = host::header_text(Map::Request, ":path").unwrap_or_default();
-        let path = target.split('?').next().unwrap_or_default();
-        match (method.as_str(), path) {
-            ("POST", "/v1/chat/completions") => self.begin_chat(key, end_of_stream),
+        let method = headers.text(":method").unwrap_or_default();
+        let path = headers
+            .text(":path")
+            .unwrap_or_default()
+            .split('?')
+            .next()
+            .unwrap_or_default();
+        match (method, path) {
+            ("POST", "/v1/chat/completions") => self.begin_chat(&headers, key, end_of_stream),
             ("GET", "/v1/models") => self.serve_models(),
             _ => self.refuse(Error::new(
                 Kind::NotFound,
@@ -398,10 +410,16 @@ impl HttpContext for GatewayContext {
         let Some(slot) = &self.slot else {
             return Action::Continue;
         };
-        if host::header(Map::Response, ID_HEADER).is_some_and(|id| id == self.id.as_bytes()) {
+        match slot.written.get() {
+            Written::Answer => {
+                self.streams = slot.with(|exchange| exchange.is_streaming()) == Some(true);
+                return Action::Continue;
+            }
+            Written::Retry | Written::Nothing => {}
+        }
+        if self.is_own_answer() {
+            // Refused before any attempt; or Envoy has refused the retry that an attempt asked for.
             host::remove_header(Map::Response, RETRY_HEADER);
-            self.streams =
-                host::header(Map::Response, "content-type").is_some_and(|kind| kind == EVENT_STREAM);
             return Action::Continue;
         }
         let status = host::header_text(Map::Response, ":status")

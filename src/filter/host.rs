@@ -202,38 +202,51 @@ pub(super) fn header_text(map: Map, name: &str) -> Option<String> {
     String::from_utf8(header(map, name)?).ok()
 }
 
-/// The names of all headers.
-pub(super) fn header_names(map: Map) -> Vec<String> {
+/// A whole set of headers, fetched at once: one call costs little more than asking for a single header.
+pub(super) fn headers(map: Map) -> Headers {
     // SAFETY: see `buffer`.
-    let bytes =
-        fetch(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) }).unwrap_or_default();
-    names(&bytes)
+    Headers(
+        fetch(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) }).unwrap_or_default(),
+    )
 }
 
-/// Reads the names from the ABI's form of a map: count, then the sizes of every name and value, then these, each ended by
-/// a zero byte.
-fn names(bytes: &[u8]) -> Vec<String> {
-    let number = |at: usize| -> Option<usize> {
-        let digits = bytes.get(at..at.checked_add(4)?)?;
-        u32::from_le_bytes(digits.try_into().ok()?).try_into().ok()
-    };
-    let count = number(0).unwrap_or(0);
-    let mut names = Vec::with_capacity(count.min(256));
-    let mut at = count.saturating_mul(8).saturating_add(4);
-    for index in 0..count {
-        let (Some(name_size), Some(value_size)) = (number(4 + index * 8), number(8 + index * 8)) else {
-            break;
-        };
-        let Some(name) = bytes.get(at..at.saturating_add(name_size)) else {
-            break;
-        };
-        names.push(String::from_utf8_lossy(name).into_owned());
-        at = at
-            .saturating_add(name_size)
-            .saturating_add(value_size)
-            .saturating_add(2);
+/// Headers in the ABI's form: count, then the sizes of every name and value, then these, each ended by a zero byte.
+#[derive(Debug)]
+pub(super) struct Headers(Vec<u8>);
+
+impl Headers {
+    /// Every name and value, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let count = self.number(0).unwrap_or(0);
+        let mut at = count.saturating_mul(8).saturating_add(4);
+        (0..count).map_while(move |index| {
+            let mut piece = |size: usize| {
+                let piece = self.0.get(at..at.checked_add(size)?)?;
+                at += size + 1;
+                Some(piece)
+            };
+            let name = piece(self.number(index.checked_mul(8)?.checked_add(4)?)?)?;
+            let value = piece(self.number(index.checked_mul(8)?.checked_add(8)?)?)?;
+            Some((name, value))
+        })
     }
-    names
+
+    /// The first value of a header.
+    pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter()
+            .find(|(known, _)| *known == name.as_bytes())
+            .map(|(_, value)| value)
+    }
+
+    /// The first value of a header, if it is UTF-8.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.get(name)?).ok()
+    }
+
+    fn number(&self, at: usize) -> Option<usize> {
+        let digits = self.0.get(at..at.checked_add(4)?)?;
+        u32::from_le_bytes(digits.try_into().ok()?).try_into().ok()
+    }
 }
 
 /// Replaces a whole set of headers.

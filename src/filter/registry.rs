@@ -11,6 +11,17 @@ thread_local! {
     static EXCHANGES: RefCell<HashMap<String, Rc<Slot>>> = RefCell::new(HashMap::new());
 }
 
+/// What an attempt has written for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Nothing: if the client is answered, Envoy does it itself.
+    Nothing,
+    /// An answer that goes out.
+    Answer,
+    /// An answer that goes out only if Envoy refuses the retry that was asked for.
+    Retry,
+}
+
 /// One exchange and the contexts that work on it.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -22,6 +33,8 @@ pub(super) struct Slot {
     pub(super) gateway: u32,
     /// The attempt placement's context of the attempt under way; 0 when there is none.
     pub(super) attempt: Cell<u32>,
+    /// What the attempt placement has written for the client.
+    pub(super) written: Cell<Written>,
     /// The gateway placement holds the (empty) body of an answer that streams; see `outlet`.
     pub(super) open: Cell<bool>,
     /// The answer was ended with an error event; what is left is to close it.
@@ -48,6 +61,7 @@ pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slo
         namespace,
         gateway,
         attempt: Cell::new(0),
+        written: Cell::new(Written::Nothing),
         open: Cell::new(false),
         closing: Cell::new(false),
     });

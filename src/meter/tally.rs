@@ -79,6 +79,18 @@ impl Tally {
         }
     }
 
+    /// Takes all steps of a response that came whole. Where the provider has counted, nothing else need be.
+    pub fn observe_whole(&mut self, deltas: &[Delta]) {
+        let counted = deltas
+            .iter()
+            .any(|delta| matches!(delta, Delta::Usage(UsageReport { output: Some(_), .. })));
+        for delta in deltas {
+            if !counted || matches!(delta, Delta::Usage(_)) {
+                self.observe(delta);
+            }
+        }
+    }
+
     /// What the provider reported, in the unified convention; `None` when it reported nothing.
     pub fn reported(&self) -> Option<Usage> {
         self.reported.then(|| self.report.unify(self.convention))

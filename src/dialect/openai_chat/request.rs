@@ -22,9 +22,13 @@ const GATEWAY_MEMBERS: &[&str] = &[
 ];
 
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-    // The provider would notice a malformed message too, but in its own words and after a round trip.
-    request.messages()?;
-    request.tools()?;
+    // The messages are the provider's to judge: it reads the same dialect, and its verdict comes back translated. Reading
+    // them here would cost more than all the rest.
+    if !request.has("messages") {
+        return Err(Error::invalid(
+            "messages: missing; a chat request needs at least one message",
+        ));
+    }
     let effort = effort(request)?;
     let mut body = Vec::with_capacity(request.len() + 128);
     body.push(b'{');
