@@ -4,8 +4,10 @@
 //! leniently, because everybody who calls himself compatible deviates somewhere: nulls, empty ids, usage in odd places,
 //! content as an array, thinking under three names.
 
+mod error;
 mod request;
 mod response;
+mod wire;
 
 use super::{Decoder, Dialect, Encoded, Fidelity, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
@@ -41,7 +43,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        response::error(status, body)
+        error::of_body(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

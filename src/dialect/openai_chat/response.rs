@@ -1,11 +1,14 @@
-//! What an OpenAI-compatible provider answers: buffered, streamed, and errors.
+//! What an OpenAI-compatible provider answers, buffered and streamed, as deltas.
 
 use super::super::{Decoder, Fidelity};
-use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, ReasoningDetail, UsageReport};
+use super::error;
+use super::wire::{
+    CHOICE_MEMBERS, Choice, MESSAGE_MEMBERS, Message, Part, RESPONSE_MEMBERS, Response, ToolCall,
+};
+use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, ReasoningDetail};
 use crate::error::{Error, Kind};
-use crate::json::{self, Count, Members, Shape, Str};
+use crate::json::{self, Members, Shape, Str};
 use crate::wire::Frame;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,188 +17,6 @@ use std::collections::btree_map::Entry;
 const MAX_CHOICES: u32 = 128;
 /// The most tool calls of one response, for the same reason.
 const MAX_CALLS: usize = 1_024;
-
-/// A whole answer, or one chunk of a stream.
-#[derive(Deserialize)]
-struct Response<'a> {
-    #[serde(borrow)]
-    object: Option<Str<'a>>,
-    #[serde(borrow)]
-    id: Option<Str<'a>>,
-    #[serde(borrow)]
-    model: Option<Str<'a>>,
-    #[serde(borrow)]
-    choices: Option<Vec<&'a RawValue>>,
-    usage: Option<Usage>,
-    /// Groq's place for the usage of a stream.
-    x_groq: Option<XGroq>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct XGroq {
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice<'a> {
-    index: Option<u32>,
-    #[serde(borrow, alias = "message")]
-    delta: Option<&'a RawValue>,
-    #[serde(borrow)]
-    finish_reason: Option<Str<'a>>,
-    #[serde(borrow)]
-    native_finish_reason: Option<Str<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    refusal: Option<Str<'a>>,
-    #[serde(borrow)]
-    reasoning: Option<Str<'a>>,
-    #[serde(borrow)]
-    reasoning_content: Option<Str<'a>>,
-    #[serde(borrow)]
-    reasoning_details: Option<Vec<ReasoningDetail<'a>>>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<ToolCall<'a>>>,
-    #[serde(borrow)]
-    images: Option<Vec<Image<'a>>>,
-    #[serde(borrow)]
-    annotations: Option<Vec<&'a RawValue>>,
-}
-
-/// The members of [`Choice`] and [`Message`] that are understood; all others are passed on as they are.
-const CHOICE_MEMBERS: &[&str] = &[
-    "index",
-    "delta",
-    "message",
-    "finish_reason",
-    "native_finish_reason",
-];
-const MESSAGE_MEMBERS: &[&str] = &[
-    "role",
-    "content",
-    "refusal",
-    "reasoning",
-    "reasoning_content",
-    "reasoning_details",
-    "tool_calls",
-    "images",
-    "annotations",
-];
-/// The members of [`Response`] that are understood, or that the gateway writes itself.
-const RESPONSE_MEMBERS: &[&str] = &[
-    "id",
-    "object",
-    "created",
-    "model",
-    "provider",
-    "choices",
-    "usage",
-    "x_groq",
-    "error",
-    "obfuscation",
-];
-
-#[derive(Deserialize)]
-struct ToolCall<'a> {
-    index: Option<u32>,
-    #[serde(borrow)]
-    id: Option<Str<'a>>,
-    #[serde(borrow)]
-    function: Option<Function<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Function<'a> {
-    #[serde(borrow)]
-    name: Option<Str<'a>>,
-    #[serde(borrow)]
-    arguments: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Image<'a> {
-    #[serde(borrow)]
-    image_url: ImageUrl<'a>,
-}
-
-#[derive(Deserialize)]
-struct ImageUrl<'a> {
-    #[serde(borrow)]
-    url: Str<'a>,
-}
-
-/// A part of a content that came as an array, as Mistral's does.
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(borrow)]
-    text: Option<Str<'a>>,
-    #[serde(borrow)]
-    thinking: Option<Vec<Part<'a>>>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct Usage {
-    prompt_tokens: Option<Count>,
-    completion_tokens: Option<Count>,
-    total_tokens: Option<Count>,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-    /// DeepSeek's name for cached tokens.
-    prompt_cache_hit_tokens: Option<Count>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<Count>,
-    cache_write_tokens: Option<Count>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct CompletionDetails {
-    reasoning_tokens: Option<Count>,
-}
-
-impl From<Usage> for UsageReport {
-    fn from(usage: Usage) -> Self {
-        let count = |count: Option<Count>| count.map(|count| count.0);
-        let prompt = usage.prompt_tokens_details;
-        let input = count(usage.prompt_tokens);
-        let reasoning = count(
-            usage
-                .completion_tokens_details
-                .and_then(|details| details.reasoning_tokens),
-        );
-        // xAI leaves the thinking out of the completion, and its total tells.
-        let output = count(usage.completion_tokens).map(|output| {
-            let both = output.saturating_add(reasoning.unwrap_or(0));
-            let total = input.unwrap_or(0).saturating_add(both);
-            if count(usage.total_tokens) == Some(total) {
-                both
-            } else {
-                output
-            }
-        });
-        Self {
-            input,
-            output,
-            cache_read: count(
-                prompt
-                    .and_then(|details| details.cached_tokens)
-                    .or(usage.prompt_cache_hit_tokens),
-            ),
-            cache_write: count(prompt.and_then(|details| details.cache_write_tokens)),
-            cache_write_1h: None,
-            reasoning,
-        }
-    }
-}
 
 /// Reads a stream of `chat.completion.chunk`s.
 #[derive(Debug)]
@@ -288,12 +109,12 @@ impl Reader {
             return;
         };
         if let Some(raw) = json::present(response.error) {
-            out.push(Delta::Error(in_band(raw)));
+            out.push(Delta::Error(error::in_band(raw)));
             return;
         }
         // vLLM's form: the whole chunk is the error.
         if response.object.as_deref() == Some("error") {
-            out.push(Delta::Error(flat(data, None)));
+            out.push(Delta::Error(error::flat(data, None)));
             return;
         }
         // A `ping`, or whatever else is no chunk.
@@ -563,98 +384,4 @@ fn finish(native: &str) -> Finish {
         "error" => Finish::Error,
         _ => Finish::Stop,
     }
-}
-
-#[derive(Default, Deserialize)]
-struct WireError<'a> {
-    #[serde(borrow)]
-    message: Option<Str<'a>>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<Str<'a>>,
-    #[serde(borrow)]
-    code: Option<&'a RawValue>,
-}
-
-/// The error of a response whose status is not 200.
-pub(super) fn error(status: u16, body: &[u8]) -> Error {
-    #[derive(Deserialize)]
-    struct Body<'a> {
-        #[serde(borrow)]
-        error: Option<&'a RawValue>,
-        #[serde(borrow)]
-        message: Option<Str<'a>>,
-    }
-    let by_status = Kind::of_provider_status(status);
-    let fallback = || {
-        Error::of_provider(
-            by_status,
-            &format!("the provider answered with status {status}"),
-            None,
-        )
-    };
-    let Ok(Body { error, message }) = serde_json::from_slice::<Body<'_>>(body) else {
-        return fallback();
-    };
-    match json::present(error) {
-        Some(raw) => read_error(raw, Some(status)),
-        None if message.is_some_and(|message| !message.is_empty()) => flat(body, Some(status)),
-        None => fallback(),
-    }
-}
-
-/// An error that is the whole body or chunk, as vLLM's and Mistral's are.
-fn flat(body: &[u8], status: Option<u16>) -> Error {
-    // What cannot be read says nothing.
-    of_wire(&serde_json::from_slice(body).unwrap_or_default(), status)
-}
-
-/// The error inside a response that had status 200.
-fn in_band(raw: &RawValue) -> Error {
-    read_error(raw, None)
-}
-
-fn read_error(raw: &RawValue, status: Option<u16>) -> Error {
-    // What cannot be read says nothing.
-    let wire = match json::shape(raw) {
-        Shape::String => WireError {
-            message: serde_json::from_str(raw.get()).ok(),
-            ..Default::default()
-        },
-        _ => serde_json::from_str(raw.get()).unwrap_or_default(),
-    };
-    of_wire(&wire, status)
-}
-
-fn of_wire(wire: &WireError<'_>, status: Option<u16>) -> Error {
-    let code = json::present(wire.code).map(|code| code.get().trim_matches('"'));
-    let numeric = code
-        .and_then(|code| code.parse::<u16>().ok())
-        .filter(|code| (400..600).contains(code));
-    let kind_name = wire.kind.as_deref().unwrap_or("");
-    let named = match (code.unwrap_or(""), kind_name) {
-        ("context_length_exceeded" | "string_above_max_length", _) => Some(Kind::ContextLengthExceeded),
-        ("content_filter" | "content_policy_violation", _) => Some(Kind::ContentPolicyViolation),
-        ("insufficient_quota", _) | (_, "insufficient_quota") => Some(Kind::PaymentRequired),
-        ("rate_limit_exceeded", _) | (_, "rate_limit_error" | "rate_limit_exceeded") => {
-            Some(Kind::RateLimitExceeded)
-        }
-        ("invalid_api_key", _) => Some(Kind::ProviderAuthentication),
-        (_, "overloaded_error" | "service_unavailable") => Some(Kind::ProviderOverloaded),
-        (_, "invalid_request_error") if status.is_none() => Some(Kind::InvalidRequest),
-        _ => None,
-    };
-    let by_status = status
-        .or(numeric)
-        .map_or(Kind::ProviderUnavailable, Kind::of_provider_status);
-    let message = wire.message.as_deref().filter(|message| !message.is_empty());
-    let fallback = || match status {
-        Some(status) => format!("the provider answered with status {status}"),
-        None => "the provider reported an error".to_owned(),
-    };
-    let text = message.map_or_else(fallback, ToOwned::to_owned);
-    Error::of_provider(
-        named.unwrap_or(by_status),
-        &text,
-        code.or(Some(kind_name).filter(|name| !name.is_empty())),
-    )
 }

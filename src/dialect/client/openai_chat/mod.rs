@@ -1,0 +1,234 @@
+//! `openai-chat`, the client side, with OpenRouter's additions: `provider`, `native_finish_reason`, `reasoning`,
+//! `reasoning_details`, `images`, `annotations`, and errors inside a stream.
+//!
+//! Shapes: <https://platform.openai.com/docs/api-reference/chat>, <https://openrouter.ai/docs/api-reference/streaming>.
+
+mod buffered;
+mod stream;
+
+use super::{Answer, ClientDialect, Encoder};
+use crate::chat::{Format, Reasoning, Usage};
+use crate::error::{Error, PreviousError};
+use crate::json;
+use buffered::Buffered;
+use serde::Serialize;
+use stream::Stream;
+
+/// The client side of `openai-chat`.
+#[derive(Debug)]
+pub(super) struct OpenAiChat;
+
+impl ClientDialect for OpenAiChat {
+    fn name(&self) -> &'static str {
+        crate::dialect::openai_chat::NAME
+    }
+
+    fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
+        if answer.stream {
+            Box::new(Stream::new(answer))
+        } else {
+            Box::new(Buffered::new(answer))
+        }
+    }
+
+    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: ErrorBody<'a>,
+        }
+        json::to_vec(&Body {
+            error: ErrorBody::new(error, previous),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: u16,
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    metadata: Metadata<'a>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    error_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    previous_errors: &'a [PreviousError],
+}
+
+impl<'a> ErrorBody<'a> {
+    fn new(error: &'a Error, previous: &'a [PreviousError]) -> Self {
+        let facts = error.kind.facts();
+        Self {
+            code: facts.status,
+            message: &error.message,
+            kind: facts.openai_type,
+            metadata: Metadata {
+                error_type: facts.error_type,
+                provider_name: error.provider.as_deref(),
+                provider_code: error.provider_code.as_deref(),
+                previous_errors: previous,
+            },
+        }
+    }
+}
+
+/// The members that every answer and every chunk begins with.
+#[derive(Serialize)]
+struct Head<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    provider: &'a str,
+}
+
+impl<'a> Head<'a> {
+    fn new(answer: &'a Answer, object: &'static str) -> Self {
+        Self {
+            id: &answer.id,
+            object,
+            created: answer.created,
+            model: &answer.model,
+            provider: &answer.provider,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UsageBody {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+}
+
+impl From<&Usage> for UsageBody {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt,
+            completion_tokens: usage.completion,
+            total_tokens: usage.total(),
+            prompt_tokens_details: PromptDetails {
+                cached_tokens: usage.cache_read,
+                cache_write_tokens: usage.cache_write,
+            },
+            completion_tokens_details: CompletionDetails {
+                reasoning_tokens: usage.reasoning,
+            },
+        }
+    }
+}
+
+/// One entry of `reasoning_details`.
+#[derive(Serialize)]
+struct Detail<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<&'a str>,
+    format: &'static str,
+    index: u32,
+}
+
+impl<'a> Detail<'a> {
+    fn new(reasoning: &'a Reasoning) -> Self {
+        let empty = |kind, format: Format, index| Self {
+            kind,
+            text: None,
+            summary: None,
+            data: None,
+            signature: None,
+            format: format.name(),
+            index,
+        };
+        match reasoning {
+            Reasoning::Text { index, text, format } => Self {
+                text: Some(text),
+                ..empty("reasoning.text", *format, *index)
+            },
+            Reasoning::Summary { index, text, format } => Self {
+                summary: Some(text),
+                ..empty("reasoning.summary", *format, *index)
+            },
+            Reasoning::Signature {
+                index,
+                signature,
+                format,
+            } => Self {
+                signature: Some(signature),
+                ..empty("reasoning.text", *format, *index)
+            },
+            Reasoning::Encrypted { index, data, format } => Self {
+                data: Some(data),
+                ..empty("reasoning.encrypted", *format, *index)
+            },
+        }
+    }
+}
+
+/// The text that `reasoning` shows of a piece of thinking.
+const fn shown(reasoning: &Reasoning) -> Option<&String> {
+    match reasoning {
+        Reasoning::Text { text, .. } | Reasoning::Summary { text, .. } => Some(text),
+        Reasoning::Signature { .. } | Reasoning::Encrypted { .. } => None,
+    }
+}
+
+#[derive(Serialize)]
+struct ImageBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    image_url: ImageUrl<'a>,
+}
+
+#[derive(Serialize)]
+struct ImageUrl<'a> {
+    url: &'a str,
+}
+
+impl<'a> ImageBody<'a> {
+    const fn new(url: &'a str) -> Self {
+        Self {
+            kind: "image_url",
+            image_url: ImageUrl { url },
+        }
+    }
+}
+
+/// What a tool call calls.
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+fn member<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
+    json::write(out, name);
+    out.push(b':');
+    json::write(out, value);
+}

@@ -1,0 +1,325 @@
+//! A streamed answer: `chat.completion.chunk`s, or a provider's own where it speaks the same dialect.
+
+use super::super::{Answer, Encoder};
+use super::{Detail, ErrorBody, Head, ImageBody, Name, UsageBody, member, shown};
+use crate::chat::{Delta, Finish, Piece, Place, Usage};
+use crate::error::Error;
+use crate::json::{self, Members};
+use crate::wire::Frame;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// Writes `chat.completion.chunk`s.
+#[derive(Debug)]
+pub(super) struct Stream {
+    answer: Answer,
+    /// `data: {` and the members that every chunk begins with.
+    head: Vec<u8>,
+    /// The choices whose first chunk, which names the role, was written.
+    begun: Vec<u32>,
+    /// Unnamed members for the next chunk, beside `choices` …
+    response_members: Pending,
+    /// … and beside the next `delta` of this choice.
+    choice_members: (u32, Pending),
+    /// A frame of the provider's that was passed on showed token counts.
+    usage_shown: bool,
+    done: bool,
+}
+
+/// How many unnamed members wait for a chunk to stand in; a chunk of their own is written for more.
+const MAX_PENDING: usize = 64;
+
+/// Unnamed members that wait for a chunk to stand in, each name once.
+#[derive(Debug, Default)]
+struct Pending(Vec<(String, Box<RawValue>)>);
+
+impl Pending {
+    fn set(&mut self, name: &str, value: &RawValue) {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= MAX_PENDING
+    }
+
+    /// Writes the members, each after a comma.
+    fn write(&mut self, out: &mut Vec<u8>) {
+        for (name, value) in self.0.drain(..) {
+            out.push(b',');
+            member_line(out, &name, &value);
+        }
+    }
+}
+
+impl Stream {
+    pub(super) fn new(answer: Answer) -> Self {
+        let mut head = b"data: ".to_vec();
+        json::write(&mut head, &Head::new(&answer, "chat.completion.chunk"));
+        head.pop();
+        Self {
+            answer,
+            head,
+            begun: Vec::new(),
+            response_members: Pending::default(),
+            choice_members: (0, Pending::default()),
+            usage_shown: false,
+            done: false,
+        }
+    }
+
+    /// Begins a chunk, up to and without `choices`.
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        self.response_members.write(out);
+    }
+
+    /// Writes a chunk without choices: token counts, or unnamed members alone.
+    fn bare_chunk(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        self.begin(out);
+        out.extend_from_slice(b",\"choices\":[]");
+        if let Some(usage) = usage {
+            out.push(b',');
+            member(out, "usage", &UsageBody::from(usage));
+        }
+        out.extend_from_slice(b"}\n\n");
+    }
+
+    /// Writes a chunk of one choice; `fill` writes the members of its delta.
+    fn chunk(
+        &mut self,
+        choice: u32,
+        finish: Option<(Finish, Option<&str>)>,
+        out: &mut Vec<u8>,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.begin(out);
+        out.extend_from_slice(b",\"choices\":[{\"index\":");
+        json::write(out, &choice);
+        out.extend_from_slice(b",\"delta\":{");
+        if !self.begun.contains(&choice) {
+            self.begun.push(choice);
+            out.extend_from_slice(b"\"role\":\"assistant\",");
+        }
+        let before = out.len();
+        fill(out);
+        if out.len() == before && out.last() == Some(&b',') {
+            out.pop();
+        }
+        out.extend_from_slice(b"},\"finish_reason\":");
+        json::write(out, &finish.map(|(reason, _)| reason.name()));
+        out.extend_from_slice(b",\"native_finish_reason\":");
+        json::write(out, &finish.and_then(|(_, native)| native));
+        if self.choice_members.0 == choice {
+            self.choice_members.1.write(out);
+        }
+        out.extend_from_slice(b"}]}\n\n");
+    }
+
+    fn piece(&mut self, choice: u32, piece: &Piece, out: &mut Vec<u8>) {
+        match piece {
+            Piece::Text(text) => self.chunk(choice, None, out, |out| member(out, "content", text)),
+            Piece::Refusal(text) => self.chunk(choice, None, out, |out| member(out, "refusal", text)),
+            Piece::Reasoning(reasoning) => self.chunk(choice, None, out, |out| {
+                if let Some(text) = shown(reasoning) {
+                    member(out, "reasoning", text);
+                    out.push(b',');
+                }
+                member(out, "reasoning_details", &[Detail::new(reasoning)]);
+            }),
+            Piece::ToolCall { index, id, name } => {
+                let call = CallStart {
+                    index: *index,
+                    id,
+                    kind: "function",
+                    function: Name { name, arguments: "" },
+                };
+                self.chunk(choice, None, out, |out| member(out, "tool_calls", &[call]));
+            }
+            Piece::ToolArguments { index, json } => {
+                let call = CallMore {
+                    index: *index,
+                    function: Arguments { arguments: json },
+                };
+                self.chunk(choice, None, out, |out| member(out, "tool_calls", &[call]));
+            }
+            Piece::Image { url } => self.chunk(choice, None, out, |out| {
+                member(out, "images", &[ImageBody::new(url)])
+            }),
+            Piece::Annotation(raw) => self.chunk(choice, None, out, |out| {
+                out.extend_from_slice(b"\"annotations\":[");
+                raw_line(out, raw);
+                out.push(b']');
+            }),
+            Piece::Other {
+                place: Place::Message,
+                name,
+                value,
+            } => {
+                self.chunk(choice, None, out, |out| member_line(out, name, value));
+            }
+            Piece::Other {
+                place: Place::Choice,
+                name,
+                value,
+            } => {
+                if self.choice_members.0 != choice || self.choice_members.1.is_full() {
+                    self.flush_choice_members(out);
+                    self.choice_members.0 = choice;
+                }
+                self.choice_members.1.set(name, value);
+            }
+            Piece::Other {
+                place: Place::Response,
+                name,
+                value,
+            } => {
+                if self.response_members.is_full() {
+                    self.bare_chunk(None, out);
+                }
+                self.response_members.set(name, value);
+            }
+        }
+    }
+
+    fn flush_choice_members(&mut self, out: &mut Vec<u8>) {
+        if !self.choice_members.1.0.is_empty() {
+            self.chunk(self.choice_members.0, None, out, |_| {});
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CallStart<'a> {
+    index: u32,
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: Name<'a>,
+}
+
+#[derive(Serialize)]
+struct CallMore<'a> {
+    index: u32,
+    function: Arguments<'a>,
+}
+
+#[derive(Serialize)]
+struct Arguments<'a> {
+    arguments: &'a str,
+}
+
+/// Appends a value that may have line breaks between its tokens, on one line: a line break would end the `data:` line.
+fn raw_line(out: &mut Vec<u8>, value: &RawValue) {
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    out.extend(value.get().bytes().filter(|byte| !is_break(byte)));
+}
+
+fn member_line(out: &mut Vec<u8>, name: &str, value: &RawValue) {
+    json::write(out, name);
+    out.push(b':');
+    raw_line(out, value);
+}
+
+impl Encoder for Stream {
+    fn content_type(&self) -> &'static str {
+        "text/event-stream"
+    }
+
+    fn delta(&mut self, delta: Delta, out: &mut Vec<u8>) {
+        match delta {
+            Delta::Start { .. } | Delta::Usage(_) => {}
+            Delta::Piece { choice, piece } => self.piece(choice, &piece, out),
+            Delta::Finish {
+                choice,
+                reason,
+                native,
+            } => {
+                self.chunk(choice, Some((reason, native.as_deref())), out, |_| {});
+            }
+            Delta::Error(error) => self.error(&error, out),
+        }
+    }
+
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if self.done {
+            return;
+        }
+        if frame.data == b"[DONE]" {
+            self.show_usage(usage, out);
+            self.done = true;
+        }
+        // Token counts are for callers who asked for them, as we always do.
+        if deltas.iter().any(|delta| matches!(delta, Delta::Usage(_)))
+            && let Ok(Members(members)) = serde_json::from_slice(frame.data)
+        {
+            let shows =
+                |(name, raw): &(String, &RawValue)| name == "usage" && json::present(Some(raw)).is_some();
+            if self.answer.include_usage {
+                self.usage_shown |= members.iter().any(shows);
+            } else if members.iter().any(shows) {
+                let means_more = deltas.iter().any(|delta| !matches!(delta, Delta::Usage(_)));
+                if means_more {
+                    without_usage(&members, out);
+                }
+                return;
+            }
+        }
+        let end = frame
+            .raw
+            .iter()
+            .rposition(|byte| !matches!(byte, b'\n' | b'\r'))
+            .map_or(0, |at| at + 1);
+        out.extend_from_slice(frame.raw.get(..end).unwrap_or_default());
+        out.extend_from_slice(b"\n\n");
+    }
+
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        self.begin(out);
+        out.push(b',');
+        member(out, "error", &ErrorBody::new(error, &[]));
+        out.extend_from_slice(
+            b",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
+        );
+    }
+
+    fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        self.flush_choice_members(out);
+        self.show_usage(usage, out);
+        if !self.response_members.0.is_empty() {
+            self.bare_chunk(None, out);
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+}
+
+impl Stream {
+    /// Writes the chunk of token counts, if the caller asked for it and has not seen the provider's.
+    fn show_usage(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if self.answer.include_usage
+            && !self.usage_shown
+            && let Some(usage) = usage
+        {
+            self.bare_chunk(Some(usage), out);
+        }
+    }
+}
+
+/// Writes a provider's chunk anew, but for its token counts.
+fn without_usage(members: &[(String, &RawValue)], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: {");
+    let others = members.iter().filter(|(name, _)| name != "usage");
+    for (at, (name, raw)) in others.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        member_line(out, name, raw);
+    }
+    out.extend_from_slice(b"}\n\n");
+}
