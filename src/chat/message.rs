@@ -6,7 +6,10 @@ use super::request::without_position;
 use crate::error::{Error, quoted};
 use crate::json::{self, Shape, Str};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -44,9 +47,10 @@ pub struct Message<'a> {
 }
 
 /// The content of a message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Content<'a> {
     /// None, or `null`: an assistant that only calls tools.
+    #[default]
     Nothing,
     /// A plain string.
     Text(Str<'a>),
@@ -237,34 +241,32 @@ pub enum ResponseFormat<'a> {
     Other(Str<'a>),
 }
 
-impl<'a> Message<'a> {
-    /// Reads one message.
-    ///
-    /// # Errors
-    /// The message of the error begins with the path inside this message.
-    pub fn parse(raw: &'a RawValue) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Wire<'a> {
-            role: Role,
-            #[serde(borrow)]
-            content: Option<&'a RawValue>,
-            #[serde(borrow)]
-            name: Option<Str<'a>>,
-            #[serde(borrow)]
-            tool_calls: Option<Vec<ToolCall<'a>>>,
-            #[serde(borrow)]
-            tool_call_id: Option<Str<'a>>,
-            #[serde(borrow)]
-            reasoning: Option<Str<'a>>,
-            #[serde(borrow)]
-            reasoning_content: Option<Str<'a>>,
-            #[serde(borrow)]
-            reasoning_details: Option<Vec<ReasoningDetail<'a>>>,
-        }
-        let wire: Wire<'a> = read("", raw)?;
+/// A message as it is written. Errors begin with the path inside the message.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    role: Role,
+    #[serde(borrow, default)]
+    content: Content<'a>,
+    #[serde(borrow)]
+    name: Option<Str<'a>>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<ToolCall<'a>>>,
+    #[serde(borrow)]
+    tool_call_id: Option<Str<'a>>,
+    #[serde(borrow)]
+    reasoning: Option<Str<'a>>,
+    #[serde(borrow)]
+    reasoning_content: Option<Str<'a>>,
+    #[serde(borrow)]
+    reasoning_details: Option<Vec<ReasoningDetail<'a>>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = Wire::deserialize(deserializer)?;
         Ok(Self {
             role: wire.role,
-            content: Content::parse(wire.content)?,
+            content: wire.content,
             name: wire.name,
             tool_calls: wire.tool_calls.unwrap_or_default(),
             tool_call_id: wire.tool_call_id,
@@ -274,23 +276,64 @@ impl<'a> Message<'a> {
     }
 }
 
-impl<'a> Content<'a> {
-    fn parse(raw: Option<&'a RawValue>) -> Result<Self, Error> {
-        let Some(raw) = json::present(raw) else {
-            return Ok(Self::Nothing);
-        };
-        match json::shape(raw) {
-            Shape::String => Ok(Self::Text(read("content", raw)?)),
-            Shape::Array => read::<Vec<&'a RawValue>>("content", raw)?
-                .into_iter()
-                .enumerate()
-                .map(|(index, raw)| Part::parse(&format!("content[{index}]"), raw))
-                .collect::<Result<_, _>>()
-                .map(Self::Parts),
-            _ => Err(Error::invalid("content: expected a string or an array of parts")),
-        }
-    }
+/// Reads straight from the request's bytes: a prompt is long, and every detour over it costs.
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const EXPECTED: &str = "content: expected a string or an array of parts";
+        struct TextOrParts;
+        impl<'de> Visitor<'de> for TextOrParts {
+            type Value = Content<'de>;
 
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an array of parts")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Content::Nothing)
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Content::Text(Str::from(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Content::Text(Str(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut parts = Vec::new();
+                while let Some(raw) = items.next_element::<&'de RawValue>()? {
+                    let part = Part::parse(&format!("content[{}]", parts.len()), raw);
+                    parts.push(part.map_err(|error| A::Error::custom(error.message))?);
+                }
+                Ok(Content::Parts(parts))
+            }
+
+            fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Self::Value, E> {
+                Err(E::custom(EXPECTED))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
+                Err(E::custom(EXPECTED))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
+                Err(E::custom(EXPECTED))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
+                Err(E::custom(EXPECTED))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+                Err(A::Error::custom(EXPECTED))
+            }
+        }
+        deserializer.deserialize_any(TextOrParts)
+    }
+}
+
+impl Content<'_> {
     /// All text of this content, parts joined as they stand.
     pub fn text(&self) -> String {
         match self {

@@ -129,21 +129,33 @@ impl Request {
     /// # Errors
     /// Says which message, and what was wrong with it.
     pub fn messages(&self) -> Result<Vec<Message<'_>>, Error> {
-        let raws: Vec<&RawValue> = self
-            .get("messages")?
+        let text = self
+            .raw("messages")
+            .filter(|text| *text != "null")
             .ok_or_else(|| Error::invalid("messages: missing; a chat request needs at least one message"))?;
-        if raws.is_empty() {
-            return Err(Error::invalid(
+        match serde_json::from_str::<Vec<Message<'_>>>(text) {
+            Ok(messages) if messages.is_empty() => Err(Error::invalid(
                 "messages: empty; a chat request needs at least one message",
-            ));
+            )),
+            Ok(messages) => Ok(messages),
+            Err(_) => Err(self.message_error()),
         }
-        raws.into_iter()
-            .enumerate()
-            .map(|(index, raw)| {
-                Message::parse(raw)
-                    .map_err(|error| Error::invalid(format!("messages[{index}].{}", error.message)))
-            })
-            .collect()
+    }
+
+    /// What is wrong with the messages: they are read once more, one by one, to say which it is.
+    fn message_error(&self) -> Error {
+        let raws = match self.get::<Vec<&RawValue>>("messages") {
+            Ok(raws) => raws.unwrap_or_default(),
+            Err(error) => return error,
+        };
+        let wrong = raws.into_iter().enumerate().find_map(|(index, raw)| {
+            let error = serde_json::from_str::<Message<'_>>(raw.get()).err()?;
+            Some(Error::invalid(format!(
+                "messages[{index}].{}",
+                without_position(&error)
+            )))
+        });
+        wrong.unwrap_or_else(|| Error::invalid("messages: expected an array of messages"))
     }
 
     /// The tools, typed. Empty when there are none.
