@@ -38,6 +38,10 @@ BROKEN = re.compile(
 )
 
 
+# Making a client costs more than most requests; one connection each, so that both workers are met.
+HTTP = httpx.Client(verify=False, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -104,7 +108,7 @@ class Process:
 
 def answers(url) -> bool:
     try:
-        return httpx.get(url, timeout=2).status_code == 200
+        return HTTP.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -139,21 +143,21 @@ class Simulator(Process):
 
     def fault(self, provider: str, directives: str):
         """Misbehave so at every request of this provider, until the next `reset`."""
-        httpx.put(f"{self.control}/fault/{provider}", json={"directives": directives}).raise_for_status()
+        HTTP.put(f"{self.control}/fault/{provider}", json={"directives": directives}).raise_for_status()
 
     def requests(self, provider: str) -> list:
         """What this provider has received since the last `reset`, oldest first."""
-        return httpx.get(f"{self.control}/requests", params={"provider": provider}).raise_for_status().json()
+        return HTTP.get(f"{self.control}/requests", params={"provider": provider}).raise_for_status().json()
 
     def predict(self, recorded: dict) -> dict:
         """What the provider answers to a request that it recorded: text, thought, calls, usage."""
         # The model of Bedrock stands in the path.
         model = unquote(recorded["path"].split("/")[2]) if recorded["provider"] == "bedrock" else None
         url = f"{self.control}/predict/{recorded['provider']}" + (f"?model={model}" if model else "")
-        return httpx.post(url, content=recorded["body_text"]).raise_for_status().json()
+        return HTTP.post(url, content=recorded["body_text"]).raise_for_status().json()
 
     def counters(self) -> dict:
-        return httpx.get(f"{self.control}/counters").raise_for_status().json()
+        return HTTP.get(f"{self.control}/counters").raise_for_status().json()
 
     def check(self):
         """No provider has seen another's key, a client's key or an internal header."""
@@ -163,7 +167,7 @@ class Simulator(Process):
     def reset(self):
         """Forgets everything, but not before looking for leaks."""
         self.check()
-        httpx.post(f"{self.control}/reset").raise_for_status()
+        HTTP.post(f"{self.control}/reset").raise_for_status()
 
 
 class Envoy(Process):
@@ -191,7 +195,7 @@ class Envoy(Process):
     def chat(self, model: str, text="hello", stream=False, headers=None, timeout=30, **more):
         """The response to a chat request; a streamed one is read to its end."""
         body = {"model": model, "messages": [{"role": "user", "content": text}], "stream": stream, **more}
-        return httpx.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=timeout)
+        return HTTP.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=timeout)
 
     def receipts(self) -> list:
         """Every receipt so far. A line that is no JSON is an error: the ledger must stay readable."""
@@ -209,11 +213,11 @@ class Envoy(Process):
 
     def stats(self) -> dict:
         """Envoy's counters and gauges by name."""
-        reply = httpx.get(f"{self.admin}/stats?format=json", timeout=10).json()
+        reply = HTTP.get(f"{self.admin}/stats?format=json", timeout=10).json()
         return {stat["name"]: stat["value"] for stat in reply["stats"] if "name" in stat}
 
     def prometheus(self) -> str:
-        return httpx.get(f"{self.admin}/stats/prometheus", timeout=10).text
+        return HTTP.get(f"{self.admin}/stats/prometheus", timeout=10).text
 
     def broken_lines(self) -> list:
         return [line for line in self.log.read_text(errors="replace").splitlines() if BROKEN.search(line)]

