@@ -32,6 +32,8 @@ pub(super) struct Pipeline {
     stages: Stages,
     input_ended: bool,
     finished: bool,
+    /// The answer has begun to go out.
+    released: bool,
 }
 
 /// All stages but the first, which lends its frames to them.
@@ -101,6 +103,7 @@ impl Pipeline {
             stages,
             input_ended: false,
             finished: false,
+            released: false,
         }
     }
 
@@ -129,6 +132,7 @@ impl Pipeline {
 
     /// The client's bytes so far; each is given out once.
     pub(super) fn take_out(&mut self) -> Vec<u8> {
+        self.released = true;
         std::mem::take(&mut self.stages.out)
     }
 
@@ -175,7 +179,9 @@ impl Pipeline {
             self.finished = true;
             stages.encoder.finish(tally.reported().as_ref(), &mut stages.out);
         }
-        if stages.out.len().max(stages.encoder.held()) > stages.max_out {
+        // What was let out is Envoy's to hold back; what is still held is ours to bound.
+        let held = if self.released { 0 } else { stages.out.len() };
+        if held.max(stages.encoder.held()) > stages.max_out {
             stages.out = Vec::new();
             stages.failure.get_or_insert(too_long(stages.max_out));
         }

@@ -152,17 +152,15 @@ impl AttemptContext {
             }
             // The last piece goes the plain way, and takes the end of the stream with it.
             Next::Unchanged if end || !slot.open.get() => {}
-            Next::Pass(bytes) if end || !slot.open.get() => {
-                host::set_buffer(Buffer::ResponseBody, &bytes);
-            }
             Next::Unchanged => {
                 let bytes = host::buffer(Buffer::ResponseBody);
-                host::set_buffer(Buffer::ResponseBody, b"");
                 self.write(slot, &bytes, now);
                 return Action::Continue;
             }
+            Next::Pass(bytes) if (end && bytes.len() <= outlet::MAX_PIECE) || !slot.open.get() => {
+                host::set_buffer(Buffer::ResponseBody, &bytes);
+            }
             Next::Pass(bytes) => {
-                host::set_buffer(Buffer::ResponseBody, b"");
                 self.write(slot, &bytes, now);
                 return Action::Continue;
             }
@@ -187,9 +185,19 @@ impl AttemptContext {
         Action::Continue
     }
 
-    /// Writes more of an answer that streams.
+    /// Writes more of an answer that streams, from a body callback.
     fn write(&mut self, slot: &Slot, bytes: &[u8], now: u64) {
         self.renew_receipt(now);
+        if bytes.len() > outlet::MAX_PIECE {
+            host::set_buffer(Buffer::ResponseBody, bytes);
+            outlet::let_go(slot);
+        } else {
+            host::set_buffer(Buffer::ResponseBody, b"");
+            Self::write_out(slot, bytes);
+        }
+    }
+
+    fn write_out(slot: &Slot, bytes: &[u8]) {
         if !bytes.is_empty() && !outlet::write(slot, bytes) {
             host::log(
                 Level::Error,
@@ -336,7 +344,7 @@ impl HttpContext for AttemptContext {
         };
         let (now, number) = (host::now_ms(), self.number);
         if let Some(Next::Pass(bytes)) = slot.with(|exchange| exchange.body(number, b"", true, now)) {
-            self.write(&slot, &bytes, now);
+            Self::write_out(&slot, &bytes);
         }
         Action::Continue
     }

@@ -463,13 +463,12 @@ impl HttpContext for GatewayContext {
         let Some(slot) = self.slot.as_ref().filter(|_| self.streams) else {
             return Action::Continue;
         };
-        if end_of_stream {
-            slot.open.set(false);
-            return Action::Continue;
-        }
-        if slot.open.get() || (size > 0 && outlet::open(slot)) {
+        // A piece that comes this way while the outlet is open is the last one, or too long to be held.
+        let plain = end_of_stream || size > outlet::MAX_PIECE;
+        if !plain && (slot.open.get() || (size > 0 && outlet::open(slot))) {
             return Action::Pause;
         }
+        slot.open.set(false);
         Action::Continue
     }
 

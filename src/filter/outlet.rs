@@ -11,6 +11,10 @@ use super::registry::{self, Slot};
 use crate::exchange::Head;
 use std::cell::{Cell, RefCell};
 
+/// The most bytes that a held body is given at once. Envoy holds up to its buffer limit, 1 MiB by default, and beyond it
+/// may crash; what is longer goes the plain way, through the body callbacks, which have no such limit.
+pub(super) const MAX_PIECE: usize = 256 << 10;
+
 thread_local! {
     /// This worker's queue.
     static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
@@ -53,6 +57,15 @@ pub(super) fn write(slot: &Slot, bytes: &[u8]) -> bool {
     let written = host::append_buffer(Buffer::ResponseBody, bytes);
     host::resume(Stream::Response);
     written
+}
+
+/// Stops holding the answer's body: the piece under way is too long to be held and goes the plain way, and the one after
+/// it may open the outlet anew. Every host call that follows in the same callback concerns the gateway's context.
+pub(super) fn let_go(slot: &Slot) {
+    slot.open.set(false);
+    if host::set_effective_context(slot.gateway) {
+        host::resume(Stream::Response);
+    }
 }
 
 /// Ends an answer that has fallen silent: with its last event now and the connection a tick later, or at once where
