@@ -133,7 +133,9 @@ mod table {
             ),
             row(
                 Providers("amazon-bedrock: {}"),
-                &["providers.amazon-bedrock: needs a base_url: this provider has no address of its own"],
+                &[
+                    "providers.amazon-bedrock: needs a base_url of the form https://bedrock-runtime.{region}.amazonaws.com: its address is not the same for everybody",
+                ],
             ),
             row(
                 Providers("acme: { dialect: openai-chat, base_url: 'https://a', cluster: openai }"),
@@ -554,6 +556,43 @@ admin: { port: 9000.0 }
             (config.admin.address.as_str(), config.admin.port),
             ("127.0.0.1", 9_000)
         );
+    }
+
+    #[test]
+    fn the_quirks_of_a_row_are_of_its_own_dialect() {
+        use crosspoint::chat::ReasoningTokens::{Excluded, Included};
+        for (provider, path, reasoning) in [
+            ("xai: {}", "/chat/completions", Excluded),
+            (
+                "xai: { dialect: anthropic-messages }",
+                "/chat/completions",
+                Included,
+            ),
+            (
+                "azure: { base_url: 'https://x' }",
+                "/openai/v1/chat/completions?api-version=v1",
+                Included,
+            ),
+            (
+                "mine: { dialect: openai-chat, base_url: 'https://x' }",
+                "/chat/completions",
+                Included,
+            ),
+        ] {
+            let text = format!("{PROVIDERS}\n  {provider}\n{MODELS}");
+            let value: Value = serde_saphyr::from_str(&text).unwrap();
+            let config = Config::read(&value, None).unwrap();
+            let found = config
+                .providers
+                .iter()
+                .find(|found| found.id != "openai")
+                .unwrap();
+            assert_eq!(
+                (found.quirks.path, found.usage().reasoning),
+                (path, reasoning),
+                "{provider}"
+            );
+        }
     }
 
     #[test]

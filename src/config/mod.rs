@@ -9,7 +9,8 @@ mod reader;
 
 pub use reader::Problem;
 
-use crate::dialect::Dialect;
+use crate::chat::{ReasoningTokens, UsageConvention};
+use crate::dialect::{Dialect, Quirks};
 use crate::meter::Price;
 use crate::middleware::Middleware;
 use std::fmt;
@@ -75,6 +76,22 @@ pub struct Provider {
     pub default_max_tokens: u64,
     /// What happens to the bill when the client leaves.
     pub on_cancel: crate::provider::OnCancel,
+    /// How it deviates from its dialect.
+    pub quirks: &'static Quirks,
+}
+
+impl Provider {
+    /// How it counts tokens.
+    pub fn usage(&self) -> UsageConvention {
+        let usual = self.dialect.usage();
+        if self.quirks.reasoning_outside_completion {
+            return UsageConvention {
+                reasoning: ReasoningTokens::Excluded,
+                ..usual
+            };
+        }
+        usual
+    }
 }
 
 /// A base URL in its parts.

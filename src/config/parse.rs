@@ -5,12 +5,12 @@ use super::{
     BaseUrl, ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Endpoint, Environment,
     Limits, Listen, Model, Provider, Routing, Secret, Timeouts,
 };
-use crate::dialect;
+use crate::dialect::{self, Quirks};
 use crate::error::quoted;
 use crate::hash;
 use crate::meter::{PicoUsd, Price};
 use crate::middleware::{self, Middleware};
-use crate::provider::{self, OnCancel};
+use crate::provider::{self, Address, OnCancel, Row};
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -145,10 +145,15 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     let base_node = members.optional("base_url");
     let base = match &base_node {
         Some(node) => base_url(node),
-        None => row.and_then(|row| row.base_url).and_then(parse_base_url),
+        None => row.and_then(Row::base_url).and_then(parse_base_url),
     };
     if base_node.is_none() && base.is_none() && found.is_some() {
-        node.problem("needs a base_url: this provider has no address of its own");
+        match row.map(|row| row.address) {
+            Some(Address::Like(url)) => node.problem(format!(
+                "needs a base_url of the form {url}: its address is not the same for everybody"
+            )),
+            _ => node.problem("needs a base_url: this provider has no address of its own"),
+        }
     }
     // A provider known only by its dialect takes its key as that dialect's own provider does.
     let auth = row.or_else(|| {
@@ -191,6 +196,11 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         },
     };
     members.done();
+    // The row tells how the provider deviates from the dialect in the row, and from no other.
+    let quirks = match row {
+        Some(row) if Some(row.dialect) == dialect_name => row.quirks,
+        _ => &Quirks::NONE,
+    };
     let sound = found.is_some() && base.is_some();
     let provider = Provider {
         id: id.to_owned(),
@@ -208,6 +218,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         key: key.flatten(),
         default_max_tokens,
         on_cancel,
+        quirks,
     };
     Some((provider, sound))
 }

@@ -266,7 +266,7 @@ impl Exchange {
                 .map_err(|_| Refused::CannotEncode)?,
         };
         let outgoing = outgoing(provider, encoded, self.envelope.stream);
-        let attempt = Attempt::new(candidate, provider.dialect.usage(), now_ms);
+        let attempt = Attempt::new(candidate, provider.usage(), now_ms);
         self.next += 1;
         self.attempt = Some(attempt);
         // What the last attempt left for the client, should Envoy have refused to retry, was never seen.
@@ -606,6 +606,7 @@ fn encode(
         model: &endpoint.model,
         stream,
         default_max_tokens: provider.default_max_tokens,
+        quirks: provider.quirks,
     };
     provider.dialect.encode(request, &target)
 }

@@ -2,7 +2,7 @@
 
 use crate::support::fixtures::{self, ErrorCase, RequestCase};
 use crosspoint::chat::Request;
-use crosspoint::dialect::{self, DIALECTS, Dialect, Target};
+use crosspoint::dialect::{self, DIALECTS, Dialect, Quirks, Target};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -51,6 +51,7 @@ fn check_request(dialect: &dyn Dialect, fixture: &fixtures::Fixture) -> Result<(
         model: &case.target.model,
         stream: case.target.stream,
         default_max_tokens: case.target.default_max_tokens,
+        quirks: case.target.quirks(),
     };
     let encoded = dialect
         .encode(&request, &target)
@@ -169,7 +170,7 @@ proptest! {
         }
         body.push('}');
         let request = Request::parse(body.into_bytes()).unwrap();
-        let target = Target { model: "upstream", stream, default_max_tokens: 1 };
+        let target = Target { model: "upstream", stream, default_max_tokens: 1, quirks: &Quirks::NONE };
         let encoded = dialect::find("openai-chat").unwrap().encode(&request, &target).unwrap();
         let sent = Request::parse(encoded.body).unwrap();
         let sent: Vec<(String, String)> = sent

@@ -4,6 +4,7 @@
 //! leniently, because everybody who calls himself compatible deviates somewhere: nulls, empty ids, usage in odd places,
 //! content as an array, thinking under three names.
 
+mod messages;
 mod request;
 mod response;
 
