@@ -122,7 +122,7 @@ fn every_problem_is_named_with_its_path() {
         ),
         (
             "providers: { openai: { key: { value: sk-123 } } }",
-            "providers.openai.key.env: is missing\nproviders.openai.key.value: is unknown; known here: env",
+            "providers.openai.key.value: is unknown; known here: env, aws\nproviders.openai.key: needs env, or aws for signed requests",
         ),
         (
             "providers: { openai: { auth: { header: Host } } }",

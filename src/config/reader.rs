@@ -105,6 +105,14 @@ impl<'a> Node<'a> {
         value
     }
 
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let value = self.value.as_bool();
+        if value.is_none() {
+            self.expected("true or false");
+        }
+        value
+    }
+
     pub(super) fn list(&self) -> Vec<Node<'a>> {
         let Some(items) = self.value.as_array() else {
             self.expected("a list");
