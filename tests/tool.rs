@@ -545,3 +545,41 @@ fn the_readme_names_every_known_provider() {
     assert!(flat.contains(&ids.join(" ")), "the list is: {}", ids.join(" "));
     assert!(flat.contains(&format!("{} providers are known by name", ROWS.len())));
 }
+
+/// One provider whose requests are signed.
+const SIGNED: &str = "providers: { amazon-bedrock: { base_url: \"https://bedrock-runtime.eu-west-1.amazonaws.com\", key: { aws: {} } } }\n\
+                      models: { m: { endpoints: [ { provider: amazon-bedrock } ] } }\n";
+
+#[test]
+fn a_summary_says_what_signs() {
+    for (env, expected) in [
+        (
+            &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"][..],
+            "signed for eu-west-1 with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN\n",
+        ),
+        (
+            &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+            "signed for eu-west-1 with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY\n",
+        ),
+        (
+            &["AWS_ACCESS_KEY_ID"],
+            "signed for eu-west-1 with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; not set here: AWS_SECRET_ACCESS_KEY; Envoy will refuse the filter without it\n",
+        ),
+    ] {
+        let env: Vec<_> = env.iter().map(|name| (*name, "sk-secret-value")).collect();
+        let out = tool(&["check", "-"], SIGNED, &env);
+        let said = String::from_utf8(out.stdout).unwrap();
+        assert!(
+            said.contains(expected) && !said.contains("secret-value"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn everything_that_signs_is_passed_on_from_the_environment() {
+    let bootstrap = Bootstrap::of(&[], SIGNED);
+    let keys = &bootstrap.placements()[0]["vm_config"]["environment_variables"]["host_env_keys"];
+    let expected = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    assert_eq!(*keys, serde_json::json!(expected));
+}

@@ -15,6 +15,9 @@
 use crate::hash::sha256;
 use std::fmt::Write as _;
 
+/// The header of temporary credentials.
+const TOKEN: &str = "x-amz-security-token";
+
 /// Who signs.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
@@ -40,9 +43,9 @@ pub struct Scope<'a> {
 pub struct Request<'a> {
     /// In capitals.
     pub method: &'a str,
-    /// As it is on the wire, percent-encoded, without `.` and `..`, perhaps with a query.
+    /// As it is on the wire, percent-encoded, without `.` and `..`. The parameters of a query must be in order.
     pub path: &'a str,
-    /// The headers to sign, names in lower case, `host` among them.
+    /// The headers to sign: `host` and others, in lower case, in order, all of them before `x-amz-date`.
     pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: &'a [u8],
@@ -59,12 +62,8 @@ pub fn sign(
     let date = time.split('T').next().unwrap_or_default();
     let mut headers = request.headers.to_vec();
     headers.push(("x-amz-date", &time));
-    headers.extend(
-        credentials
-            .session_token
-            .map(|token| ("x-amz-security-token", token)),
-    );
-    headers.sort_unstable_by_key(|(name, _)| *name);
+    let token = credentials.session_token;
+    headers.extend(token.map(|token| (TOKEN, token)));
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
 
@@ -75,25 +74,17 @@ pub fn sign(
         "AWS4-HMAC-SHA256\n{time}\n{scope}\n{}",
         hex(&sha256(canonical.as_bytes()))
     );
-    let secret = format!("AWS4{}", credentials.secret_access_key);
-    let key = [date, region, service, "aws4_request"]
-        .iter()
-        .fold(None, |key: Option<[u8; 32]>, part| {
-            let key = key.as_ref().map_or(secret.as_bytes(), |key| key);
-            Some(hmac_sha256(key, part.as_bytes()))
-        })
-        .unwrap_or_default();
+    let mut key = format!("AWS4{}", credentials.secret_access_key).into_bytes();
+    for part in [date, region, service, "aws4_request"] {
+        key = hmac_sha256(&key, part.as_bytes()).to_vec();
+    }
     let signature = hex(&hmac_sha256(&key, to_sign.as_bytes()));
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
         credentials.access_key_id
     );
     let mut added = vec![("x-amz-date", time), ("authorization", authorization)];
-    added.extend(
-        credentials
-            .session_token
-            .map(|token| ("x-amz-security-token", token.to_owned())),
-    );
+    added.extend(token.map(|token| (TOKEN, token.to_owned())));
     added
 }
 
@@ -110,19 +101,7 @@ fn canonical_request(request: &Request<'_>, headers: &[(&str, &str)], names: &st
             _ => drop(write!(out, "%{byte:02X}")),
         }
     }
-    let mut parameters: Vec<(&str, &str)> = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .collect();
-    parameters.sort_unstable();
-    let parameters: Vec<String> = parameters
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    out.push('\n');
-    out.push_str(&parameters.join("&"));
-    out.push('\n');
+    out.push_str(&format!("\n{query}\n"));
     for (name, value) in headers {
         let words: Vec<&str> = value.split_ascii_whitespace().collect();
         out.push_str(&format!("{name}:{}\n", words.join(" ")));
@@ -131,21 +110,19 @@ fn canonical_request(request: &Request<'_>, headers: &[(&str, &str)], names: &st
     out
 }
 
-/// <https://www.rfc-editor.org/rfc/rfc2104>
+/// <https://www.rfc-editor.org/rfc/rfc2104>. Not for long messages, which are copied.
 fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    use sha2::{Digest as _, Sha256};
     const BLOCK: usize = 64;
-    let mut block = [0_u8; BLOCK];
-    let hashed = (key.len() > BLOCK).then(|| sha256(key));
-    let key = hashed.as_ref().map_or(key, |hashed| hashed);
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = *from;
-    }
-    let keyed = |pad: u8, message: &[u8]| -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        hasher.update(block.map(|byte| byte ^ pad));
-        hasher.update(message);
-        hasher.finalize().into()
+    let mut block = if key.len() > BLOCK {
+        sha256(key).to_vec()
+    } else {
+        key.to_vec()
+    };
+    block.resize(BLOCK, 0);
+    let keyed = |pad: u8, message: &[u8]| {
+        let mut bytes: Vec<u8> = block.iter().map(|byte| byte ^ pad).collect();
+        bytes.extend_from_slice(message);
+        sha256(&bytes)
     };
     keyed(0x5c, &keyed(0x36, message))
 }

@@ -65,16 +65,17 @@ fn key(provider: &Provider, is_set: &dyn Fn(&str) -> bool) -> String {
         .map(|variable| variable.env.as_str())
         .partition(|name| is_set(name));
     let all = [&*set, &*missing].concat().join(", ");
-    let mut out = match key {
-        Key::Plain(_) => format!("key from {all}"),
-        Key::Aws(key) => format!("signed for {} with {all}", key.region),
-    };
-    if let [_, ..] = &*missing {
-        let which = match (key, &*missing) {
-            (Key::Aws(_), missing) => format!("{} is", missing.join(", ")),
-            (Key::Plain(_), _) => "which is".to_owned(),
-        };
-        out += &format!(", {which} not set here; Envoy will refuse the filter without it");
+    let hint = "Envoy will refuse the filter without it";
+    match (key, &*missing) {
+        (Key::Plain(_), []) => format!("key from {all}"),
+        (Key::Plain(_), _) => format!("key from {all}, which is not set here; {hint}"),
+        (Key::Aws(key), []) => format!("signed for {} with {all}", key.region),
+        (Key::Aws(key), missing) => {
+            let missing = missing.join(", ");
+            format!(
+                "signed for {} with {all}; not set here: {missing}; {hint}",
+                key.region
+            )
+        }
     }
-    out
 }
