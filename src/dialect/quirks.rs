@@ -57,7 +57,7 @@ impl Edits {
 
     /// The provider's name for the member `name`; `None` when it does not go out. `has` says which members there are:
     /// one that would be written over by a renamed one gives way to it.
-    pub fn name<'n>(&self, name: &'n str, has: impl Fn(&str) -> bool) -> Option<&'n str>
+    pub fn name<'n>(&self, name: &'n str, has: &dyn Fn(&str) -> bool) -> Option<&'n str>
     where
         'static: 'n,
     {

@@ -18,12 +18,12 @@ pub(super) fn concern(quirks: &Quirks, messages: &[Message<'_>]) -> bool {
 
 /// Writes the messages in `text`.
 pub(super) fn write(body: &mut Vec<u8>, text: &str, quirks: &Quirks) {
-    each(body, text, |body, raw| message(body, raw, quirks));
+    each(body, text, &|body, raw| message(body, raw, quirks));
 }
 
 fn message(body: &mut Vec<u8>, raw: &RawValue, quirks: &Quirks) {
-    object(body, raw, |name, value, others| {
-        let name = quirks.messages.name(name, |ours| {
+    object(body, raw, &|name, value, others| {
+        let name = quirks.messages.name(name, &|ours| {
             others
                 .iter()
                 .any(|(name, value)| name == ours && json::present(Some(value)).is_some())
@@ -34,8 +34,8 @@ fn message(body: &mut Vec<u8>, raw: &RawValue, quirks: &Quirks) {
                 json::write(&mut out, "system");
             }
             "tool_call_id" if quirks.short_tool_ids => short_id(&mut out, value),
-            "tool_calls" if quirks.short_tool_ids => each(&mut out, value.get(), |out, call| {
-                object(out, call, |name, value, _| {
+            "tool_calls" if quirks.short_tool_ids => each(&mut out, value.get(), &|out, call| {
+                object(out, call, &|name, value, _| {
                     let mut id = Vec::new();
                     if name == "id" {
                         short_id(&mut id, value);
@@ -50,7 +50,7 @@ fn message(body: &mut Vec<u8>, raw: &RawValue, quirks: &Quirks) {
 }
 
 /// Writes every item of the array in `text` with `item`; anything but an array as it stands there.
-fn each(body: &mut Vec<u8>, text: &str, item: impl Fn(&mut Vec<u8>, &RawValue)) {
+fn each(body: &mut Vec<u8>, text: &str, item: &dyn Fn(&mut Vec<u8>, &RawValue)) {
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) else {
         body.extend_from_slice(text.as_bytes());
         return;
@@ -72,7 +72,7 @@ type Others<'a> = [(String, &'a RawValue)];
 fn object(
     body: &mut Vec<u8>,
     raw: &RawValue,
-    edit: impl for<'n> Fn(&'n str, &RawValue, &Others<'_>) -> Option<(&'n str, Option<Vec<u8>>)>,
+    edit: &dyn for<'n> Fn(&'n str, &RawValue, &Others<'_>) -> Option<(&'n str, Option<Vec<u8>>)>,
 ) {
     let members = serde_json::from_str::<Members<'_>>(raw.get()).map_or_else(|_| Vec::new(), |found| found.0);
     let start = body.len();

@@ -41,13 +41,13 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
                 member(&mut body, name, |body| messages::write(body, text, quirks));
             }
             name => {
-                if let Some(name) = quirks.parameters.name(name, |name| request.has(name)) {
+                if let Some(name) = quirks.parameters.name(name, &|name| request.has(name)) {
                     member(&mut body, name, |body| body.extend_from_slice(text.as_bytes()));
                 }
             }
         }
     }
-    let effort_name = quirks.parameters.name("reasoning_effort", |_| false);
+    let effort_name = quirks.parameters.name("reasoning_effort", &|_| false);
     if let Some((effort, name)) = effort.zip(effort_name) {
         member(&mut body, name, |body| json::write(body, &effort));
     }
