@@ -55,8 +55,8 @@ impl Edits {
         self.unsupported.is_empty() && self.renames.is_empty()
     }
 
-    /// The provider's name for the member `name`; `None` when it does not go out. `has` says which members there are:
-    /// one that would be written over by a renamed one gives way to it.
+    /// The provider's name for the member `name`; `None` when it does not go out. `has` says which members there are and
+    /// not `null`: where two would get the same name, the renamed one goes out, unless it is `null`.
     pub fn name<'n>(&self, name: &'n str, has: &dyn Fn(&str) -> bool) -> Option<&'n str>
     where
         'static: 'n,
@@ -66,7 +66,7 @@ impl Edits {
         }
         for (ours, theirs) in self.renames {
             if *ours == name {
-                return Some(theirs);
+                return has(ours).then_some(*theirs);
             }
             if *theirs == name && has(ours) {
                 return None;

@@ -66,13 +66,14 @@ fn each(body: &mut Vec<u8>, text: &str, item: &dyn Fn(&mut Vec<u8>, &RawValue)) 
 }
 
 type Others<'a> = [(String, &'a RawValue)];
+/// The name of a member and, if it is another, its value; `None` leaves the member out.
+type Edited<'n> = Option<(&'n str, Option<Vec<u8>>)>;
 
-/// Writes the object `raw` member by member: `edit` gives the name of each and, if it is another, its value; `None`
-/// leaves it out. Where nothing changes, the bytes stay.
+/// Writes the object `raw` member by member, each as `edit` says. Where nothing changes, the bytes stay.
 fn object(
     body: &mut Vec<u8>,
     raw: &RawValue,
-    edit: &dyn for<'n> Fn(&'n str, &RawValue, &Others<'_>) -> Option<(&'n str, Option<Vec<u8>>)>,
+    edit: &dyn for<'n> Fn(&'n str, &RawValue, &Others<'_>) -> Edited<'n>,
 ) {
     let members = serde_json::from_str::<Members<'_>>(raw.get()).map_or_else(|_| Vec::new(), |found| found.0);
     let start = body.len();

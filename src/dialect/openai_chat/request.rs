@@ -47,7 +47,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             }
         }
     }
-    let effort_name = quirks.parameters.name("reasoning_effort", &|_| false);
+    let effort_name = quirks.parameters.name("reasoning_effort", &|_| true);
     if let Some((effort, name)) = effort.zip(effort_name) {
         member(&mut body, name, |body| json::write(body, &effort));
     }
