@@ -10,6 +10,7 @@ pub fn stable(parts: &[&str]) -> u64 {
 }
 
 /// SHA-256.
+#[inline(never)] // Unrolled, it is 7 KB of code; one copy is enough.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).into()

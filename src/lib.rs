@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! config      what operators write, resolved into immutable tables; every problem reported at once, with its path
-//! provider    providers as rows of data
+//! provider    providers as rows of data, and how each deviates from the dialect that it speaks
+//! auth        signatures, for providers that want more than a key in a header
 //! chat        the unified form: requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
 //! wire        bytes to frames: SSE, AWS event stream
@@ -42,6 +43,7 @@
 //! 12. An exchange carries its configuration from start to end. No registry borrow is held across a host call.
 //! 13. A body that was paused never gets more bytes than Envoy's buffer limit: our caps are below it.
 
+pub mod auth;
 pub mod chat;
 pub mod config;
 pub mod dialect;

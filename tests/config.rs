@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 mod table {
-    use crosspoint::config::Config;
+    use crosspoint::config::{Config, Key};
     use crosspoint::meter::PicoUsd;
     use crosspoint::provider::OnCancel;
     use serde_json::Value;
@@ -133,7 +133,9 @@ mod table {
             ),
             row(
                 Providers("amazon-bedrock: {}"),
-                &["providers.amazon-bedrock: needs a base_url: this provider has no address of its own"],
+                &[
+                    "providers.amazon-bedrock: needs a base_url of the form https://bedrock-runtime.{region}.amazonaws.com: its address is not the same for everybody",
+                ],
             ),
             row(
                 Providers("acme: { dialect: openai-chat, base_url: 'https://a', cluster: openai }"),
@@ -200,8 +202,8 @@ mod table {
             row(
                 Provider("{ key: { file: /etc/key } }"),
                 &[
-                    "providers.openai.key.file: is unknown; known here: env",
-                    "providers.openai.key.env: is missing",
+                    "providers.openai.key.file: is unknown; known here: env, aws",
+                    "providers.openai.key: needs env, or aws for signed requests",
                 ],
             ),
             row(
@@ -215,6 +217,80 @@ mod table {
             row(
                 Provider("{ key: { env: ODD } }"),
                 &["providers.openai.key: env ODD holds characters that no header may carry"],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { env: SET, aws: {} } }",
+                ),
+                &["providers.amazon-bedrock.key: has both env and aws; leave one of them out"],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { aws: SET } }",
+                ),
+                &["providers.amazon-bedrock.key.aws: expected a mapping, found \"SET\""],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { aws: {} } }",
+                ),
+                &[
+                    "providers.amazon-bedrock.key.aws: env AWS_ACCESS_KEY_ID is not set; add it to vm_config.environment_variables",
+                    "providers.amazon-bedrock.key.aws: env AWS_SECRET_ACCESS_KEY is not set; add it to vm_config.environment_variables",
+                ],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { aws: { access_key_id: { env: UNSET }, secret_access_key: SET, session_token: { env: BLANK }, profile: p } } }",
+                ),
+                &[
+                    "providers.amazon-bedrock.key.aws.access_key_id: env UNSET is not set; add it to vm_config.environment_variables",
+                    "providers.amazon-bedrock.key.aws.secret_access_key: expected a mapping, found \"SET\"",
+                    "providers.amazon-bedrock.key.aws.session_token: env BLANK is not set; add it to vm_config.environment_variables",
+                    "providers.amazon-bedrock.key.aws.profile: is unknown; known here: access_key_id, secret_access_key, session_token, region",
+                ],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { aws: { access_key_id: {}, secret_access_key: { env: ODD }, session_token: { env: SET, optional: maybe } } } }",
+                ),
+                &[
+                    "providers.amazon-bedrock.key.aws.access_key_id.env: is missing",
+                    "providers.amazon-bedrock.key.aws.secret_access_key: env ODD holds characters that no header may carry",
+                    "providers.amazon-bedrock.key.aws.session_token.optional: expected true or false, found \"maybe\"",
+                ],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET }, region: 'EU West' } } }",
+                ),
+                &["providers.amazon-bedrock.key.aws.region: \"EU West\" is no region, such as us-east-1"],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'http://10.0.0.1', key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET } } } }",
+                ),
+                &["providers.amazon-bedrock.key.aws: needs a region: the host of base_url does not name one"],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET } } } }",
+                ),
+                &[
+                    "providers.amazon-bedrock: needs a base_url of the form https://bedrock-runtime.{region}.amazonaws.com: its address is not the same for everybody",
+                ],
+            ),
+            row(
+                Providers(
+                    "groq: { key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET }, region: us-east-1 } } }",
+                ),
+                &["providers.groq.key: aws is for providers that speak bedrock-converse"],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET } } }, auth: { header: x-key } }",
+                ),
+                &["providers.amazon-bedrock.key: aws signs in headers of its own; leave auth out"],
             ),
             row(
                 Provider("{ default_max_tokens: 0 }"),
@@ -502,7 +578,10 @@ admin: { port: 9000.0 }
             (openai.cluster.as_str(), openai.default_max_tokens),
             ("openai-eu", 5)
         );
-        assert_eq!(openai.key.as_ref().unwrap().expose(), "sk-1");
+        let Some(Key::Plain(key)) = &openai.key else {
+            panic!("{:?}", openai.key)
+        };
+        assert_eq!(key.value.as_ref().unwrap().expose(), "sk-1");
         assert_eq!(openai.on_cancel, OnCancel::BillsAll);
         assert_eq!(openai.base.authority(), "api.openai.com");
         let anthropic = provider("anthropic");
@@ -557,11 +636,88 @@ admin: { port: 9000.0 }
     }
 
     #[test]
+    fn the_quirks_of_a_row_are_of_its_own_dialect() {
+        use crosspoint::chat::ReasoningTokens::{Excluded, Included};
+        for (provider, path, reasoning) in [
+            ("xai: {}", "/chat/completions", Excluded),
+            (
+                "xai: { dialect: anthropic-messages }",
+                "/chat/completions",
+                Included,
+            ),
+            (
+                "azure: { base_url: 'https://x' }",
+                "/openai/v1/chat/completions?api-version=v1",
+                Included,
+            ),
+            (
+                "mine: { dialect: openai-chat, base_url: 'https://x' }",
+                "/chat/completions",
+                Included,
+            ),
+        ] {
+            let text = format!("{PROVIDERS}\n  {provider}\n{MODELS}");
+            let value: Value = serde_saphyr::from_str(&text).unwrap();
+            let config = Config::read(&value, None).unwrap();
+            let found = config
+                .providers
+                .iter()
+                .find(|found| found.id != "openai")
+                .unwrap();
+            assert_eq!(
+                (found.quirks.path, found.usage().reasoning),
+                (path, reasoning),
+                "{provider}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_region_comes_from_the_host_or_from_its_own_member() {
+        for (host, member, expected) in [
+            ("bedrock-runtime.eu-west-1.amazonaws.com", "", "eu-west-1"),
+            (
+                "bedrock-runtime-fips.us-gov-west-1.amazonaws.com",
+                "",
+                "us-gov-west-1",
+            ),
+            (
+                "vpce-0a-b.bedrock-runtime.us-east-2.vpce.amazonaws.com",
+                "",
+                "us-east-2",
+            ),
+            (
+                "bedrock-runtime.eu-west-1.amazonaws.com",
+                "region: us-east-1",
+                "us-east-1",
+            ),
+            ("proxy.internal", "region: cn-north-1", "cn-north-1"),
+        ] {
+            let provider =
+                format!("amazon-bedrock: {{ base_url: 'https://{host}', key: {{ aws: {{ {member} }} }} }}");
+            let text = format!("{PROVIDERS}\n  {provider}\n{MODELS}");
+            let value: Value = serde_saphyr::from_str(&text).unwrap();
+            let config = Config::read(&value, None).unwrap();
+            let found = config
+                .providers
+                .iter()
+                .find(|found| found.id != "openai")
+                .unwrap();
+            let Some(Key::Aws(key)) = &found.key else {
+                panic!("{:?}", found.key)
+            };
+            assert_eq!(key.region, expected, "{host}");
+            assert!(key.session_token.optional && !key.secret_access_key.optional);
+        }
+    }
+
+    #[test]
     fn without_an_environment_no_key_is_missed() {
         let text = format!("providers: {{ openai: {{ key: {{ env: UNSET }} }} }}\n{MODELS}");
         let value: Value = serde_saphyr::from_str(&text).unwrap();
         let config = Config::read(&value, None).unwrap();
-        assert_eq!(config.providers[0].key_env.as_deref(), Some("UNSET"));
-        assert!(config.providers[0].key.is_none());
+        let variables = config.providers[0].key.as_ref().unwrap().variables();
+        assert_eq!(variables[0].env, "UNSET");
+        assert!(variables[0].value.is_none());
     }
 }

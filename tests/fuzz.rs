@@ -25,6 +25,7 @@ mod targets {
     use crosspoint::exchange::{Action, Ending, Exchange, Head, ResponseHead};
     use crosspoint::health::{Record, Sample, Standing};
     use crosspoint::middleware::Step;
+    use crosspoint::provider;
     use serde::de::IgnoredAny;
     use serde_json::Value;
     use std::rc::Rc;
@@ -107,10 +108,12 @@ mod targets {
         run("requests", 4, |rng| {
             let body = corpus.noise(rng);
             if let Ok(request) = Request::parse(body.clone()) {
+                let row = &provider::ROWS[rng.below(provider::ROWS.len() as u64) as usize];
                 let target = Target {
                     model: "m",
                     stream: rng.chance(2),
                     default_max_tokens: rng.next(),
+                    quirks: row.quirks,
                 };
                 for dialect in DIALECTS {
                     if let Ok(encoded) = dialect.encode(&request, &target) {

@@ -40,4 +40,20 @@ mod coverage {
             }
         }
     }
+
+    #[test]
+    fn every_quirk_of_a_row_has_a_fixture() {
+        let shown: Vec<_> = fixtures::all("openai-chat", "request")
+            .iter()
+            .map(|fixture| std::ptr::from_ref(fixture.case::<fixtures::RequestCase>().target.quirks()))
+            .collect();
+        for row in crosspoint::provider::ROWS {
+            let is_shown = shown.contains(&std::ptr::from_ref(row.quirks));
+            assert!(
+                is_shown || row.dialect != "openai-chat",
+                "no request is written for {} or its like",
+                row.id
+            );
+        }
+    }
 }

@@ -7,6 +7,7 @@
     reason = "this is how a test fails"
 )]
 
+use crosspoint::provider::{Address, ROWS};
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::Path;
@@ -109,7 +110,7 @@ fn every_problem_is_named_with_its_path() {
         ),
         (
             "providers: { openai: {}, amazon-bedrock: {} }",
-            "providers.amazon-bedrock: needs a base_url: this provider has no address of its own",
+            "providers.amazon-bedrock: needs a base_url of the form https://bedrock-runtime.{region}.amazonaws.com: its address is not the same for everybody",
         ),
         (
             "providers: { openai: {}, groq: { cluster: openai } }",
@@ -121,7 +122,7 @@ fn every_problem_is_named_with_its_path() {
         ),
         (
             "providers: { openai: { key: { value: sk-123 } } }",
-            "providers.openai.key.env: is missing\nproviders.openai.key.value: is unknown; known here: env",
+            "providers.openai.key.value: is unknown; known here: env, aws\nproviders.openai.key: needs env, or aws for signed requests",
         ),
         (
             "providers: { openai: { auth: { header: Host } } }",
@@ -481,4 +482,104 @@ fn nothing_is_rendered_of_a_wrong_configuration() {
     );
     assert_eq!(out.status.code(), Some(1));
     assert!(out.stdout.is_empty());
+}
+
+/// Every provider that is known by name, each with a key and a model.
+fn everybody() -> String {
+    let mut providers = String::from("providers:\n");
+    let mut models = String::from("models:\n");
+    for row in ROWS {
+        let id = row.id;
+        let base_url = match row.address {
+            Address::Known(_) => String::new(),
+            Address::Like(url) => format!(
+                "base_url: \"{}\", ",
+                url.replace(['{', '}'], "").replace('_', "-")
+            ),
+        };
+        providers += &format!("  \"{id}\": {{ {base_url}key: {{ env: {} }} }}\n", key_env(id));
+        models += &format!("  some/{id}: {{ endpoints: [ {{ provider: \"{id}\", model: m }} ] }}\n");
+    }
+    providers + &models
+}
+
+fn key_env(id: &str) -> String {
+    format!("X_{}_API_KEY", id.to_ascii_uppercase().replace('-', "_"))
+}
+
+#[test]
+fn all_known_providers_work_at_once() {
+    let keys: Vec<String> = ROWS.iter().map(|row| key_env(row.id)).collect();
+    let env: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "sk-secret-value")).collect();
+    let out = tool(&["check", "-"], &everybody(), &env);
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(said.contains(&format!("{} providers", ROWS.len())), "{said}");
+    assert!(!said.contains("not set") && !said.contains("secret"), "{said}");
+
+    let bootstrap = Bootstrap::of(&[], &everybody());
+    let clusters = bootstrap.0["static_resources"]["clusters"].as_array().unwrap();
+    assert_eq!(clusters.len(), ROWS.len());
+    for row in ROWS {
+        let cluster = clusters.iter().find(|cluster| cluster["name"] == row.id).unwrap();
+        let tls = cluster.get("transport_socket").is_some();
+        assert_eq!(
+            tls,
+            matches!(row.address, Address::Known(url) | Address::Like(url) if url.starts_with("https:")),
+            "{}",
+            row.id
+        );
+    }
+    let [gateway, _] = bootstrap.placements();
+    let passed = gateway["vm_config"]["environment_variables"]["host_env_keys"]
+        .as_array()
+        .unwrap();
+    assert_eq!(passed.len(), ROWS.len());
+}
+
+#[test]
+fn the_readme_names_every_known_provider() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let ids: Vec<String> = ROWS.iter().map(|row| format!("`{}`", row.id)).collect();
+    let flat: String = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(&ids.join(" ")), "the list is: {}", ids.join(" "));
+    assert!(flat.contains(&format!("{} providers are known by name", ROWS.len())));
+}
+
+/// One provider whose requests are signed.
+const SIGNED: &str = "providers: { amazon-bedrock: { base_url: \"https://bedrock-runtime.eu-west-1.amazonaws.com\", key: { aws: {} } } }\n\
+                      models: { m: { endpoints: [ { provider: amazon-bedrock } ] } }\n";
+
+#[test]
+fn a_summary_says_what_signs() {
+    for (env, expected) in [
+        (
+            &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"][..],
+            "signed for eu-west-1 with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN\n",
+        ),
+        (
+            &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+            "signed for eu-west-1 with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY\n",
+        ),
+        (
+            &["AWS_ACCESS_KEY_ID"],
+            "signed for eu-west-1 with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; not set here: AWS_SECRET_ACCESS_KEY; Envoy will refuse the filter without it\n",
+        ),
+    ] {
+        let env: Vec<_> = env.iter().map(|name| (*name, "sk-secret-value")).collect();
+        let out = tool(&["check", "-"], SIGNED, &env);
+        let said = String::from_utf8(out.stdout).unwrap();
+        assert!(
+            said.contains(expected) && !said.contains("secret-value"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn everything_that_signs_is_passed_on_from_the_environment() {
+    let bootstrap = Bootstrap::of(&[], SIGNED);
+    let keys = &bootstrap.placements()[0]["vm_config"]["environment_variables"]["host_env_keys"];
+    let expected = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    assert_eq!(*keys, serde_json::json!(expected));
 }

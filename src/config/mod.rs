@@ -4,12 +4,14 @@
 //! problem at once with its path, and gives a [`Config`] in which nothing needs to be looked up by name again. It reads
 //! no environment itself: keys come from a function that the caller gives.
 
+mod key;
 mod parse;
 mod reader;
 
 pub use reader::Problem;
 
-use crate::dialect::Dialect;
+use crate::chat::{ReasoningTokens, UsageConvention};
+use crate::dialect::{Dialect, Quirks};
 use crate::meter::Price;
 use crate::middleware::Middleware;
 use std::fmt;
@@ -67,14 +69,71 @@ pub struct Provider {
     pub auth_header: String,
     /// What stands before the key in that header.
     pub auth_prefix: String,
-    /// The environment variable that holds the key, if it needs one.
-    pub key_env: Option<String>,
-    /// The key itself; `None` when it needs none, or when the configuration was read without an environment.
-    pub key: Option<Secret>,
+    /// What authorises requests, if it wants anything.
+    pub key: Option<Key>,
     /// What to ask for where the dialect needs a limit on completion tokens and the caller gave none.
     pub default_max_tokens: u64,
     /// What happens to the bill when the client leaves.
     pub on_cancel: crate::provider::OnCancel,
+    /// How it deviates from its dialect.
+    pub quirks: &'static Quirks,
+}
+
+impl Provider {
+    /// How it counts tokens.
+    pub fn usage(&self) -> UsageConvention {
+        let usual = self.dialect.usage();
+        if self.quirks.reasoning_outside_completion {
+            return UsageConvention {
+                reasoning: ReasoningTokens::Excluded,
+                ..usual
+            };
+        }
+        usual
+    }
+}
+
+/// What authorises requests to a provider.
+#[derive(Debug)]
+pub enum Key {
+    /// A key, in [`Provider::auth_header`].
+    Plain(Variable),
+    /// AWS credentials, which sign every request.
+    Aws(SigningKey),
+}
+
+/// AWS credentials, and where they sign for.
+#[derive(Debug)]
+pub struct SigningKey {
+    /// The id of the access key.
+    pub access_key_id: Variable,
+    /// The secret.
+    pub secret_access_key: Variable,
+    /// What goes with temporary credentials.
+    pub session_token: Variable,
+    /// For instance `us-east-1`.
+    pub region: String,
+}
+
+/// A secret that comes from the environment.
+#[derive(Debug)]
+pub struct Variable {
+    /// The variable's name.
+    pub env: String,
+    /// Whether it may be absent.
+    pub optional: bool,
+    /// Its value; `None` when it is absent, or when the configuration was read without an environment.
+    pub value: Option<Secret>,
+}
+
+impl Key {
+    /// The variables that it is made of.
+    pub fn variables(&self) -> Vec<&Variable> {
+        match self {
+            Self::Plain(variable) => vec![variable],
+            Self::Aws(key) => vec![&key.access_key_id, &key.secret_access_key, &key.session_token],
+        }
+    }
 }
 
 /// A base URL in its parts.

@@ -3,14 +3,14 @@
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::{
     BaseUrl, ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Endpoint, Environment,
-    Limits, Listen, Model, Provider, Routing, Secret, Timeouts,
+    Key, Limits, Listen, Model, Provider, Routing, Timeouts,
 };
-use crate::dialect;
+use crate::dialect::{self, Quirks};
 use crate::error::quoted;
 use crate::hash;
 use crate::meter::{PicoUsd, Price};
 use crate::middleware::{self, Middleware};
-use crate::provider::{self, OnCancel};
+use crate::provider::{self, Address, OnCancel, Row};
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -19,6 +19,8 @@ type Env<'e> = Option<Environment<'e>>;
 /// The caps on sizes go up to this, in bytes: beyond it one request could take a worker's whole 32-bit memory.
 const MAX_BODY: u64 = 256 << 20;
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
+/// The dialect of the service that signatures are made for.
+const SIGNED_DIALECT: &str = "bedrock-converse";
 
 pub(super) fn config(value: &Value, env: Env<'_>) -> Result<Config, Vec<Problem>> {
     let problems = Problems::default();
@@ -145,10 +147,15 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     let base_node = members.optional("base_url");
     let base = match &base_node {
         Some(node) => base_url(node),
-        None => row.and_then(|row| row.base_url).and_then(parse_base_url),
+        None => row.and_then(Row::base_url).and_then(parse_base_url),
     };
     if base_node.is_none() && base.is_none() && found.is_some() {
-        node.problem("needs a base_url: this provider has no address of its own");
+        match row.map(|row| row.address) {
+            Some(Address::Like(url)) => node.problem(format!(
+                "needs a base_url of the form {url}: its address is not the same for everybody"
+            )),
+            _ => node.problem("needs a base_url: this provider has no address of its own"),
+        }
     }
     // A provider known only by its dialect takes its key as that dialect's own provider does.
     let auth = row.or_else(|| {
@@ -158,7 +165,9 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     });
     let mut auth_header = auth.map_or("authorization", |row| row.auth_header).to_owned();
     let mut auth_prefix = auth.map_or("Bearer ", |row| row.auth_prefix).to_owned();
-    if let Some(mut auth) = members.optional("auth").and_then(|node| node.members()) {
+    let auth_node = members.optional("auth");
+    let has_auth = auth_node.is_some();
+    if let Some(mut auth) = auth_node.and_then(|node| node.members()) {
         if let Some(node) = auth.required("header") {
             auth_header = header_name(&node).unwrap_or(auth_header);
             auth_prefix.clear();
@@ -168,7 +177,18 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         }
         auth.done();
     }
-    let (key_env, key) = members.optional("key").and_then(|node| key(&node, env)).unzip();
+    let key_node = members.optional("key");
+    let key = key_node
+        .as_ref()
+        .and_then(|node| super::key::key(node, base.as_ref(), env));
+    if let (Some(Key::Aws(_)), Some(node)) = (&key, &key_node) {
+        if found.is_some_and(|dialect| dialect.name() != SIGNED_DIALECT) {
+            node.problem(format!("aws is for providers that speak {SIGNED_DIALECT}"));
+        }
+        if has_auth {
+            node.problem("aws signs in headers of its own; leave auth out");
+        }
+    }
     let cluster = members
         .optional("cluster")
         .and_then(|node| node.string())
@@ -191,6 +211,11 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         },
     };
     members.done();
+    // The row tells how the provider deviates from the dialect in the row, and from no other.
+    let quirks = match row {
+        Some(row) if Some(row.dialect) == dialect_name => row.quirks,
+        _ => &Quirks::NONE,
+    };
     let sound = found.is_some() && base.is_some();
     let provider = Provider {
         id: id.to_owned(),
@@ -204,36 +229,12 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         }),
         auth_header,
         auth_prefix,
-        key_env,
-        key: key.flatten(),
+        key,
         default_max_tokens,
         on_cancel,
+        quirks,
     };
     Some((provider, sound))
-}
-
-fn key(node: &Node<'_>, env: Env<'_>) -> Option<(String, Option<Secret>)> {
-    let mut members = node.members()?;
-    let variable = members.required("env");
-    members.done();
-    let variable = variable?;
-    let name = variable.string()?;
-    let Some(env) = env else {
-        return Some((name.to_owned(), None));
-    };
-    let value = env(name)
-        .map(|value| value.trim().to_owned())
-        .filter(|value| !value.is_empty());
-    match &value {
-        None => node.problem(format!(
-            "env {name} is not set; add it to vm_config.environment_variables"
-        )),
-        Some(value) if !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
-            node.problem(format!("env {name} holds characters that no header may carry"));
-        }
-        Some(_) => {}
-    }
-    Some((name.to_owned(), value.map(Secret)))
 }
 
 fn header_name(node: &Node<'_>) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Reads a configuration member by member and keeps every problem with its path, so that an operator sees all at once.
 //!
-//! serde stops at the first error; this does not. It knows nothing of what the members mean.
+//! serde stops at the first error; this does not. It knows nothing of what the members mean. It runs once per VM and is
+//! called in a hundred places, so it is kept out of line: that is 9 KB of code.
 
 use crate::error::quoted;
 use serde_json::{Map, Value};
@@ -31,6 +32,7 @@ impl fmt::Display for Problem {
 pub(super) struct Problems(RefCell<Vec<Problem>>);
 
 impl Problems {
+    #[inline(never)]
     pub(super) fn add(&self, path: impl Into<String>, message: impl Into<String>) {
         self.0.borrow_mut().push(Problem {
             path: path.into(),
@@ -53,10 +55,12 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// Reports a problem at this place.
+    #[inline(never)]
     pub(super) fn problem(&self, message: impl Into<String>) {
         self.problems.add(self.path.clone(), message);
     }
 
+    #[inline(never)]
     fn expected(&self, what: &str) {
         let found = match self.value {
             Value::Null => "nothing".to_owned(),
@@ -69,6 +73,7 @@ impl<'a> Node<'a> {
         self.problem(format!("expected {what}, found {found}"));
     }
 
+    #[inline(never)]
     pub(super) fn string(&self) -> Option<&'a str> {
         let text = self.value.as_str();
         if text.is_none() {
@@ -97,6 +102,7 @@ impl<'a> Node<'a> {
     }
 
     /// A whole number.
+    #[inline(never)]
     pub(super) fn whole(&self) -> Option<u64> {
         let value = self.as_whole();
         if value.is_none() {
@@ -105,6 +111,15 @@ impl<'a> Node<'a> {
         value
     }
 
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let value = self.value.as_bool();
+        if value.is_none() {
+            self.expected("true or false");
+        }
+        value
+    }
+
+    #[inline(never)]
     pub(super) fn list(&self) -> Vec<Node<'a>> {
         let Some(items) = self.value.as_array() else {
             self.expected("a list");
@@ -121,6 +136,7 @@ impl<'a> Node<'a> {
             .collect()
     }
 
+    #[inline(never)]
     pub(super) fn members(&self) -> Option<Members<'a>> {
         let Some(map) = self.value.as_object() else {
             self.expected("a mapping");
@@ -145,6 +161,7 @@ pub(super) struct Members<'a> {
 
 impl<'a> Members<'a> {
     /// A member that may be absent; `null` counts as absent.
+    #[inline(never)]
     pub(super) fn optional(&mut self, name: &'static str) -> Option<Node<'a>> {
         self.known.push(name);
         let value = self.map.get(name).filter(|value| !value.is_null())?;
@@ -156,6 +173,7 @@ impl<'a> Members<'a> {
     }
 
     /// A member that must be there.
+    #[inline(never)]
     pub(super) fn required(&mut self, name: &'static str) -> Option<Node<'a>> {
         let node = self.optional(name);
         if node.is_none() {
@@ -165,6 +183,7 @@ impl<'a> Members<'a> {
     }
 
     /// Every member under its own name, for mappings whose names the operator chooses.
+    #[inline(never)]
     pub(super) fn all(&self) -> Vec<(&'a str, Node<'a>)> {
         self.map
             .iter()
@@ -182,6 +201,7 @@ impl<'a> Members<'a> {
     }
 
     /// Reports every member that nobody asked for.
+    #[inline(never)]
     pub(super) fn done(self) {
         for name in self.map.keys() {
             if !self.known.contains(&name.as_str()) {
@@ -193,6 +213,7 @@ impl<'a> Members<'a> {
     }
 }
 
+#[inline(never)]
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()

@@ -8,6 +8,9 @@ mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
 mod openai_chat;
+mod quirks;
+
+pub use quirks::{Edits, Quirks};
 
 use crate::chat::{Delta, Request, UsageConvention};
 use crate::error::Error;
@@ -85,6 +88,8 @@ pub struct Target<'a> {
     pub stream: bool,
     /// What to ask for where a dialect needs a limit on completion tokens and the caller gave none.
     pub default_max_tokens: u64,
+    /// How the provider deviates from the dialect.
+    pub quirks: &'static Quirks,
 }
 
 /// A request in a provider's wire format.

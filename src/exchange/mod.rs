@@ -13,8 +13,9 @@ mod receipt;
 
 pub use attempt::{Action, Head, ResponseHead};
 
+use crate::auth::sigv4;
 use crate::chat::{Request, UsageConvention};
-use crate::config::{Config, Endpoint, Provider};
+use crate::config::{Config, Endpoint, Key, Provider, Variable};
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::dialect::{Encoded, Target};
 use crate::error::{Error, Fault, Kind, Next, PreviousError};
@@ -270,8 +271,8 @@ impl Exchange {
             _ => encode(request, endpoint, provider, self.envelope.stream)
                 .map_err(|_| Refused::CannotEncode)?,
         };
-        let outgoing = outgoing(provider, encoded, self.envelope.stream);
-        let attempt = Attempt::new(candidate, provider.dialect.usage(), now_ms);
+        let outgoing = outgoing(provider, encoded, self.envelope.stream, now_ms);
+        let attempt = Attempt::new(candidate, provider.usage(), now_ms);
         self.next += 1;
         self.attempt = Some(attempt);
         // What the last attempt left for the client, should Envoy have refused to retry, was never seen.
@@ -611,21 +612,22 @@ fn encode(
         model: &endpoint.model,
         stream,
         default_max_tokens: provider.default_max_tokens,
+        quirks: provider.quirks,
     };
     provider.dialect.encode(request, &target)
 }
 
 /// The complete set of headers for a provider, and the body.
-fn outgoing(provider: &Provider, encoded: Encoded, stream: bool) -> Outgoing {
+fn outgoing(provider: &Provider, encoded: Encoded, stream: bool, now_ms: u64) -> Outgoing {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let authority = provider.base.authority();
+    let path = format!("{}{}", provider.base.path, encoded.path);
+    let credential = credential(provider, &authority, &path, &encoded.body, now_ms);
     let mut headers = vec![
         own(":method", "POST"),
         own(":scheme", if provider.base.tls { "https" } else { "http" }),
-        own(":authority", &provider.base.authority()),
-        (
-            ":path".to_owned(),
-            format!("{}{}", provider.base.path, encoded.path),
-        ),
+        (":authority".to_owned(), authority),
+        (":path".to_owned(), path),
         own("content-type", "application/json"),
         ("content-length".to_owned(), encoded.body.len().to_string()),
         own("accept", if stream { "*/*" } else { "application/json" }),
@@ -633,12 +635,7 @@ fn outgoing(provider: &Provider, encoded: Encoded, stream: bool) -> Outgoing {
         own("accept-encoding", "identity"),
         own("user-agent", concat!("crosspoint/", env!("CARGO_PKG_VERSION"))),
     ];
-    if let Some(key) = &provider.key {
-        headers.push((
-            provider.auth_header.clone(),
-            format!("{}{}", provider.auth_prefix, key.expose()),
-        ));
-    }
+    headers.extend(credential);
     headers.extend(
         encoded
             .headers
@@ -648,6 +645,51 @@ fn outgoing(provider: &Provider, encoded: Encoded, stream: bool) -> Outgoing {
     Outgoing {
         headers,
         body: encoded.body,
+    }
+}
+
+/// The headers that authorise a request.
+fn credential(
+    provider: &Provider,
+    authority: &str,
+    path: &str,
+    body: &[u8],
+    now_ms: u64,
+) -> Vec<(String, String)> {
+    let exposed = |variable: &Variable| variable.value.clone().map(|secret| secret.0);
+    match &provider.key {
+        None => Vec::new(),
+        Some(Key::Plain(variable)) => exposed(variable)
+            .map(|key| {
+                (
+                    provider.auth_header.clone(),
+                    format!("{}{key}", provider.auth_prefix),
+                )
+            })
+            .into_iter()
+            .collect(),
+        Some(Key::Aws(key)) => {
+            let token = exposed(&key.session_token);
+            let request = sigv4::Request {
+                method: "POST",
+                path,
+                headers: &[("content-type", "application/json"), ("host", authority)],
+                body,
+            };
+            let credentials = sigv4::Credentials {
+                access_key_id: &exposed(&key.access_key_id).unwrap_or_default(),
+                secret_access_key: &exposed(&key.secret_access_key).unwrap_or_default(),
+                session_token: token.as_deref(),
+            };
+            let scope = sigv4::Scope {
+                region: &key.region,
+                service: "bedrock",
+            };
+            sigv4::sign(&request, &credentials, scope, now_ms)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()
+        }
     }
 }
 

@@ -1,7 +1,14 @@
 //! Providers as rows of data. A new provider that speaks a known dialect is one more row.
 //!
-//! A row gives what an operator need not write: the dialect, where it is, how it takes its key, and whether it stops
-//! billing when a client leaves.
+//! A row gives what an operator need not write: the dialect and how the provider deviates from it, where it is, how it
+//! takes its key, and whether it stops billing when a client leaves.
+
+mod quirks;
+mod rows;
+
+pub use rows::ROWS;
+
+use crate::dialect::Quirks;
 
 /// A provider that is known by name.
 #[derive(Debug)]
@@ -10,14 +17,35 @@ pub struct Row {
     pub id: &'static str,
     /// Its dialect.
     pub dialect: &'static str,
-    /// Where it is. `None`: every account has its own address, and the operator must write it.
-    pub base_url: Option<&'static str>,
+    /// Where it is.
+    pub address: Address,
     /// The header that carries the key, lower case.
     pub auth_header: &'static str,
     /// What stands before the key in that header.
     pub auth_prefix: &'static str,
     /// What happens to the bill when the client leaves.
     pub on_cancel: OnCancel,
+    /// How it deviates from its dialect.
+    pub quirks: &'static Quirks,
+}
+
+/// Where a provider is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Here, for everybody.
+    Known(&'static str),
+    /// Somewhere else for every account or installation: what the operator's base URL looks like.
+    Like(&'static str),
+}
+
+impl Row {
+    /// The base URL, if it is the same for everybody.
+    pub const fn base_url(&self) -> Option<&'static str> {
+        match self.address {
+            Address::Known(url) => Some(url),
+            Address::Like(_) => None,
+        }
+    }
 }
 
 /// What happens to the bill when the client leaves a stream.
@@ -44,52 +72,48 @@ impl OnCancel {
     }
 }
 
-const fn openai(id: &'static str, base_url: &'static str, on_cancel: OnCancel) -> Row {
+/// One that calls itself compatible with OpenAI, at the same address for everybody.
+const fn chat(id: &'static str, base_url: &'static str, on_cancel: OnCancel) -> Row {
     Row {
         id,
         dialect: "openai-chat",
-        base_url: Some(base_url),
+        address: Address::Known(base_url),
         auth_header: "authorization",
         auth_prefix: "Bearer ",
         on_cancel,
+        quirks: &quirks::COMPATIBLE,
     }
 }
 
-/// Every provider that is known by name, by id.
-pub static ROWS: &[Row] = &[
+/// One that calls itself compatible with OpenAI, at an address of its own for every account or installation.
+const fn account(id: &'static str, like: &'static str, on_cancel: OnCancel) -> Row {
     Row {
-        id: "amazon-bedrock",
-        dialect: "bedrock-converse",
-        base_url: None,
-        auth_header: "authorization",
-        auth_prefix: "Bearer ",
-        on_cancel: OnCancel::BillsAll,
-    },
-    Row {
-        id: "anthropic",
-        dialect: "anthropic-messages",
-        base_url: Some("https://api.anthropic.com/v1"),
-        auth_header: "x-api-key",
-        auth_prefix: "",
-        on_cancel: OnCancel::Stops,
-    },
-    openai("cerebras", "https://api.cerebras.ai/v1", OnCancel::Unknown),
-    openai(
-        "deepinfra",
-        "https://api.deepinfra.com/v1/openai",
-        OnCancel::Stops,
-    ),
-    openai("deepseek", "https://api.deepseek.com", OnCancel::Stops),
-    openai(
-        "fireworks",
-        "https://api.fireworks.ai/inference/v1",
-        OnCancel::Stops,
-    ),
-    openai("groq", "https://api.groq.com/openai/v1", OnCancel::BillsAll),
-    openai("openai", "https://api.openai.com/v1", OnCancel::Stops),
-    openai("openrouter", "https://openrouter.ai/api/v1", OnCancel::Unknown),
-    openai("together", "https://api.together.ai/v1", OnCancel::Stops),
-];
+        address: Address::Like(like),
+        ..chat(id, "", on_cancel)
+    }
+}
+
+impl Row {
+    const fn key(self, auth_header: &'static str, auth_prefix: &'static str) -> Self {
+        Self {
+            auth_header,
+            auth_prefix,
+            ..self
+        }
+    }
+
+    const fn speaks(self, dialect: &'static str) -> Self {
+        Self {
+            dialect,
+            quirks: &Quirks::NONE,
+            ..self
+        }
+    }
+
+    const fn with(self, quirks: &'static Quirks) -> Self {
+        Self { quirks, ..self }
+    }
+}
 
 /// The row of this id.
 pub fn find(id: &str) -> Option<&'static Row> {
@@ -102,17 +126,38 @@ mod tests {
     use crate::test;
 
     #[test]
-    fn rows_are_sorted_unique_and_name_a_dialect() {
-        assert!(ROWS.windows(2).all(|pair| pair[0].id < pair[1].id));
+    fn rows_are_sorted_and_unique() {
+        for pair in ROWS.windows(2) {
+            assert!(pair[0].id < pair[1].id, "{} {}", pair[0].id, pair[1].id);
+        }
+    }
+
+    #[test]
+    fn every_row_is_complete() {
+        assert!(ROWS.len() >= 120, "{}", ROWS.len());
         for row in ROWS {
-            assert!(crate::dialect::find(row.dialect).is_some(), "{}", row.id);
-            assert!(
-                row.auth_header
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c == '-'),
-                "{}",
-                row.id
-            );
+            let id = row.id;
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(!id.is_empty() && id.chars().all(plain), "{id}");
+            assert!(crate::dialect::find(row.dialect).is_some(), "{id}");
+            assert!(!row.auth_header.is_empty(), "{id}");
+            assert!(row.auth_header.chars().all(plain), "{id}");
+            assert!(["", "Bearer "].contains(&row.auth_prefix), "{id}");
+            match row.address {
+                Address::Known(url) => {
+                    assert!(url.starts_with("https://") && !url.ends_with('/'), "{id}");
+                    assert!(!url.contains(['{', '?']), "{id}");
+                }
+                Address::Like(url) => {
+                    assert!(url.contains('{') || url.starts_with("http://localhost:"), "{id}");
+                }
+            }
+            let quirks = row.quirks;
+            assert!(quirks.path.starts_with('/'), "{id}");
+            for edits in [&quirks.parameters, &quirks.messages] {
+                let renamed = |name: &&str| edits.renames.iter().any(|(ours, _)| ours == name);
+                assert!(!edits.unsupported.iter().any(renamed), "{id}");
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::support::fixtures::{self, ErrorCase, RequestCase};
 use crosspoint::chat::Request;
-use crosspoint::dialect::{self, DIALECTS, Dialect, Target};
+use crosspoint::dialect::{self, DIALECTS, Dialect, Quirks, Target};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -51,6 +51,7 @@ fn check_request(dialect: &dyn Dialect, fixture: &fixtures::Fixture) -> Result<(
         model: &case.target.model,
         stream: case.target.stream,
         default_max_tokens: case.target.default_max_tokens,
+        quirks: case.target.quirks(),
     };
     let encoded = dialect
         .encode(&request, &target)
@@ -144,6 +145,80 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn every_attempt_is_signed_at_its_own_time() {
+    use crosspoint::auth::sigv4::{self, Credentials, Scope};
+    use crosspoint::config::Config;
+    use crosspoint::dialect::client;
+    use crosspoint::exchange::Exchange;
+    use crosspoint::health::Standing;
+
+    let endpoint = |model: &str| serde_json::json!({"provider": "amazon-bedrock", "model": model});
+    let config = serde_json::json!({
+        "providers": {"amazon-bedrock": {
+            "base_url": "https://bedrock-runtime.eu-west-1.amazonaws.com", "key": {"aws": {}},
+        }},
+        "models": {"m": {"endpoints": [endpoint("a.b-v2:0"), endpoint("a.b-v2:0")]}},
+    });
+    let env = |name: &str| name.starts_with("AWS_").then(|| name.to_lowercase());
+    let config = std::rc::Rc::new(Config::read(&config, Some(&env)).unwrap());
+    let mut exchange = Exchange::open(config, client::OPENAI_CHAT, "gen-1".to_owned(), None, 0);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}]}"#;
+    exchange.read(body.to_vec()).unwrap();
+    exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+    for now_ms in [1_440_938_160_000, 1_440_938_161_999] {
+        let (_, outgoing) = exchange.begin("amazon-bedrock", now_ms).unwrap();
+        let header = |name: &str| {
+            let found: Vec<_> = outgoing
+                .headers
+                .iter()
+                .filter(|(known, _)| known == name)
+                .collect();
+            assert_eq!(found.len(), 1, "{name} in {:?}", outgoing.headers);
+            found[0].1.as_str()
+        };
+        assert_eq!(header(":path"), "/model/a.b-v2%3A0/converse");
+        let signed = sigv4::sign(
+            &sigv4::Request {
+                method: header(":method"),
+                path: header(":path"),
+                headers: &[
+                    ("content-type", header("content-type")),
+                    ("host", header(":authority")),
+                ],
+                body: &outgoing.body,
+            },
+            &Credentials {
+                access_key_id: "aws_access_key_id",
+                secret_access_key: "aws_secret_access_key",
+                session_token: Some("aws_session_token"),
+            },
+            Scope {
+                region: "eu-west-1",
+                service: "bedrock",
+            },
+            now_ms,
+        );
+        for (name, value) in &signed {
+            assert_eq!(header(name), value);
+        }
+        assert_eq!(
+            header("x-amz-date"),
+            if now_ms % 1_000 == 0 {
+                "20150830T123600Z"
+            } else {
+                "20150830T123601Z"
+            }
+        );
+        assert!(
+            !outgoing
+                .headers
+                .iter()
+                .any(|(_, value)| value.contains("aws_secret"))
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn unknown_members_reach_a_provider_of_the_same_dialect_byte_for_byte(
@@ -169,7 +244,7 @@ proptest! {
         }
         body.push('}');
         let request = Request::parse(body.into_bytes()).unwrap();
-        let target = Target { model: "upstream", stream, default_max_tokens: 1 };
+        let target = Target { model: "upstream", stream, default_max_tokens: 1, quirks: &Quirks::NONE };
         let encoded = dialect::find("openai-chat").unwrap().encode(&request, &target).unwrap();
         let sent = Request::parse(encoded.body).unwrap();
         let sent: Vec<(String, String)> = sent

@@ -50,6 +50,22 @@ pub(crate) struct TargetCase {
     /// The limit where the caller gave none.
     #[serde(default = "usual_limit")]
     pub(crate) default_max_tokens: u64,
+    /// Whose quirks it has, by the id of a row.
+    #[serde(default)]
+    provider: Option<String>,
+}
+
+impl TargetCase {
+    /// How the provider deviates from its dialect.
+    pub(crate) fn quirks(&self) -> &'static crosspoint::dialect::Quirks {
+        self.provider
+            .as_deref()
+            .map_or(&crosspoint::dialect::Quirks::NONE, |id| {
+                crosspoint::provider::find(id)
+                    .unwrap_or_else(|| panic!("{id} has no row"))
+                    .quirks
+            })
+    }
 }
 
 const fn usual_limit() -> u64 {

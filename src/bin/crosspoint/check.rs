@@ -1,7 +1,7 @@
 //! `crosspoint check`: every problem of a configuration at once, or a summary of what it offers.
 
 use crate::file;
-use crosspoint::config::{Config, Provider};
+use crosspoint::config::{Config, Key, Provider};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -54,11 +54,28 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
 }
 
 fn key(provider: &Provider, is_set: &dyn Fn(&str) -> bool) -> String {
-    match &provider.key_env {
-        None => "no key".to_owned(),
-        Some(name) if is_set(name) => format!("key from {name}"),
-        Some(name) => {
-            format!("key from {name}, which is not set here; Envoy will refuse the filter without it")
+    let Some(key) = &provider.key else {
+        return "no key".to_owned();
+    };
+    let wanted = key.variables();
+    let wanted = wanted
+        .iter()
+        .filter(|variable| !variable.optional || is_set(&variable.env));
+    let (set, missing): (Vec<_>, Vec<_>) = wanted
+        .map(|variable| variable.env.as_str())
+        .partition(|name| is_set(name));
+    let all = [&*set, &*missing].concat().join(", ");
+    let hint = "Envoy will refuse the filter without it";
+    match (key, &*missing) {
+        (Key::Plain(_), []) => format!("key from {all}"),
+        (Key::Plain(_), _) => format!("key from {all}, which is not set here; {hint}"),
+        (Key::Aws(key), []) => format!("signed for {} with {all}", key.region),
+        (Key::Aws(key), missing) => {
+            let missing = missing.join(", ");
+            format!(
+                "signed for {} with {all}; not set here: {missing}; {hint}",
+                key.region
+            )
         }
     }
 }

@@ -285,6 +285,7 @@ mod tests {
             model,
             stream: false,
             default_max_tokens: 4_000,
+            quirks: &crate::dialect::Quirks::NONE,
         };
         Plan::of(&request, &target, Rules::find(model).unwrap_or(Rules::COMPATIBLE)).unwrap()
     }

@@ -13,6 +13,7 @@ fn encode_for(model: &str, request: &str) -> Result<String, Error> {
         model,
         stream: false,
         default_max_tokens: 64,
+        quirks: &crate::dialect::Quirks::NONE,
     };
     AnthropicMessages
         .encode(&request, &target)

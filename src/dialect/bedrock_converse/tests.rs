@@ -16,6 +16,7 @@ fn encode_for(model: &str, request: &str) -> Result<String, Error> {
         model,
         stream: true,
         default_max_tokens: 64,
+        quirks: &crate::dialect::Quirks::NONE,
     };
     BedrockConverse
         .encode(&request, &target)
@@ -125,6 +126,7 @@ fn the_model_is_one_segment_of_the_path() {
             model: CLAUDE,
             stream,
             default_max_tokens: 64,
+            quirks: &crate::dialect::Quirks::NONE,
         };
         BedrockConverse.encode(&request, &target).unwrap().path
     };

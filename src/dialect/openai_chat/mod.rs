@@ -5,6 +5,7 @@
 //! content as an array, thinking under three names.
 
 mod error;
+mod messages;
 mod request;
 mod response;
 mod wire;

@@ -1,6 +1,8 @@
-//! A unified request, written for an OpenAI-compatible provider: the caller's own bytes but for what is ours.
+//! A unified request, written for an OpenAI-compatible provider: the caller's own bytes but for what is ours, and for
+//! what the provider's quirks say.
 
 use super::super::{Encoded, Target};
+use super::messages;
 use crate::chat::{Effort, ReasoningRequest, Request};
 use crate::error::Error;
 use crate::json::{self, Members};
@@ -30,6 +32,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         ));
     }
     let effort = effort(request)?;
+    let quirks = target.quirks;
     let mut body = Vec::with_capacity(request.len() + 128);
     body.push(b'{');
     member(&mut body, "model", |body| json::write(body, target.model));
@@ -38,14 +41,24 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             "model" | "stream" | "stream_options" | "reasoning" => {}
             "reasoning_effort" if effort.is_some() => {}
             name if GATEWAY_MEMBERS.contains(&name) => {}
-            name => member(&mut body, name, |body| body.extend_from_slice(text.as_bytes())),
+            "messages" if messages::concern(quirks, text) => {
+                member(&mut body, name, |body| messages::write(body, text, quirks));
+            }
+            name => {
+                if let Some(name) = quirks.parameters.name(name, &|name| request.has(name)) {
+                    member(&mut body, name, |body| body.extend_from_slice(text.as_bytes()));
+                }
+            }
         }
     }
-    if let Some(effort) = effort {
-        member(&mut body, "reasoning_effort", |body| json::write(body, &effort));
+    let effort_name = quirks.parameters.name("reasoning_effort", &|_| true);
+    if let Some((effort, name)) = effort.zip(effort_name) {
+        member(&mut body, name, |body| json::write(body, &effort));
     }
     if target.stream {
         member(&mut body, "stream", |body| body.extend_from_slice(b"true"));
+    }
+    if target.stream && quirks.stream_options {
         // Without this OpenAI reports no usage for a stream at all.
         let others: Option<Members<'_>> = request.get("stream_options")?;
         member(&mut body, "stream_options", |body| {
@@ -54,7 +67,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     }
     body.push(b'}');
     Ok(Encoded {
-        path: "/chat/completions".to_owned(),
+        path: quirks.path.to_owned(),
         headers: Vec::new(),
         body,
     })
@@ -87,7 +100,7 @@ fn stream_options(body: &mut Vec<u8>, others: Option<&Members<'_>>) {
 }
 
 /// Appends one member of an object, with the comma before it where one is needed.
-fn member(body: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn member(body: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
     if body.last() != Some(&b'{') {
         body.push(b',');
     }
@@ -98,6 +111,7 @@ fn member(body: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Quirks;
     use super::*;
     use crate::test;
 
@@ -107,6 +121,7 @@ mod tests {
             model: "gpt-x",
             stream,
             default_max_tokens: 100,
+            quirks: &Quirks::NONE,
         };
         let encoded = encode(&request, &target).unwrap();
         assert_eq!(String::from_utf8(encoded.body).unwrap(), expected);

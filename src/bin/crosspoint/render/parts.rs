@@ -2,7 +2,7 @@
 
 use super::template::{fill, json, scalar, seconds};
 use super::{Gateway, Source};
-use crosspoint::config::{BaseUrl, Config};
+use crosspoint::config::{BaseUrl, Config, Key};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -55,7 +55,9 @@ fn key_envs(config: &Config) -> Vec<&str> {
     let mut keys: Vec<_> = config
         .providers
         .iter()
-        .filter_map(|provider| provider.key_env.as_deref())
+        .filter_map(|provider| provider.key.as_ref())
+        .flat_map(Key::variables)
+        .map(|variable| variable.env.as_str())
         .collect();
     keys.sort_unstable();
     keys.dedup();

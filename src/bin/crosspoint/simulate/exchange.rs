@@ -193,9 +193,20 @@ fn leaks(
         openai,
         anthropic,
         bedrock,
+        bedrock_secret,
     } = call.keys;
     let mut found = Vec::new();
     let body = std::str::from_utf8(call.body).unwrap_or_default();
+    // It signs, and is itself sent to nobody.
+    if let Some(secret) = bedrock_secret.as_deref().filter(|secret| !secret.is_empty()) {
+        let mut values = call
+            .headers
+            .values()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()));
+        if body.contains(secret) || values.any(|value| value.contains(secret)) {
+            found.push("the request carries the secret access key of bedrock".to_owned());
+        }
+    }
     for (owner, key) in [
         (Provider::OpenAi, openai),
         (Provider::Anthropic, anthropic),

@@ -68,6 +68,9 @@ pub(crate) struct Options {
     /// Key that Bedrock takes as `authorization: Bearer`
     #[arg(long, default_value = "sim-bedrock-key", value_name = "KEY")]
     bedrock_key: String,
+    /// Secret access key of AWS Signature Version 4; with it, Bedrock takes signed requests too, and checks them
+    #[arg(long, value_name = "KEY")]
+    bedrock_secret_key: Option<String>,
     /// A header value that starts so is a client's key and counts as a leak (may be repeated)
     #[arg(long, default_values = ["cp-", "client-key"], value_name = "PREFIX")]
     client_key_prefix: Vec<String>,
@@ -113,6 +116,7 @@ pub(crate) async fn run(options: Options) -> io::Result<()> {
             openai: options.openai_key,
             anthropic: options.anthropic_key,
             bedrock: options.bedrock_key,
+            bedrock_secret: options.bedrock_secret_key,
         },
         client_prefixes: options.client_key_prefix,
     });

@@ -21,6 +21,8 @@ pub(super) struct Keys {
     pub(super) openai: String,
     pub(super) anthropic: String,
     pub(super) bedrock: String,
+    /// The secret access key that Bedrock's signatures are made with; without it, none is taken.
+    pub(super) bedrock_secret: Option<String>,
 }
 
 /// A request, read whole.
@@ -218,5 +220,6 @@ pub(super) fn sample_keys() -> Keys {
         openai: "sim-openai-key".to_owned(),
         anthropic: "sim-anthropic-key".to_owned(),
         bedrock: "sim-bedrock-key".to_owned(),
+        bedrock_secret: Some("sim-bedrock-secret".to_owned()),
     }
 }

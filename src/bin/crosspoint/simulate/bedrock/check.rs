@@ -1,13 +1,17 @@
 //! What Bedrock's Converse refuses, in its words. Shapes from the service model that ships with AWS's SDKs.
 //!
 //! Unknown members are refused everywhere, as the models behind InvokeModel do; where the real front end only ignores
-//! them, a gateway that sends them is wrong all the same. Only bearer API keys are known, not SigV4.
+//! them, a gateway that sends them is wrong all the same. A bearer API key is taken, and, where the
+//! simulator was told a secret access key, a signature.
+
+use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
 use super::super::provider::{Call, Refusal};
 use super::super::text::Ask;
 use super::features::{extra_fields, output, tools};
+use super::signature;
 
 pub(super) type Object = Map<String, Value>;
 
@@ -140,7 +144,9 @@ pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
             "Missing Authentication Token",
         ));
     };
-    if authorization.strip_prefix("Bearer ") != Some(call.keys.bedrock.as_str()) {
+    if let (Some(secret), true) = (&call.keys.bedrock_secret, authorization.starts_with("AWS4-")) {
+        signature::verify(call, authorization, secret, SystemTime::now())?;
+    } else if authorization.strip_prefix("Bearer ") != Some(call.keys.bedrock.as_str()) {
         let message = "Authentication failed: Please make sure your API Key is valid.";
         return Err(Refusal::new(403, "AccessDeniedException", message));
     }

@@ -7,6 +7,7 @@
 mod check;
 mod features;
 mod messages;
+mod signature;
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};

@@ -1,0 +1,114 @@
+//! `key`: how requests to a provider are authorised.
+
+use super::reader::Node;
+use super::{BaseUrl, Environment, Key, Secret, SigningKey, Variable};
+use crate::error::quoted;
+
+type Env<'e> = Option<Environment<'e>>;
+
+/// Reads `key`. The base URL may name the region.
+pub(super) fn key(node: &Node<'_>, base: Option<&BaseUrl>, env: Env<'_>) -> Option<Key> {
+    let mut members = node.members()?;
+    let plain = members.optional("env");
+    let aws = members.optional("aws");
+    members.done();
+    match (plain, aws) {
+        (Some(variable), None) => Some(Key::Plain(read_variable(node, variable.string()?, env, false))),
+        (None, Some(aws)) => signing_key(&aws, base, env).map(Key::Aws),
+        (Some(_), Some(_)) => {
+            node.problem("has both env and aws; leave one of them out");
+            None
+        }
+        (None, None) => {
+            node.problem("needs env, or aws for signed requests");
+            None
+        }
+    }
+}
+
+fn signing_key(node: &Node<'_>, base: Option<&BaseUrl>, env: Env<'_>) -> Option<SigningKey> {
+    let mut members = node.members()?;
+    let mut read = |name: &'static str, usual: &str, optional: bool| match members.optional(name) {
+        Some(node) => variable(&node, env),
+        // The names that AWS's own tools look for.
+        None => Some(read_variable(node, usual, env, optional)),
+    };
+    let access_key_id = read("access_key_id", "AWS_ACCESS_KEY_ID", false);
+    let secret_access_key = read("secret_access_key", "AWS_SECRET_ACCESS_KEY", false);
+    let session_token = read("session_token", "AWS_SESSION_TOKEN", true);
+    let region = match members.optional("region") {
+        Some(node) => region(&node),
+        None => {
+            let of_host = base.and_then(|base| region_of_host(&base.host));
+            // A provider without a sound address has a problem already.
+            if of_host.is_none() && base.is_some() {
+                node.problem("needs a region: the host of base_url does not name one");
+            }
+            of_host.map(str::to_owned)
+        }
+    };
+    members.done();
+    Some(SigningKey {
+        access_key_id: access_key_id?,
+        secret_access_key: secret_access_key?,
+        session_token: session_token?,
+        region: region?,
+    })
+}
+
+fn region(node: &Node<'_>) -> Option<String> {
+    let text = node.string()?;
+    if !is_region(text) {
+        node.problem(format!("{} is no region, such as us-east-1", quoted(text)));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn is_region(text: &str) -> bool {
+    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text.contains('-') && text.bytes().all(sound)
+}
+
+/// The region in `bedrock-runtime.{region}.amazonaws.com`, and in the names of FIPS and VPC endpoints.
+fn region_of_host(host: &str) -> Option<&str> {
+    let mut labels = host.split('.');
+    labels.find(|label| label.starts_with("bedrock-runtime"))?;
+    labels.next().filter(|label| is_region(label))
+}
+
+/// `{ env: NAME, optional: true }`
+fn variable(node: &Node<'_>, env: Env<'_>) -> Option<Variable> {
+    let mut members = node.members()?;
+    let name = members.required("env");
+    // Who names a variable wants it, unless he says otherwise.
+    let optional = members
+        .optional("optional")
+        .and_then(|node| node.boolean())
+        .unwrap_or(false);
+    members.done();
+    let name = name?;
+    Some(read_variable(node, name.string()?, env, optional))
+}
+
+fn read_variable(node: &Node<'_>, name: &str, env: Env<'_>, optional: bool) -> Variable {
+    let value = env
+        .and_then(|env| env(name))
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty());
+    match &value {
+        None if env.is_none() || optional => {}
+        None => node.problem(format!(
+            "env {name} is not set; add it to vm_config.environment_variables"
+        )),
+        Some(value) if !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
+            node.problem(format!("env {name} holds characters that no header may carry"));
+        }
+        Some(_) => {}
+    }
+    Variable {
+        env: name.to_owned(),
+        optional,
+        value: value.map(Secret),
+    }
+}

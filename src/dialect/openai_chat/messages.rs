@@ -1,0 +1,123 @@
+//! The messages of a request as a provider's quirks want them. What they do not name keeps its bytes.
+
+use super::super::Quirks;
+use super::request::member;
+use crate::hash;
+use crate::json::{self, Members, Str};
+use serde_json::value::RawValue;
+
+/// Whether any of the messages in `text` may have to be written anew. A word of ours inside a prompt says so too, and costs
+/// only the look: what need not change keeps its bytes.
+pub(super) fn concern(quirks: &Quirks, text: &str) -> bool {
+    !quirks.messages.is_none()
+        || (!quirks.developer_role && text.contains("developer"))
+        || (quirks.short_tool_ids && text.contains("tool_call"))
+}
+
+/// Writes the messages in `text`.
+pub(super) fn write(body: &mut Vec<u8>, text: &str, quirks: &Quirks) {
+    each(body, text, &|body, raw| message(body, raw, quirks));
+}
+
+fn message(body: &mut Vec<u8>, raw: &RawValue, quirks: &Quirks) {
+    object(body, raw, &|name, value, others| {
+        let name = quirks.messages.name(name, &|ours| {
+            others
+                .iter()
+                .any(|(name, value)| name == ours && json::present(Some(value)).is_some())
+        })?;
+        let mut out = Vec::new();
+        match name {
+            "role" if !quirks.developer_role && string(value).as_deref() == Some("developer") => {
+                json::write(&mut out, "system");
+            }
+            "tool_call_id" if quirks.short_tool_ids => short_id(&mut out, value),
+            "tool_calls" if quirks.short_tool_ids => each(&mut out, value.get(), &|out, call| {
+                object(out, call, &|name, value, _| {
+                    let mut id = Vec::new();
+                    if name == "id" {
+                        short_id(&mut id, value);
+                    }
+                    Some((name, (!id.is_empty()).then_some(id)))
+                });
+            }),
+            _ => return Some((name, None)),
+        }
+        Some((name, Some(out)))
+    });
+}
+
+/// Writes every item of the array in `text` with `item`; anything but an array as it stands there.
+fn each(body: &mut Vec<u8>, text: &str, item: &dyn Fn(&mut Vec<u8>, &RawValue)) {
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) else {
+        body.extend_from_slice(text.as_bytes());
+        return;
+    };
+    body.push(b'[');
+    for (index, raw) in items.into_iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        item(body, raw);
+    }
+    body.push(b']');
+}
+
+type Others<'a> = [(String, &'a RawValue)];
+/// The name of a member and, if it is another, its value; `None` leaves the member out.
+type Edited<'n> = Option<(&'n str, Option<Vec<u8>>)>;
+
+/// Writes the object `raw` member by member, each as `edit` says. Where nothing changes, the bytes stay.
+fn object(
+    body: &mut Vec<u8>,
+    raw: &RawValue,
+    edit: &dyn for<'n> Fn(&'n str, &RawValue, &Others<'_>) -> Edited<'n>,
+) {
+    let members = serde_json::from_str::<Members<'_>>(raw.get()).map_or_else(|_| Vec::new(), |found| found.0);
+    let start = body.len();
+    let mut changed = false;
+    body.push(b'{');
+    for (name, value) in &members {
+        match edit(name, value, &members) {
+            None => changed = true,
+            Some((theirs, new)) => {
+                changed |= theirs != name || new.is_some();
+                let bytes = new.as_deref().unwrap_or(value.get().as_bytes());
+                member(body, theirs, |body| body.extend_from_slice(bytes));
+            }
+        }
+    }
+    body.push(b'}');
+    if !changed {
+        body.truncate(start);
+        body.extend_from_slice(raw.get().as_bytes());
+    }
+}
+
+fn string(raw: &RawValue) -> Option<String> {
+    serde_json::from_str::<Str<'_>>(raw.get())
+        .ok()
+        .map(Str::into_string)
+}
+
+/// The id `raw`, if it is nine letters or digits; else nine that are made of it, so that a call and its result get the
+/// same ones. Mistral refuses others (400, code 3280), and a conversation can come from another provider.
+fn short_id(out: &mut Vec<u8>, raw: &RawValue) {
+    const LENGTH: usize = 9;
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let id =
+        string(raw).filter(|id| id.len() != LENGTH || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let Some(id) = id else {
+        out.extend_from_slice(raw.get().as_bytes());
+        return;
+    };
+    let mut rest = hash::stable(&[&id]);
+    let short: String = std::iter::repeat_with(|| {
+        let digit = usize::try_from(rest % 36).ok().and_then(|at| DIGITS.get(at));
+        rest /= 36;
+        char::from(digit.copied().unwrap_or(b'0'))
+    })
+    .take(LENGTH)
+    .collect();
+    json::write(out, &short);
+}

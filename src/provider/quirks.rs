@@ -1,0 +1,129 @@
+//! How the providers in the table deviate from `openai-chat`, each with its source.
+
+use crate::dialect::{Edits, Quirks};
+
+/// What OpenRouter's parameters add to OpenAI's. OpenAI answers `Unknown parameter` to them.
+const BEYOND_OPENAI: &[&str] = &["top_k", "min_p", "top_a", "repetition_penalty"];
+const TO_MAX_TOKENS: (&str, &str) = ("max_completion_tokens", "max_tokens");
+/// A speaker's name, and what an assistant's turn carries back of its thinking.
+const NAME_AND_THINKING: &[&str] = &["name", "reasoning", "reasoning_content", "reasoning_details"];
+/// These want an assistant's thinking back, under this name, beside its tool calls.
+const THINKING_BACK: Edits = Edits {
+    unsupported: &["reasoning_details"],
+    renames: &[("reasoning", "reasoning_content")],
+};
+
+const fn unsupported(names: &'static [&'static str]) -> Edits {
+    Edits {
+        unsupported: names,
+        renames: &[],
+    }
+}
+
+/// Anybody who has a row. Many refuse OpenAI's role `developer` (`[1214] Incorrect role information`, vastsa/PI-Desktop#30;
+/// `developer is not one of ['system', …]`, can1357/oh-my-pi#843), and Stepfun ignores what it says
+/// (earendil-works/pi#5456); `system` means the same to all.
+const PLAIN: Quirks = Quirks {
+    developer_role: false,
+    ..Quirks::NONE
+};
+pub(super) static COMPATIBLE: Quirks = PLAIN;
+
+/// Knows the role `developer`: OpenRouter's API reference, `ChatDeveloperMessage`.
+pub(super) static DEVELOPER: Quirks = Quirks::NONE;
+
+/// <https://platform.openai.com/docs/api-reference/chat/create>
+pub(super) static OPENAI: Quirks = Quirks {
+    parameters: unsupported(BEYOND_OPENAI),
+    ..Quirks::NONE
+};
+
+/// <https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle>: the v1 surface; a deployment's name is
+/// the model.
+pub(super) static AZURE: Quirks = Quirks {
+    path: "/openai/v1/chat/completions?api-version=v1",
+    parameters: unsupported(BEYOND_OPENAI),
+    ..Quirks::NONE
+};
+
+/// litellm renames for these providers (`openai_like/providers.json`).
+pub(super) static MAX_TOKENS: Quirks = Quirks {
+    parameters: Edits {
+        unsupported: &[],
+        renames: &[TO_MAX_TOKENS],
+    },
+    ..PLAIN
+};
+
+/// mistralai/client-python, `ChatCompletionRequest`; members outside of it are answered with 422 `extra_forbidden`, in
+/// messages too (BerriAI/litellm#30835, Gage-Technologies/mistral-go#3). Ids of tool calls: 400, code 3280.
+pub(super) static MISTRAL: Quirks = Quirks {
+    parameters: Edits {
+        unsupported: &[
+            "top_k",
+            "logit_bias",
+            "logprobs",
+            "top_logprobs",
+            "user",
+            "min_p",
+            "top_a",
+            "repetition_penalty",
+        ],
+        renames: &[("seed", "random_seed"), TO_MAX_TOKENS],
+    },
+    messages: unsupported(NAME_AND_THINKING),
+    stream_options: false,
+    short_tool_ids: true,
+    ..PLAIN
+};
+
+/// <https://console.groq.com/docs/openai>; in messages: 400 `property 'reasoning_content' is unsupported`
+/// (tashfeenahmed/freellmapi#1070), and `reasoning is not supported with this model` (vercel/ai#8057).
+pub(super) static GROQ: Quirks = Quirks {
+    parameters: unsupported(&["logprobs", "logit_bias", "top_logprobs"]),
+    messages: unsupported(NAME_AND_THINKING),
+    ..PLAIN
+};
+
+/// <https://inference-docs.cerebras.ai/resources/openai>: 400.
+pub(super) static CEREBRAS: Quirks = Quirks {
+    parameters: unsupported(&[
+        "frequency_penalty",
+        "logit_bias",
+        "presence_penalty",
+        "parallel_tool_calls",
+        "service_tier",
+    ]),
+    ..PLAIN
+};
+
+/// Meta's model API, 2026.
+pub(super) static META: Quirks = Quirks {
+    parameters: unsupported(&["stop"]),
+    ..PLAIN
+};
+
+/// <https://platform.moonshot.ai/docs/api/chat>; thinking models want `reasoning_content` back beside tool calls.
+pub(super) static MOONSHOT: Quirks = Quirks {
+    parameters: unsupported(&["top_k", "seed"]),
+    messages: THINKING_BACK,
+    ..PLAIN
+};
+
+/// litellm's list of what it takes.
+pub(super) static INFERMATIC: Quirks = Quirks {
+    parameters: unsupported(&["parallel_tool_calls"]),
+    ..PLAIN
+};
+
+/// <https://docs.x.ai/docs/guides/reasoning>: its total is prompt + completion + reasoning.
+pub(super) static XAI: Quirks = Quirks {
+    reasoning_outside_completion: true,
+    ..PLAIN
+};
+
+/// <https://api-docs.deepseek.com/guides/thinking_mode>: 400 where thinking is missing beside tool calls.
+pub(super) static DEEPSEEK: Quirks = Quirks {
+    messages: THINKING_BACK,
+    ..PLAIN
+};
