@@ -7,6 +7,7 @@
 mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
+mod gemini;
 mod openai_chat;
 
 use crate::chat::{Delta, Request, UsageConvention};
@@ -19,6 +20,7 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &openai_chat::OpenAiChat,
     &anthropic_messages::AnthropicMessages,
     &bedrock_converse::BedrockConverse,
+    &gemini::Gemini,
 ];
 
 /// The dialect of this name.

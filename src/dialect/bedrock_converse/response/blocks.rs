@@ -209,6 +209,7 @@ impl Reader {
                 Reasoning::Encrypted {
                     index,
                     data: data.into_string(),
+                    id: None,
                     format,
                 },
                 out,
