@@ -1,65 +1,8 @@
-//! What Gemini sends, as it stands on the wire: <https://ai.google.dev/api/generate-content#generatecontentresponse>.
-//!
-//! Everything borrows from the frame. What does not come with every frame is left raw.
+//! What Gemini's words and counts mean: <https://ai.google.dev/api/generate-content#generatecontentresponse>.
 
 use crate::chat::{Finish, UsageReport};
-use crate::json::{Count, Members, Str};
-use serde::Deserialize;
+use crate::json::Members;
 use serde_json::value::RawValue;
-
-/// A response, or a frame of one.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Response<'a> {
-    #[serde(borrow)]
-    pub(super) candidates: Option<Vec<Candidate<'a>>>,
-    #[serde(borrow)]
-    pub(super) prompt_feedback: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) usage_metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) model_version: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub(super) response_id: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub(super) error: Option<&'a RawValue>,
-}
-
-/// A choice.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Candidate<'a> {
-    pub(super) index: Option<Count>,
-    #[serde(borrow)]
-    pub(super) content: Option<Content<'a>>,
-    #[serde(borrow)]
-    pub(super) finish_reason: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub(super) grounding_metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) logprobs_result: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Content<'a> {
-    #[serde(borrow)]
-    pub(super) parts: Option<Vec<Part<'a>>>,
-}
-
-/// A piece of a choice's message. Parts of other kinds (code that Google runs) have none of these members.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Part<'a> {
-    #[serde(borrow)]
-    pub(super) text: Option<Str<'a>>,
-    pub(super) thought: Option<bool>,
-    #[serde(borrow)]
-    pub(super) thought_signature: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub(super) function_call: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) inline_data: Option<&'a RawValue>,
-}
 
 /// The counts of this frame, which are those of everything until now. What Google's own tools put into the prompt is
 /// counted apart and belongs to it: the total has it.

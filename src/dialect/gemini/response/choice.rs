@@ -3,7 +3,6 @@
 use super::grounding;
 use super::offsets::Offsets;
 use crate::chat::{Delta, Finish, Format, Piece, Reasoning};
-use crate::dialect::gemini::wire::Part;
 use crate::json::{self, Members, Str};
 use serde_json::value::RawValue;
 
@@ -53,12 +52,13 @@ impl Choice {
         self.said
     }
 
-    /// Takes one part. `response` makes the ids of calls that have none.
-    pub(super) fn part(&mut self, part: Part<'_>, response: &str, out: &mut Vec<Delta>) {
+    /// Takes one part; those of other kinds (code that Google runs) have none of the members that are read. `response`
+    /// makes the ids of calls that have none.
+    pub(super) fn part(&mut self, part: &Members<'_>, response: &str, out: &mut Vec<Delta>) {
         let filled = |text: &Str<'_>| !text.is_empty();
-        let text = part.text.filter(filled).map(Str::into_string);
-        let signature = part.thought_signature.filter(filled).map(Str::into_string);
-        if part.thought == Some(true) {
+        let text = part.text("text").filter(filled).map(Str::into_string);
+        let signature = part.text("thoughtSignature").filter(filled).map(Str::into_string);
+        if part.get("thought").is_some_and(|raw| raw.get() == "true") {
             // Images that it drew on the way to the answer are no part of it.
             return self.think(text, signature, out);
         }
@@ -66,7 +66,7 @@ impl Choice {
             self.text.push(&text);
             self.say(Piece::Text(text), out);
         }
-        if let Some(raw) = part.inline_data {
+        if let Some(raw) = part.get("inlineData") {
             let data = Members::of(raw);
             let kind = data.text("mimeType").filter(|kind| kind.starts_with("image/"));
             if let (Some(kind), Some(base64)) = (kind, data.text("data")) {
@@ -74,7 +74,7 @@ impl Choice {
                 self.say(Piece::Image { url }, out);
             }
         }
-        let call = part.function_call.map(Members::of);
+        let call = part.get("functionCall").map(Members::of);
         match call
             .as_ref()
             .and_then(|call| Some((call, call.text("name").filter(filled)?)))
