@@ -116,6 +116,19 @@ pub fn path_segment(segment: &str) -> String {
     out
 }
 
+/// Moves some items before all others; the order is kept among them and among the others.
+fn to_front<T>(items: &mut Vec<T>, is_first: fn(&T) -> bool) {
+    let mut others = Vec::new();
+    for item in std::mem::take(items) {
+        if is_first(&item) {
+            items.push(item);
+        } else {
+            others.push(item);
+        }
+    }
+    items.append(&mut others);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 use super::media::{self, File, Inline, Media};
 use super::models::Model;
 use crate::chat::{Content, Format, Message, Part as Given, ReasoningDetail, Role, ToolCall};
+use crate::dialect::to_front;
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Shape};
 use serde::Serialize;
@@ -122,18 +123,18 @@ pub(super) fn conversation<'a>(
         }
     }
     for turn in &mut turns {
-        turn.parts.sort_by_key(|part| match part.data {
-            Kind::FunctionResponse(_) => 0,
-            _ => 1,
+        to_front(&mut turn.parts, |part| {
+            matches!(part.data, Kind::FunctionResponse(_))
         });
     }
     if !model.has_instructions() && !system.is_empty() {
-        match turns.first_mut() {
-            Some(Turn {
-                role: Some(Speaker::User),
-                parts,
-            }) => drop(parts.splice(0..0, system.drain(..))),
-            _ => turns.insert(
+        let first = turns.first_mut().filter(|turn| turn.role == Some(Speaker::User));
+        match first {
+            Some(turn) => {
+                system.append(&mut turn.parts);
+                turn.parts = std::mem::take(&mut system);
+            }
+            None => turns.insert(
                 0,
                 Turn {
                     role: Some(Speaker::User),
