@@ -1,7 +1,7 @@
 //! Positions in a text that is not kept: Google counts bytes, annotations count characters.
 
 /// How many changes of a character's length are remembered; behind them, positions are no more than near.
-const MAX_RUNS: usize = 2_048;
+const MAX_RUNS: usize = 1_024;
 
 /// A text, as far as its positions go.
 #[derive(Debug)]
@@ -12,12 +12,9 @@ pub(super) struct Offsets {
     runs: Vec<Run>,
 }
 
+/// A run begins at this byte, which is this character; so many bytes a character.
 #[derive(Clone, Copy, Debug)]
-struct Run {
-    byte: u32,
-    char: u32,
-    width: u8,
-}
+struct Run(u32, u32, u8);
 
 impl Offsets {
     pub(super) const fn new() -> Self {
@@ -32,13 +29,9 @@ impl Offsets {
     pub(super) fn push(&mut self, text: &str) {
         for char in text.chars() {
             let width = u8::try_from(char.len_utf8()).unwrap_or(1);
-            let before = self.runs.last().map_or(1, |run| run.width);
+            let before = self.runs.last().map_or(1, |run| run.2);
             if width != before && self.runs.len() < MAX_RUNS {
-                self.runs.push(Run {
-                    byte: self.bytes,
-                    char: self.chars,
-                    width,
-                });
+                self.runs.push(Run(self.bytes, self.chars, width));
             }
             self.bytes = self.bytes.saturating_add(u32::from(width));
             self.chars = self.chars.saturating_add(1);
@@ -53,18 +46,11 @@ impl Offsets {
     /// How many characters stand before a byte.
     pub(super) fn chars_before(&self, byte: u64) -> u32 {
         let byte = u32::try_from(byte).unwrap_or(u32::MAX);
-        let after = self.runs.partition_point(|run| run.byte <= byte);
-        let start = Run {
-            byte: 0,
-            char: 0,
-            width: 1,
-        };
-        let run = after
-            .checked_sub(1)
-            .and_then(|at| self.runs.get(at))
-            .unwrap_or(&start);
-        let more = byte.saturating_sub(run.byte) / u32::from(run.width.max(1));
-        run.char.saturating_add(more).min(self.chars)
+        let after = self.runs.partition_point(|run| run.0 <= byte);
+        let run = after.checked_sub(1).and_then(|at| self.runs.get(at));
+        let Run(start, chars, width) = run.copied().unwrap_or(Run(0, 0, 1));
+        let more = byte.saturating_sub(start) / u32::from(width.max(1));
+        chars.saturating_add(more).min(self.chars)
     }
 }
 
