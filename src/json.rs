@@ -69,6 +69,29 @@ pub fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
     raw.filter(|raw| shape(raw) != Shape::Null)
 }
 
+/// Whether `raw` is `{}`, however it is spaced.
+pub fn is_empty_object(raw: &RawValue) -> bool {
+    raw.get()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inside| inside.trim().is_empty())
+}
+
+/// The text of `raw` without the white space between its tokens: some providers indent what they send.
+pub fn compact(raw: &RawValue) -> String {
+    let mut out = String::with_capacity(raw.get().len());
+    let (mut in_string, mut escaped) = (false, false);
+    for char in raw.get().chars() {
+        if !in_string && char.is_ascii_whitespace() {
+            continue;
+        }
+        in_string ^= char == '"' && !escaped;
+        escaped = in_string && char == '\\' && !escaped;
+        out.push(char);
+    }
+    out
+}
+
 /// Appends `value` as JSON. Serialising into memory what this crate serialises cannot fail; if it ever did, `null` stands there.
 pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     let start = out.len();
@@ -91,8 +114,49 @@ pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Box<RawValue> {
 }
 
 /// The members of an object in order, each with its raw value.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Members<'a>(pub Vec<(String, &'a RawValue)>);
+
+/// Called from many places and never where time counts: a copy in each would only make the filter larger.
+impl<'a> Members<'a> {
+    /// The members of `raw`; none when it is no object.
+    #[inline(never)]
+    pub fn of(raw: &'a RawValue) -> Self {
+        serde_json::from_str(raw.get()).unwrap_or_default()
+    }
+
+    /// A member that is not `null`.
+    #[inline(never)]
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        let found = self.0.iter().rev().find(|(known, _)| known == name);
+        present(found.map(|(_, raw)| *raw))
+    }
+
+    /// A member that is a string.
+    #[inline(never)]
+    pub fn text(&self, name: &str) -> Option<Str<'a>> {
+        // A member of another type is none.
+        serde_json::from_str(self.get(name)?.get()).ok()
+    }
+
+    /// A member that is a count.
+    #[inline(never)]
+    pub fn count(&self, name: &str) -> Option<u64> {
+        // A member of another type is none.
+        serde_json::from_str::<Count>(self.get(name)?.get())
+            .ok()
+            .map(|count| count.0)
+    }
+
+    /// The items of a member that is an array.
+    #[inline(never)]
+    pub fn items(&self, name: &str) -> Vec<&'a RawValue> {
+        // A member of another type has none.
+        self.get(name)
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or_default()
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -149,5 +213,31 @@ impl<'de> Deserialize<'de> for Count {
             }
         }
         deserializer.deserialize_any(AnyNumber)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn only_white_space_between_tokens_is_left_out() {
+        let indented = raw("{\n  \"a b\": [1,\t2 ],\r\n \"c\\\" \\\\\": \" \\\" \"\n}");
+        assert_eq!(compact(&indented), r#"{"a b":[1,2],"c\" \\":" \" "}"#);
+    }
+
+    #[test]
+    fn members_are_read_by_name_whatever_they_are() {
+        let raw = raw(r#"{"a":"x","b":2.7,"c":[1,{}],"d":null}"#);
+        let members = Members::of(&raw);
+        assert_eq!(members.text("a").as_deref(), Some("x"));
+        assert_eq!(members.count("b"), Some(2));
+        assert_eq!(members.items("c").len(), 2);
+        assert!(members.get("d").is_none() && members.text("b").is_none() && members.items("a").is_empty());
     }
 }

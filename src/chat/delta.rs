@@ -126,6 +126,8 @@ pub enum Reasoning {
         index: u32,
         /// The opaque data.
         data: String,
+        /// The id of the tool call that it belongs to, where it belongs to one.
+        id: Option<String>,
         /// Whose form it has.
         format: Format,
     },

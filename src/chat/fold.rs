@@ -2,6 +2,7 @@
 
 use super::{Delta, Finish, Piece, Place, Reasoning};
 use crate::error::Error;
+use crate::json::{self, Members, Shape};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -188,26 +189,14 @@ impl FoldedChoice {
         }
     }
 
-    /// The `logprobs` of the whole message: the lists of all chunks, one behind the other.
+    /// The `logprobs` of the whole message: the lists of all chunks, one behind the other. What is no object of lists cannot
+    /// be joined, and the last word stands.
     pub fn joined_logprobs(&self) -> Option<Box<RawValue>> {
-        type Lists<'a> = BTreeMap<String, Option<Vec<&'a RawValue>>>;
-        if let [only] = self.logprobs.as_slice() {
-            return Some(only.clone());
+        let last = self.logprobs.last()?;
+        if self.logprobs.len() == 1 {
+            return Some(last.clone());
         }
-        let mut joined = Lists::new();
-        for logprobs in &self.logprobs {
-            // What is no object of lists cannot be joined, and the last word stands.
-            let Ok(lists) = serde_json::from_str::<Lists<'_>>(logprobs.get()) else {
-                return self.logprobs.last().cloned();
-            };
-            for (name, more) in lists {
-                let list = joined.entry(name).or_default();
-                if let Some(more) = more {
-                    list.get_or_insert_default().extend(more);
-                }
-            }
-        }
-        (!joined.is_empty()).then(|| crate::json::to_raw(&joined))
+        Some(join(&self.logprobs).unwrap_or_else(|| last.clone()))
     }
 
     fn reason(&mut self, reasoning: Reasoning) -> usize {
@@ -242,4 +231,38 @@ impl FoldedChoice {
             }
         }
     }
+}
+
+/// Objects of lists as one object of longer lists; `None` when they are something else.
+fn join(objects: &[Box<RawValue>]) -> Option<Box<RawValue>> {
+    let mut lists: Vec<(String, Vec<&RawValue>)> = Vec::new();
+    for object in objects {
+        let Members(members) = serde_json::from_str(object.get()).ok()?;
+        for (name, raw) in members {
+            let more: Vec<&RawValue> = match json::shape(raw) {
+                Shape::Null => Vec::new(),
+                _ => serde_json::from_str(raw.get()).ok()?,
+            };
+            match lists.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, list)) => list.extend(more),
+                None => lists.push((name, more)),
+            }
+        }
+    }
+    let mut out = b"{".to_vec();
+    for (index, (name, list)) in lists.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        json::write(&mut out, name);
+        out.push(b':');
+        // A list that no chunk had stays what each of them said.
+        if list.is_empty() {
+            out.extend_from_slice(b"null")
+        } else {
+            json::write(&mut out, list)
+        }
+    }
+    out.push(b'}');
+    RawValue::from_string(String::from_utf8(out).ok()?).ok()
 }

@@ -173,6 +173,9 @@ pub struct ReasoningDetail<'a> {
     /// Whose form it has.
     #[serde(borrow)]
     pub format: Option<Str<'a>>,
+    /// Of `reasoning.encrypted`: the id of the tool call that it belongs to, where it belongs to one.
+    #[serde(borrow)]
+    pub id: Option<Str<'a>>,
     /// Which block it belongs to.
     pub index: Option<u32>,
 }

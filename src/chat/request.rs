@@ -89,6 +89,7 @@ impl Request {
     ///
     /// # Errors
     /// Says which member and what was expected.
+    #[inline(never)]
     pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, Error> {
         match self.raw(name) {
             None | Some("null") => Ok(None),

@@ -7,6 +7,7 @@
 mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
+mod gemini;
 mod openai_chat;
 mod quirks;
 
@@ -22,6 +23,7 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &openai_chat::OpenAiChat,
     &anthropic_messages::AnthropicMessages,
     &bedrock_converse::BedrockConverse,
+    &gemini::Gemini,
 ];
 
 /// The dialect of this name.
@@ -122,6 +124,19 @@ pub fn path_segment(segment: &str) -> String {
         }
     }
     out
+}
+
+/// Moves some items before all others; the order is kept among them and among the others.
+fn to_front<T>(items: &mut Vec<T>, is_first: fn(&T) -> bool) {
+    let mut others = Vec::new();
+    for item in std::mem::take(items) {
+        if is_first(&item) {
+            items.push(item);
+        } else {
+            others.push(item);
+        }
+    }
+    items.append(&mut others);
 }
 
 #[cfg(test)]

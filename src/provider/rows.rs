@@ -52,6 +52,7 @@ pub static ROWS: &[Row] = &[
     chat("friendli", "https://api.friendli.ai/serverless/v1", Stops), // models.dev
     chat("github-models", "https://models.github.ai/inference", Unknown), // models.dev
     chat("gmicloud", "https://api.gmi-serving.com/v1", Unknown), // models.dev
+    chat("google-ai-studio", "https://generativelanguage.googleapis.com/v1beta", BillsAll).key("x-goog-api-key", "").speaks("gemini"), // own documents
     chat("groq", "https://api.groq.com/openai/v1", BillsAll).with(&quirks::GROQ), // Portkey, vercel/ai
     chat("helicone", "https://ai-gateway.helicone.ai/v1", Unknown), // models.dev
     chat("hpc-ai", "https://api.hpc-ai.com/inference/v1", Unknown), // models.dev

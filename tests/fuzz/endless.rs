@@ -35,6 +35,10 @@ fn block(at: usize, event: &str) -> String {
     format!("data: {{\"index\":{at},{event}}}\n\n")
 }
 
+fn candidate(parts: &str, more: &str) -> String {
+    format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{parts}]}}{more}}}]}}\r\n\r\n")
+}
+
 fn line(event: &str, payload: &str) -> String {
     format!("{{\"event\":\"{event}\",\"payload\":{{{payload}}}}}\n")
 }
@@ -42,6 +46,7 @@ fn line(event: &str, payload: &str) -> String {
 const BEDROCK: &str = "bedrock-converse";
 const OPENAI: &str = "openai-chat";
 const ANTHROPIC: &str = "anthropic-messages";
+const GEMINI: &str = "gemini";
 const HI: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
 const START: &str = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"x\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}}\n\n";
 
@@ -237,6 +242,37 @@ static STREAMS: &[Endless] = &[
         dialect: ANTHROPIC,
         begin: START,
         event: |_| "event: ping\ndata: {\"type\":\"ping\"}\n\n".to_owned(),
+    },
+    Endless {
+        name: "text of changing lengths",
+        dialect: GEMINI,
+        begin: "",
+        event: |n| candidate(&format!("{{\"text\":\"né {n} \"}}"), ""),
+    },
+    Endless {
+        name: "ever new choices",
+        dialect: GEMINI,
+        begin: "",
+        event: |n| candidate("{\"text\":\"a\"}", &format!(",\"index\":{n}")),
+    },
+    Endless {
+        name: "signatures of nothing",
+        dialect: GEMINI,
+        begin: "",
+        event: |_| candidate("{\"text\":\"\",\"thoughtSignature\":\"QUJD\"}", ""),
+    },
+    Endless {
+        name: "sources and reasons",
+        dialect: GEMINI,
+        begin: "",
+        event: |n| {
+            candidate(
+                "{\"text\":\"a\"}",
+                &format!(
+                    ",\"finishReason\":\"STOP\",\"groundingMetadata\":{{\"groundingChunks\":[{{\"web\":{{\"uri\":\"{n}\"}}}}]}}"
+                ),
+            )
+        },
     },
     Endless {
         name: "text",

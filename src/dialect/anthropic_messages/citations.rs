@@ -3,6 +3,7 @@
 use crate::chat::{Delta, Piece};
 use crate::json;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// How many are kept; what comes beyond is given out with the end that is known by then.
 const MAX_KEPT: usize = 256;
@@ -42,23 +43,29 @@ impl Citations {
 
     /// Gives out all that are kept, as annotations of the text up to `end`.
     pub(in crate::dialect) fn give(&mut self, end: usize, out: &mut Vec<Delta>) {
-        for Source { url, title, content } in self.sources.drain(..) {
-            let url_citation = UrlCitation {
+        for source in self.sources.drain(..) {
+            out.push(Delta::Piece {
+                choice: 0,
+                piece: Piece::Annotation(source.annotation(self.start, end)),
+            });
+        }
+    }
+}
+
+impl Source {
+    /// The annotation of the text between these two positions, in characters.
+    pub(in crate::dialect) fn annotation(self, start: usize, end: usize) -> Box<RawValue> {
+        let Self { url, title, content } = self;
+        json::to_raw(&Annotation {
+            kind: "url_citation",
+            url_citation: UrlCitation {
                 url,
                 title,
                 content,
-                start_index: self.start,
+                start_index: start,
                 end_index: end,
-            };
-            let annotation = Annotation {
-                kind: "url_citation",
-                url_citation,
-            };
-            out.push(Delta::Piece {
-                choice: 0,
-                piece: Piece::Annotation(json::to_raw(&annotation)),
-            });
-        }
+            },
+        })
     }
 }
 

@@ -2,8 +2,7 @@
 //! the data of an `error` event in a stream that had begun well.
 
 use crate::error::{Error, Kind};
-use crate::json::{self, Shape, Str};
-use serde::Deserialize;
+use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;
 
 /// What each `error.type` means. A refusal of our key is the operator's business, not the caller's.
@@ -29,22 +28,6 @@ static BY_MESSAGE: &[(&str, Kind)] = &[
     ("content filtering policy", Kind::ContentPolicyViolation),
 ];
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    message: Option<Str<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Detail<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<Str<'a>>,
-    #[serde(borrow)]
-    message: Option<Str<'a>>,
-}
-
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let fallback = Kind::of_provider_status(status);
@@ -55,10 +38,10 @@ pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
             None,
         )
     };
-    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
+    let Ok(body) = serde_json::from_slice::<&RawValue>(body).map(Members::of) else {
         return nothing();
     };
-    match (json::present(body.error), body.message) {
+    match (body.get("error"), body.text("message")) {
         (Some(detail), _) => of_detail(detail, fallback).unwrap_or_else(nothing),
         (None, Some(message)) if !message.is_empty() => {
             Error::of_provider(refine(fallback, &message), &message, None)
@@ -79,14 +62,12 @@ pub(super) fn of_event(detail: Option<&RawValue>) -> Error {
 
 /// `None` when it says nothing.
 fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
-    let Detail { kind: code, message } = if json::shape(detail) == Shape::String {
+    let (code, message) = if json::shape(detail) == Shape::String {
         // Anthropic-compatible servers write `{"error":"…"}`. What cannot be read says nothing.
-        Detail {
-            kind: None,
-            message: serde_json::from_str(detail.get()).ok(),
-        }
+        (None, serde_json::from_str::<Str<'_>>(detail.get()).ok())
     } else {
-        serde_json::from_str(detail.get()).unwrap_or_default()
+        let members = Members::of(detail);
+        (members.text("type"), members.text("message"))
     };
     let code = code.as_deref().filter(|code| !code.is_empty());
     let message = message

@@ -81,9 +81,17 @@ const DROPPED: &[&str] = &[
 
 /// The members that are neither read nor dropped.
 pub(in crate::dialect) fn unknown(request: &Request) -> impl Iterator<Item = (&str, &RawValue)> {
+    outside(request, [READ, DROPPED])
+}
+
+/// The members that are in none of these tables.
+pub(in crate::dialect) fn outside<'a>(
+    request: &'a Request,
+    tables: [&'static [&'static str]; 2],
+) -> impl Iterator<Item = (&'a str, &'a RawValue)> {
     request
         .members()
-        .filter(|(name, text)| !READ.contains(name) && !DROPPED.contains(name) && *text != "null")
+        .filter(move |(name, text)| !tables.iter().any(|table| table.contains(name)) && *text != "null")
         // The text of a member has been parsed once: it is JSON.
         .filter_map(|(name, text)| Some((name, serde_json::from_str(text).ok()?)))
 }

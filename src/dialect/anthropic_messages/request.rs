@@ -119,7 +119,7 @@ fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S:
         kind: &'static str,
         properties: Nothing,
     }
-    match schema.filter(|schema| !is_empty_object(schema)) {
+    match schema.filter(|schema| !json::is_empty_object(schema)) {
         Some(schema) => schema.serialize(serializer),
         None => NoArguments {
             kind: "object",
@@ -127,13 +127,6 @@ fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S:
         }
         .serialize(serializer),
     }
-}
-
-fn is_empty_object(raw: &RawValue) -> bool {
-    raw.get()
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(|inside| inside.trim().is_empty())
 }
 
 /// Writes `request` for `target`.

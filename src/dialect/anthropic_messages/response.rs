@@ -238,7 +238,12 @@ impl Reader {
                     let (index, data, format) =
                         (next(&mut self.thoughts), data.into_string(), Format::Anthropic);
                     piece(
-                        Piece::Reasoning(Reasoning::Encrypted { index, data, format }),
+                        Piece::Reasoning(Reasoning::Encrypted {
+                            index,
+                            data,
+                            id: None,
+                            format,
+                        }),
                         out,
                     );
                 }

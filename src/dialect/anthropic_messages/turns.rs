@@ -5,6 +5,7 @@
 
 use super::ids::call_id;
 use crate::chat::{Content, DataUrl, Message, Part, ReasoningDetail, Role};
+use crate::dialect::to_front;
 use crate::error::{Error, quoted};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -99,8 +100,9 @@ pub(super) fn conversation<'a>(messages: &'a [Message<'a>]) -> Result<Conversati
     }
     for turn in &mut out.turns {
         if turn.role == Speaker::User {
-            turn.content
-                .sort_by_key(|block| !matches!(block, Block::ToolResult { .. }));
+            to_front(&mut turn.content, |block| {
+                matches!(block, Block::ToolResult { .. })
+            });
         }
     }
     out.trim_prefill();

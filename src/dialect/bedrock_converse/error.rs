@@ -2,8 +2,8 @@
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors>.
 
 use crate::error::{Error, Kind};
-use crate::json::Str;
-use serde::Deserialize;
+use crate::json::Members;
+use serde_json::value::RawValue;
 
 /// What each exception means. AWS writes them with a small or a capital first letter, and sometimes with a namespace
 /// before a `#`. A refusal of our credential is the operator's business, not the caller's.
@@ -44,25 +44,6 @@ static BY_MESSAGE: &[(&str, Kind)] = &[
     ("on-demand throughput", Kind::ProviderNotFound),
 ];
 
-#[derive(Default, Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, alias = "Message")]
-    message: Option<Str<'a>>,
-    #[serde(borrow, rename = "originalMessage")]
-    original: Option<Str<'a>>,
-    #[serde(borrow, rename = "__type")]
-    kind: Option<Str<'a>>,
-    /// Around the type in the answer to a path that AWS does not know.
-    #[serde(borrow, rename = "Output")]
-    output: Option<Output<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Output<'a> {
-    #[serde(borrow, rename = "__type")]
-    kind: Option<Str<'a>>,
-}
-
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     read(
@@ -85,8 +66,11 @@ pub(super) fn of_exception(name: &str, body: &[u8]) -> Error {
 
 fn read(body: &[u8], name: &str, fallback: Kind, nothing: &str) -> Error {
     // What cannot be read says nothing.
-    let body = serde_json::from_slice::<Body<'_>>(body).unwrap_or_default();
-    let code = body.kind.or(body.output.and_then(|output| output.kind));
+    let body = serde_json::from_slice::<&RawValue>(body);
+    let body = body.map(Members::of).unwrap_or_default();
+    // Around the type in the answer to a path that AWS does not know stands one object more.
+    let around = || Members::of(body.get("Output")?).text("__type");
+    let code = body.text("__type").or_else(around);
     let code = code.as_deref().unwrap_or(name);
     let code = code.rsplit_once('#').map_or(code, |(_, code)| code);
     let code = code.split_once(':').map_or(code, |(code, _)| code);
@@ -94,12 +78,14 @@ fn read(body: &[u8], name: &str, fallback: Kind, nothing: &str) -> Error {
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(code))
         .map(|(_, kind)| *kind);
-    let said = [&body.original, &body.message];
+    let said = ["originalMessage", "message", "Message"];
     let said = said
         .into_iter()
-        .filter_map(|said| said.as_deref())
+        .filter_map(|name| body.text(name))
         .find(|said| !said.is_empty());
-    let message = said.unwrap_or(if code.is_empty() { nothing } else { code });
+    let message = said
+        .as_deref()
+        .unwrap_or(if code.is_empty() { nothing } else { code });
     let mut kind = known.unwrap_or(fallback);
     if kind == Kind::InvalidRequest {
         kind = BY_MESSAGE

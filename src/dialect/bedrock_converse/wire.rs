@@ -196,30 +196,6 @@ pub(super) struct Generated<'a> {
     pub(super) text: Option<Str<'a>>,
 }
 
-/// Where a sentence was taken from. Only sources on the web have an address.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Citation<'a> {
-    #[serde(borrow)]
-    pub(super) title: Option<Str<'a>>,
-    #[serde(borrow, default)]
-    pub(super) source_content: Vec<Generated<'a>>,
-    #[serde(borrow)]
-    pub(super) location: Option<Location<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Location<'a> {
-    #[serde(borrow)]
-    pub(super) web: Option<Web<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Web<'a> {
-    #[serde(borrow)]
-    pub(super) url: Option<Str<'a>>,
-}
-
 /// Token counts of the whole response.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

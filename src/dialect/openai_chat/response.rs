@@ -342,7 +342,12 @@ fn reasoning(detail: ReasoningDetail<'_>) -> impl Iterator<Item = Reasoning> {
             None,
         ),
         "reasoning.encrypted" => (
-            own(detail.data).map(|data| Reasoning::Encrypted { index, data, format }),
+            own(detail.data).map(|data| Reasoning::Encrypted {
+                index,
+                data,
+                id: own(detail.id),
+                format,
+            }),
             None,
         ),
         _ => (

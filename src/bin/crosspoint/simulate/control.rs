@@ -100,20 +100,26 @@ fn predict(shared: &Shared, provider: Provider, query: &str, body: &[u8]) -> (u1
         Provider::Anthropic => {
             HeaderValue::try_from(keys.anthropic.as_str()).map(|value| ("x-api-key", value))
         }
+        Provider::Gemini => {
+            HeaderValue::try_from(keys.gemini.as_str()).map(|value| ("x-goog-api-key", value))
+        }
     };
     if let Ok((name, value)) = credential {
         headers.insert(name, value);
     }
     headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let model = parameter(query, "model").unwrap_or("model");
     let path = match provider {
         Provider::OpenAi => "/v1/chat/completions".to_owned(),
         Provider::Anthropic => "/v1/messages".to_owned(),
-        Provider::Bedrock => format!("/model/{}/converse", parameter(query, "model").unwrap_or("model")),
+        Provider::Bedrock => format!("/model/{model}/converse"),
+        Provider::Gemini => format!("/models/{model}:generateContent"),
     };
     match provider.read(&Call {
         method: "POST",
         path: &path,
+        query: None,
         headers: &headers,
         body,
         keys,
@@ -121,7 +127,7 @@ fn predict(shared: &Shared, provider: Provider, query: &str, body: &[u8]) -> (u1
         Err(refusal) => (refusal.status, json!({"refused": refusal.message})),
         Ok(ask) => {
             let faults = Faults::parse(split_model(&ask.id).1).unwrap_or_default();
-            let said = answer(&ask, &faults, provider != Provider::OpenAi);
+            let said = answer(&ask, &faults, provider.writes_cache());
             let calls: Vec<Value> = said
                 .calls
                 .iter()
@@ -146,7 +152,7 @@ fn named(name: &str, then: impl FnOnce(Provider) -> (u16, Value)) -> (u16, Value
         Some(provider) => then(provider),
         None => (
             404,
-            json!({"error": format!("no provider `{name}`; there are openai, anthropic, bedrock")}),
+            json!({"error": format!("no provider `{name}`; there are openai, anthropic, bedrock, gemini")}),
         ),
     }
 }

@@ -38,11 +38,12 @@ pub(super) async fn serve(
     let call = Call {
         method: parts.method.as_str(),
         path,
+        query: parts.uri.query(),
         headers: &parts.headers,
         body: &body,
         keys: &shared.keys,
     };
-    for leak in leaks(&call, parts.uri.query(), provider, &shared.client_prefixes) {
+    for leak in leaks(&call, provider, &shared.client_prefixes) {
         page.leak(sequence, &leak);
     }
     if shared.ledger.record {
@@ -118,7 +119,7 @@ async fn perform(
         };
         return refuse(provider, &refusal, faults, stamp);
     }
-    let answer = answer(ask, faults, provider != Provider::OpenAi);
+    let answer = answer(ask, faults, provider.writes_cache());
     let completion = answer.usage.completion * ask.copies.max(1);
     watch.expect(answer.usage.prompt, completion);
 
@@ -183,17 +184,13 @@ fn page_of_html(faults: &Faults) -> io::Result<Response<Script>> {
 }
 
 /// What a request carries that this provider must not see.
-fn leaks(
-    call: &Call<'_>,
-    query: Option<&str>,
-    provider: Provider,
-    client_prefixes: &[String],
-) -> Vec<String> {
+fn leaks(call: &Call<'_>, provider: Provider, client_prefixes: &[String]) -> Vec<String> {
     let Keys {
         openai,
         anthropic,
         bedrock,
         bedrock_secret,
+        gemini,
     } = call.keys;
     let mut found = Vec::new();
     let body = std::str::from_utf8(call.body).unwrap_or_default();
@@ -211,6 +208,7 @@ fn leaks(
         (Provider::OpenAi, openai),
         (Provider::Anthropic, anthropic),
         (Provider::Bedrock, bedrock),
+        (Provider::Gemini, gemini),
     ] {
         if owner == provider || key.is_empty() {
             continue;
@@ -220,7 +218,7 @@ fn leaks(
                 found.push(format!("header {name} carries the key of {}", owner.name()));
             }
         }
-        if query.is_some_and(|query| query.contains(key.as_str())) || call.path.contains(key.as_str()) {
+        if call.query.is_some_and(|query| query.contains(key.as_str())) || call.path.contains(key.as_str()) {
             found.push(format!("path carries the key of {}", owner.name()));
         }
         if body.contains(key.as_str()) {
@@ -266,11 +264,12 @@ mod tests {
         let call = Call {
             method: "POST",
             path: "/",
+            query: None,
             headers: &headers,
             body: b"sim-bedrock-key",
             keys: &keys,
         };
-        let found = leaks(&call, None, Provider::OpenAi, &["cp-".to_owned()]);
+        let found = leaks(&call, Provider::OpenAi, &["cp-".to_owned()]);
         assert_eq!(found.len(), 4, "{found:?}");
         headers.remove("x-api-key");
         headers.remove("x-crosspoint-plan");
@@ -278,10 +277,11 @@ mod tests {
         let call = Call {
             method: "POST",
             path: "/",
+            query: None,
             headers: &headers,
             body: b"{}",
             keys: &keys,
         };
-        assert!(leaks(&call, None, Provider::OpenAi, &["cp-".to_owned()]).is_empty());
+        assert!(leaks(&call, Provider::OpenAi, &["cp-".to_owned()]).is_empty());
     }
 }

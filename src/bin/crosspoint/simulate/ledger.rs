@@ -69,7 +69,7 @@ pub(super) struct Page {
 /// The whole memory.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    pages: [Page; 3],
+    pages: [Page; 4],
     sequence: AtomicU64,
     pub(super) record: bool,
 }
@@ -84,11 +84,12 @@ impl Ledger {
 
     /// One provider's memory.
     pub(super) fn page(&self, provider: Provider) -> &Page {
-        let [openai, anthropic, bedrock] = &self.pages;
+        let [openai, anthropic, bedrock, gemini] = &self.pages;
         match provider {
             Provider::OpenAi => openai,
             Provider::Anthropic => anthropic,
             Provider::Bedrock => bedrock,
+            Provider::Gemini => gemini,
         }
     }
 

@@ -1,4 +1,4 @@
-//! `crosspoint simulate`: OpenAI, Anthropic and Bedrock on local ports, for trials, tests and benchmarks.
+//! `crosspoint simulate`: OpenAI, Anthropic, Bedrock and Gemini on local ports, for trials, tests and benchmarks.
 //!
 //! Each provider speaks its own wire format, buffered and streamed, refuses what the real one refuses, and misbehaves
 //! on demand. It shares no code with the gateway: it is the second opinion on what the gateway sends and reads.
@@ -17,6 +17,7 @@ mod bedrock;
 mod control;
 mod exchange;
 mod fault;
+mod gemini;
 mod ledger;
 mod openai;
 mod provider;
@@ -56,6 +57,9 @@ pub(crate) struct Options {
     /// Port of the Bedrock runtime API
     #[arg(long, default_value_t = 18003, value_name = "PORT")]
     bedrock: u16,
+    /// Port of the Gemini API (AI Studio)
+    #[arg(long, default_value_t = 18004, value_name = "PORT")]
+    gemini: u16,
     /// Port of the control endpoint: faults, counters, recorded requests
     #[arg(long, default_value_t = 18009, value_name = "PORT")]
     control: u16,
@@ -71,6 +75,9 @@ pub(crate) struct Options {
     /// Secret access key of AWS Signature Version 4; with it, Bedrock takes signed requests too, and checks them
     #[arg(long, value_name = "KEY")]
     bedrock_secret_key: Option<String>,
+    /// Key that Gemini takes as `x-goog-api-key`
+    #[arg(long, default_value = "sim-gemini-key", value_name = "KEY")]
+    gemini_key: String,
     /// A header value that starts so is a client's key and counts as a leak (may be repeated)
     #[arg(long, default_values = ["cp-", "client-key"], value_name = "PREFIX")]
     client_key_prefix: Vec<String>,
@@ -108,6 +115,7 @@ pub(crate) async fn run(options: Options) -> io::Result<()> {
         (Role::Provider(Provider::OpenAi), options.openai),
         (Role::Provider(Provider::Anthropic), options.anthropic),
         (Role::Provider(Provider::Bedrock), options.bedrock),
+        (Role::Provider(Provider::Gemini), options.gemini),
         (Role::Control, options.control),
     ];
     let shared = Arc::new(Shared {
@@ -117,6 +125,7 @@ pub(crate) async fn run(options: Options) -> io::Result<()> {
             anthropic: options.anthropic_key,
             bedrock: options.bedrock_key,
             bedrock_secret: options.bedrock_secret_key,
+            gemini: options.gemini_key,
         },
         client_prefixes: options.client_key_prefix,
     });

@@ -1,4 +1,4 @@
-//! The three providers, and what the server asks of each dialect.
+//! The providers, and what the server asks of each dialect.
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -6,13 +6,14 @@ use hyper::HeaderMap;
 use super::fault::Faults;
 use super::script::Piece;
 use super::text::{Answer, Ask};
-use super::{anthropic, bedrock, openai};
+use super::{anthropic, bedrock, gemini, openai};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Provider {
     OpenAi,
     Anthropic,
     Bedrock,
+    Gemini,
 }
 
 /// The credential that each provider takes.
@@ -23,6 +24,7 @@ pub(super) struct Keys {
     pub(super) bedrock: String,
     /// The secret access key that Bedrock's signatures are made with; without it, none is taken.
     pub(super) bedrock_secret: Option<String>,
+    pub(super) gemini: String,
 }
 
 /// A request, read whole.
@@ -30,6 +32,7 @@ pub(super) struct Call<'a> {
     pub(super) method: &'a str,
     /// The path as it came in, still percent-encoded, without the query.
     pub(super) path: &'a str,
+    pub(super) query: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
     pub(super) keys: &'a Keys,
@@ -46,7 +49,7 @@ impl Call<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
-    /// OpenAI and Anthropic: the error's `type`. Bedrock: the exception.
+    /// OpenAI and Anthropic: the error's `type`. Bedrock: the exception. Gemini: the `status`.
     pub(super) kind: String,
     pub(super) message: String,
     /// OpenAI only.
@@ -93,13 +96,19 @@ pub(super) struct Stamp {
 pub(super) type Headers = Vec<(&'static str, String)>;
 
 impl Provider {
-    pub(super) const ALL: [Provider; 3] = [Provider::OpenAi, Provider::Anthropic, Provider::Bedrock];
+    pub(super) const ALL: [Provider; 4] = [
+        Provider::OpenAi,
+        Provider::Anthropic,
+        Provider::Bedrock,
+        Provider::Gemini,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Provider::OpenAi => "openai",
             Provider::Anthropic => "anthropic",
             Provider::Bedrock => "bedrock",
+            Provider::Gemini => "gemini",
         }
     }
 
@@ -108,9 +117,14 @@ impl Provider {
     }
 
     /// Whether generation, and the bill, end when the client goes away. OpenRouter's documentation on cancelling
-    /// streams lists OpenAI and Anthropic as providers that stop, and Bedrock as one that does not.
+    /// streams lists OpenAI and Anthropic as providers that stop, and Bedrock and Google as ones that do not.
     pub(super) fn stops_on_cancel(self) -> bool {
-        self != Provider::Bedrock
+        !matches!(self, Provider::Bedrock | Provider::Gemini)
+    }
+
+    /// Whether the provider reports what it wrote to its cache.
+    pub(super) fn writes_cache(self) -> bool {
+        matches!(self, Provider::Anthropic | Provider::Bedrock)
     }
 
     /// Checks a request as strictly as the provider does.
@@ -119,6 +133,7 @@ impl Provider {
             Provider::OpenAi => openai::read(call),
             Provider::Anthropic => anthropic::read(call),
             Provider::Bedrock => bedrock::read(call),
+            Provider::Gemini => gemini::read(call),
         }
     }
 
@@ -127,6 +142,7 @@ impl Provider {
             Provider::OpenAi => openai::buffered(ask, answer, faults, stamp),
             Provider::Anthropic => anthropic::buffered(ask, answer, faults, stamp),
             Provider::Bedrock => bedrock::buffered(ask, answer, faults),
+            Provider::Gemini => gemini::buffered(ask, answer, faults, stamp),
         }
     }
 
@@ -135,6 +151,7 @@ impl Provider {
             Provider::OpenAi => openai::streamed(ask, answer, faults, stamp),
             Provider::Anthropic => anthropic::streamed(ask, answer, faults, stamp),
             Provider::Bedrock => bedrock::streamed(ask, answer, faults),
+            Provider::Gemini => gemini::streamed(ask, answer, faults, stamp),
         }
     }
 
@@ -144,6 +161,7 @@ impl Provider {
             Provider::OpenAi => openai::error_event(faults),
             Provider::Anthropic => anthropic::error_event(faults, stamp),
             Provider::Bedrock => bedrock::error_event(faults),
+            Provider::Gemini => gemini::error_event(faults),
         }
     }
 
@@ -153,6 +171,7 @@ impl Provider {
             Provider::OpenAi => openai::fault(status, model),
             Provider::Anthropic => anthropic::fault(status, model),
             Provider::Bedrock => bedrock::fault(status),
+            Provider::Gemini => gemini::fault(status, model),
         }
     }
 
@@ -162,6 +181,7 @@ impl Provider {
             Provider::OpenAi => openai::refusal_body(refusal),
             Provider::Anthropic => anthropic::refusal_body(refusal, stamp),
             Provider::Bedrock => bedrock::refusal_body(refusal),
+            Provider::Gemini => gemini::refusal_body(refusal),
         }
     }
 
@@ -171,12 +191,14 @@ impl Provider {
             Provider::OpenAi => openai::headers(stamp),
             Provider::Anthropic => anthropic::headers(stamp),
             Provider::Bedrock => bedrock::headers(refusal, stamp),
+            Provider::Gemini => gemini::headers(stamp),
         }
     }
 
     pub(super) fn stream_type(self) -> &'static str {
         match self {
             Provider::OpenAi | Provider::Anthropic => "text/event-stream; charset=utf-8",
+            Provider::Gemini => "text/event-stream",
             Provider::Bedrock => "application/vnd.amazon.eventstream",
         }
     }
@@ -184,7 +206,7 @@ impl Provider {
     /// The status for having too much to do.
     pub(super) fn overloaded(self) -> u16 {
         match self {
-            Provider::OpenAi | Provider::Bedrock => 503,
+            Provider::OpenAi | Provider::Bedrock | Provider::Gemini => 503,
             Provider::Anthropic => 529,
         }
     }
@@ -195,6 +217,7 @@ impl Provider {
             Provider::OpenAi => 50 << 20,
             Provider::Anthropic => 32 << 20,
             Provider::Bedrock => 25 << 20,
+            Provider::Gemini => 20 << 20,
         }
     }
 }
@@ -221,5 +244,6 @@ pub(super) fn sample_keys() -> Keys {
         anthropic: "sim-anthropic-key".to_owned(),
         bedrock: "sim-bedrock-key".to_owned(),
         bedrock_secret: Some("sim-bedrock-secret".to_owned()),
+        gemini: "sim-gemini-key".to_owned(),
     }
 }

@@ -3,11 +3,9 @@
 use super::{MAX_OPEN, Open, OpenKind, Phase, Reader};
 use crate::chat::{Delta, Format, Piece, Reasoning};
 use crate::dialect::anthropic_messages::citations::{Citations, Source};
-use crate::dialect::bedrock_converse::wire::{
-    Block, Change, Citation, CitedText, Thought, ThoughtText, ToolUse,
-};
+use crate::dialect::bedrock_converse::wire::{Block, Change, CitedText, Thought, ThoughtText, ToolUse};
 use crate::error::{Error, Kind};
-use crate::json::{self, Str};
+use crate::json::{self, Members, Str};
 use serde_json::value::RawValue;
 
 impl Reader {
@@ -209,6 +207,7 @@ impl Reader {
                 Reasoning::Encrypted {
                     index,
                     data: data.into_string(),
+                    id: None,
                     format,
                 },
                 out,
@@ -269,16 +268,17 @@ fn data_url(format: &str, base64: &str) -> String {
 
 /// `None` for a source that is not on the web, or not to be read.
 fn source(raw: &RawValue) -> Option<Source> {
-    // A citation that cannot be read is passed over like one without an address: the text it belongs to is whole.
-    let citation = serde_json::from_str::<Citation<'_>>(raw.get()).ok()?;
+    let citation = Members::of(raw);
     let content: String = citation
-        .source_content
-        .iter()
-        .filter_map(|part| part.text.as_deref())
+        .items("sourceContent")
+        .into_iter()
+        .filter_map(|part| Members::of(part).text("text"))
+        .map(Str::into_string)
         .collect();
+    let web = Members::of(Members::of(citation.get("location")?).get("web")?);
     Some(Source {
-        url: citation.location?.web?.url?.into_string(),
-        title: citation.title.map(Str::into_string),
+        url: web.text("url")?.into_string(),
+        title: citation.text("title").map(Str::into_string),
         content: Some(content).filter(|content| !content.is_empty()),
     })
 }

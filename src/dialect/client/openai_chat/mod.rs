@@ -151,6 +151,8 @@ struct Detail<'a> {
     data: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
     format: &'static str,
     index: u32,
 }
@@ -163,6 +165,7 @@ impl<'a> Detail<'a> {
             summary: None,
             data: None,
             signature: None,
+            id: None,
             format: format.name(),
             index,
         };
@@ -183,8 +186,14 @@ impl<'a> Detail<'a> {
                 signature: Some(signature),
                 ..empty("reasoning.text", *format, *index)
             },
-            Reasoning::Encrypted { index, data, format } => Self {
+            Reasoning::Encrypted {
+                index,
+                data,
+                id,
+                format,
+            } => Self {
                 data: Some(data),
+                id: id.as_deref(),
                 ..empty("reasoning.encrypted", *format, *index)
             },
         }

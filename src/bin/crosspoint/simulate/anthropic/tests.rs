@@ -23,6 +23,7 @@ fn ask_as(body: &Value, version: &str) -> Result<Ask, Refusal> {
     let call = Call {
         method: "POST",
         path: "/v1/messages",
+        query: None,
         headers: &headers,
         body: bytes.as_bytes(),
         keys: &keys,
@@ -253,6 +254,7 @@ fn a_bearer_key_is_taken_and_x_api_key_goes_before_it() {
         let call = Call {
             method: "POST",
             path: "/v1/messages",
+            query: None,
             headers,
             body: body.as_bytes(),
             keys: &keys,

@@ -176,7 +176,7 @@ pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     Ok(ask)
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+pub(in super::super) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

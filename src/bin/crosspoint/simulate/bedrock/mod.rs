@@ -20,7 +20,7 @@ use super::script::Piece;
 use super::seed::{call_id, letters, redacted, sign};
 use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
 
-pub(super) use check::read;
+pub(super) use check::{percent_decoded, read};
 
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 

@@ -174,6 +174,7 @@ mod tests {
         let call = Call {
             method: "POST",
             path: &path,
+            query: None,
             headers: &headers,
             body: &body,
             keys: &keys,

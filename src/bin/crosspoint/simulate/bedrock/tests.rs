@@ -17,6 +17,7 @@ fn ask_at(path: &str, body: &Value) -> Result<Ask, Refusal> {
     read(&Call {
         method: "POST",
         path,
+        query: None,
         headers: &headers,
         body: bytes.as_bytes(),
         keys: &keys,

@@ -21,6 +21,7 @@ fn ask(body: &Value) -> Result<Ask, Refusal> {
     let call = Call {
         method: "POST",
         path: "/v1/chat/completions",
+        query: None,
         headers: &headers,
         body: bytes.as_bytes(),
         keys: &keys,
@@ -252,6 +253,7 @@ fn a_wrong_key_is_refused_before_the_body_is_read() {
         let call = Call {
             method: "POST",
             path: "/v1/chat/completions",
+            query: None,
             headers: &headers,
             body: b"",
             keys: &keys,

@@ -1,0 +1,338 @@
+//! A unified request in Gemini's form.
+//!
+//! Dropped by policy: what [`members`] names, a `top_k` of 0 (which means no limit), penalties where the model has
+//! none, service tiers that Google does not know. What it cannot do otherwise is refused.
+
+use super::members;
+use super::models::{Model, Thinking};
+use super::turns::{Turn, conversation};
+use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
+use crate::dialect::{Encoded, Target, path_segment};
+use crate::error::{Error, cut, quoted};
+use crate::json::{self, Members, Shape, Str};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The most stop sequences that Google takes: <https://ai.google.dev/api/generate-content#generationconfig>.
+const MAX_STOPS: usize = 5;
+
+/// The tools that Google runs itself, as a caller may name them in `type`.
+static NATIVE_TOOLS: &[(&str, &str)] = &[
+    ("code_execution", "codeExecution"),
+    ("computer_use", "computerUse"),
+    ("file_search", "fileSearch"),
+    ("google_maps", "googleMaps"),
+    ("google_search", "googleSearch"),
+    ("url_context", "urlContext"),
+];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_instruction: Option<Turn<'a>>,
+    contents: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolEntry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_config: Option<ToolConfig<'a>>,
+    #[serde(skip_serializing_if = "Raws::is_empty")]
+    generation_config: Raws<'a>,
+    #[serde(flatten)]
+    rest: Raws<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum ToolEntry<'a> {
+    FunctionDeclarations(Vec<Declaration<'a>>),
+    #[serde(untagged)]
+    Native(Raws<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Declaration<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters_json_schema: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolConfig<'a> {
+    function_calling_config: Calling<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Calling<'a> {
+    mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_function_names: Option<[&'a str; 1]>,
+}
+
+/// Members by name, some as they came and some of ours.
+#[derive(Default)]
+struct Raws<'a>(Vec<(&'a str, Cow<'a, RawValue>)>);
+
+impl<'a> Raws<'a> {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn set<T: Serialize + ?Sized>(&mut self, name: &'a str, value: &T) {
+        self.0.push((name, Cow::Owned(json::to_raw(value))));
+    }
+
+    fn keep(&mut self, name: &'a str, value: Option<&'a RawValue>) {
+        self.0.extend(value.map(|value| (name, Cow::Borrowed(value))));
+    }
+}
+
+impl Serialize for Raws<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Writes `request` for `target`.
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let model = Model::of(target.model);
+    let messages = request.messages()?;
+    let offered = request.tools()?;
+    let choice = request.tool_choice()?;
+    let talk = conversation(&messages, model)?;
+    let tools = tools(&offered)?;
+    let strict = model.validates_calls()
+        && offered
+            .iter()
+            .any(|tool| matches!(tool, Tool::Function(function) if function.strict == Some(true)));
+    let has_functions = tools
+        .iter()
+        .any(|tool| matches!(tool, ToolEntry::FunctionDeclarations(_)));
+    let (config, rest) = members::native(request);
+    let mut generation_config = generation(request, target, model)?;
+    generation_config.0.extend(own(config));
+    let mut rest = Raws(own(rest).collect());
+    let tier: Option<Str<'_>> = request.get("service_tier")?;
+    if let Some(tier) = tier.filter(|tier| matches!(&**tier, "standard" | "flex" | "priority")) {
+        rest.set("serviceTier", &tier);
+    }
+    let body = Body {
+        system_instruction: talk.system,
+        contents: talk.turns,
+        tool_config: has_functions
+            .then(|| calling(choice.as_ref(), strict))
+            .flatten()
+            .map(|function_calling_config| ToolConfig {
+                function_calling_config,
+            }),
+        tools,
+        generation_config,
+        rest,
+    };
+    let mut bytes = Vec::with_capacity(request.len().saturating_add(1024));
+    json::write(&mut bytes, &body);
+    let operation = if target.stream {
+        "streamGenerateContent?alt=sse"
+    } else {
+        "generateContent"
+    };
+    let id = target.model.strip_prefix("models/").unwrap_or(target.model);
+    Ok(Encoded {
+        path: format!("/models/{}:{operation}", path_segment(id)),
+        headers: Vec::new(),
+        body: bytes,
+    })
+}
+
+fn own<'a>(members: members::Native<'a>) -> impl Iterator<Item = (&'a str, Cow<'a, RawValue>)> {
+    members.into_iter().map(|(name, raw)| (name, Cow::Borrowed(raw)))
+}
+
+/// The members that are numbers on both sides, with their spelling kept.
+static NUMBERS: &[(&str, &str)] = &[
+    ("temperature", "temperature"),
+    ("top_p", "topP"),
+    ("top_k", "topK"),
+];
+
+static PENALTIES: &[(&str, &str)] = &[
+    ("presence_penalty", "presencePenalty"),
+    ("frequency_penalty", "frequencyPenalty"),
+];
+
+fn generation<'a>(request: &'a Request, target: &Target<'_>, model: Model<'_>) -> Result<Raws<'a>, Error> {
+    let mut out = Raws::default();
+    let limit = match request.get::<u64>("max_completion_tokens")? {
+        None => request.get::<u64>("max_tokens")?,
+        limit => limit,
+    };
+    if let Some(limit) = limit {
+        out.set("maxOutputTokens", &limit);
+    }
+    let penalties = if model.has_penalties() { PENALTIES } else { &[] };
+    for (name, theirs) in NUMBERS.iter().chain(penalties) {
+        let Some(raw) = request.get::<&RawValue>(name)? else {
+            continue;
+        };
+        if json::shape(raw) != Shape::Number {
+            return Err(Error::invalid(format!("{name}: expected a number")));
+        }
+        out.keep(
+            theirs,
+            Some(raw).filter(|raw| *name != "top_k" || raw.get() != "0"),
+        );
+    }
+    let stops: Vec<Str<'_>> = request
+        .stop()?
+        .into_iter()
+        .filter(|stop| !stop.is_empty())
+        .collect();
+    if stops.len() > MAX_STOPS {
+        return Err(Error::invalid(format!(
+            "stop: gemini takes at most {MAX_STOPS} sequences; send fewer of them"
+        )));
+    }
+    if !stops.is_empty() {
+        out.set("stopSequences", &stops);
+    }
+    if let Some(choices) = request.get::<u64>("n")?.filter(|n| *n > 1) {
+        out.set("candidateCount", &choices);
+    }
+    if let Some(raw) = request.get::<&RawValue>("seed")? {
+        out.set("seed", &seed(raw.get())?);
+    }
+    if request.get::<bool>("logprobs")? == Some(true) {
+        out.set("responseLogprobs", &true);
+        if let Some(most) = request.get::<u64>("top_logprobs")?.filter(|most| *most > 0) {
+            out.set("logprobs", &most);
+        }
+    }
+    answer(request, &mut out)?;
+    let shown = request.get::<bool>("include_reasoning")? != Some(false);
+    let thinking: Option<Thinking> = model.thinking(
+        request.reasoning()?,
+        shown,
+        limit.unwrap_or(target.default_max_tokens),
+    );
+    if let Some(thinking) = thinking {
+        out.set("thinkingConfig", &thinking);
+    }
+    Ok(out)
+}
+
+/// The form of the answer: JSON or text, text or images.
+fn answer<'a>(request: &'a Request, out: &mut Raws<'a>) -> Result<(), Error> {
+    const JSON: &str = "application/json";
+    match request.response_format()? {
+        None | Some(ResponseFormat::Text) => {}
+        Some(ResponseFormat::JsonObject) => out.set("responseMimeType", JSON),
+        Some(ResponseFormat::JsonSchema { schema, .. }) => {
+            out.set("responseMimeType", JSON);
+            out.keep("responseJsonSchema", Some(schema));
+        }
+        Some(ResponseFormat::Other(kind)) => {
+            return Err(Error::invalid(format!(
+                "response_format: gemini cannot carry {}",
+                cut(&kind, 80)
+            )));
+        }
+    }
+    let modalities: Vec<Str<'_>> = request.get("modalities")?.unwrap_or_default();
+    if let Some(other) = modalities
+        .iter()
+        .find(|kind| !matches!(&***kind, "text" | "image"))
+    {
+        return Err(Error::invalid(format!(
+            "modalities: gemini carries text and image, not {}",
+            quoted(other)
+        )));
+    }
+    if modalities.iter().any(|kind| &**kind == "image") {
+        let names: Vec<_> = modalities.iter().map(|kind| kind.to_ascii_uppercase()).collect();
+        out.set("responseModalities", &names);
+    }
+    if let Some(raw) = request.get::<&RawValue>("image_config")? {
+        let (theirs, mut config) = (Members::of(raw), Raws::default());
+        config.keep("aspectRatio", theirs.get("aspect_ratio"));
+        config.keep("imageSize", theirs.get("image_size"));
+        if !config.is_empty() {
+            out.set("imageConfig", &config);
+        }
+    }
+    Ok(())
+}
+
+/// Google's seeds have 32 bits with a sign. A longer one is folded: the same seed always comes to the same.
+fn seed(text: &str) -> Result<i32, Error> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::invalid("seed: expected an integer"));
+    }
+    let folded = || i32::try_from(crc32fast::hash(text.as_bytes()) >> 1).unwrap_or_default();
+    Ok(text.parse().unwrap_or_else(|_| folded()))
+}
+
+fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {
+    let mut functions = Vec::new();
+    let mut native = Vec::new();
+    for (at, tool) in offered.iter().enumerate() {
+        match tool {
+            Tool::Function(FunctionTool {
+                name,
+                description,
+                parameters,
+                ..
+            }) => functions.push(Declaration {
+                name,
+                description: description
+                    .as_deref()
+                    .filter(|description| !description.is_empty()),
+                parameters_json_schema: parameters.filter(|schema| !json::is_empty_object(schema)),
+            }),
+            Tool::Other { kind, raw } => {
+                let known = NATIVE_TOOLS
+                    .iter()
+                    .find(|(name, theirs)| *name == &**kind || *theirs == &**kind);
+                let Some((name, theirs)) = known else {
+                    return Err(Error::invalid(format!(
+                        "tools[{at}]: gemini cannot carry {}",
+                        cut(kind, 80)
+                    )));
+                };
+                let members = Members::of(raw);
+                let mut entry = Raws::default();
+                match members.get(theirs).or_else(|| members.get(name)) {
+                    Some(settings) => entry.keep(theirs, Some(settings)),
+                    None => entry.set(theirs, &Raws::default()),
+                }
+                native.push(ToolEntry::Native(entry));
+            }
+        }
+    }
+    if !functions.is_empty() {
+        native.insert(0, ToolEntry::FunctionDeclarations(functions));
+    }
+    Ok(native)
+}
+
+/// Google holds calls to their schemas only all together, and does so anyway when a call is forced.
+fn calling(choice: Option<&ToolChoice>, strict: bool) -> Option<Calling<'_>> {
+    let (mode, name) = match choice {
+        None | Some(ToolChoice::Auto) if strict => ("VALIDATED", None),
+        None => return None,
+        Some(ToolChoice::Auto) => ("AUTO", None),
+        Some(ToolChoice::None) => ("NONE", None),
+        Some(ToolChoice::Required) => ("ANY", None),
+        Some(ToolChoice::Function(name)) => ("ANY", Some([name.as_str()])),
+    };
+    Some(Calling {
+        mode,
+        allowed_function_names: name,
+    })
+}
