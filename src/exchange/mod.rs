@@ -8,23 +8,27 @@
 //! does it. Settling consumes the exchange, so there is exactly one final receipt.
 
 mod attempt;
+mod envelope;
+mod failure;
+mod outgoing;
 mod pipeline;
 mod receipt;
 
 pub use attempt::{Action, Head, ResponseHead};
+pub use outgoing::Outgoing;
 
-use crate::auth::sigv4;
 use crate::chat::{Request, UsageConvention};
-use crate::config::{Config, Endpoint, Key, Provider, Variable};
+use crate::config::{Config, Endpoint, Provider};
+use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
-use crate::dialect::{Encoded, Target};
-use crate::error::{Error, Fault, Kind, Next, PreviousError};
+use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
-use crate::json::Str;
 use crate::meter::{AttemptLine, Outcome, Receipt};
 use crate::middleware::{Reply, RequestChain, Step};
-use crate::route::{self, Candidate, Preferences, Standings};
+use crate::route::{self, Candidate, Standings};
 use attempt::Attempt;
+use envelope::Envelope;
+use outgoing::{encode, outgoing};
 use std::rc::Rc;
 
 /// One client request and its one response, with all the attempts in between.
@@ -51,25 +55,6 @@ pub struct Exchange {
     samples: Vec<(u64, Sample)>,
     /// The error that the client was told instead of an answer.
     refusal: Option<Error>,
-}
-
-/// What the gateway itself must know of a request.
-#[derive(Clone, Debug, Default)]
-struct Envelope {
-    /// The model and its fallbacks, in order.
-    models: Vec<String>,
-    stream: bool,
-    include_usage: bool,
-    preferences: Preferences,
-}
-
-/// A request as it goes to a provider.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-    /// All headers, pseudo-headers included; nothing else may go out.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
 }
 
 /// Why an attempt sends nothing.
@@ -453,96 +438,6 @@ impl Exchange {
         }
     }
 
-    /// The attempt has failed before anything was let out: the next candidate, or the error.
-    fn fail_over(&mut self, mut error: Error, now_ms: u64) -> Action {
-        error.provider = self.attempt_provider().map(|provider| provider.id.clone());
-        let next = error.kind.facts().next;
-        self.fail(error.clone(), now_ms);
-        if matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired) {
-            self.skip_provider();
-        }
-        // The last error is in the body itself, so only those before it are listed.
-        self.previous.pop();
-        let head = self.error_head(&error);
-        let retry = next == Next::TryNext && self.next < self.plan.len();
-        if retry {
-            self.previous.extend(previous(&error));
-        }
-        self.refusal = Some(error);
-        if retry {
-            Action::Retry { head }
-        } else {
-            Action::Release { head }
-        }
-    }
-
-    /// Takes the failed attempt's provider out of the rest of the plan: its key would be refused again.
-    fn skip_provider(&mut self) {
-        let Some(cluster) = self.attempt_provider().map(|provider| provider.cluster.clone()) else {
-            return;
-        };
-        let config = Rc::clone(&self.config);
-        let done = self.plan.len().min(self.next);
-        let rest = self.plan.split_off(done);
-        self.plan.extend(rest.into_iter().filter(|candidate| {
-            parties(&config, *candidate).is_some_and(|(_, provider)| provider.cluster != cluster)
-        }));
-    }
-
-    /// An attempt that never answered, if that is what the current one is.
-    fn unanswered(&mut self, now_ms: u64) {
-        let Some(attempt) = &self.attempt else { return };
-        if attempt.has_ended() {
-            return;
-        }
-        let waited = now_ms.saturating_sub(attempt.started_ms);
-        let error = if attempt.has_spoken() {
-            Error::new(Kind::ProviderUnavailable, "the provider cut the response short")
-        } else if waited.saturating_add(TIMER_SLACK_MS) >= self.per_try_timeout_ms() {
-            Error::new(Kind::Timeout, "no first token within the deadline")
-        } else {
-            Error::new(
-                Kind::ProviderUnavailable,
-                "the connection failed or was reset before an answer",
-            )
-        };
-        self.fail(error, now_ms);
-    }
-
-    /// Records the end of the current attempt as a failure.
-    fn fail(&mut self, mut error: Error, now_ms: u64) {
-        error.provider = self.attempt_provider().map(|provider| provider.id.clone());
-        let Some(attempt) = &mut self.attempt else { return };
-        if attempt.end(Some(&error), now_ms) {
-            self.previous.extend(previous(&error));
-            self.sample(error.kind.facts().fault, error.retry_after_ms);
-            let line = self
-                .attempt
-                .as_ref()
-                .and_then(|attempt| receipt::line(self, attempt, now_ms));
-            self.lines.extend(line);
-        }
-    }
-
-    /// Notes a sample for the current attempt's endpoint.
-    fn sample(&mut self, fault: Fault, retry_after_ms: Option<u64>) {
-        let sample = match fault {
-            Fault::Endpoint => Sample::Failure,
-            Fault::RateLimit => Sample::RateLimited { retry_after_ms },
-            // Only a claimed trial has to be given back.
-            Fault::Nobody
-                if self
-                    .attempt
-                    .as_ref()
-                    .is_some_and(|attempt| attempt.candidate.reason == "trial") =>
-            {
-                Sample::Nothing
-            }
-            Fault::Nobody => return,
-        };
-        self.samples.extend(self.health_key().map(|key| (key, sample)));
-    }
-
     fn health_key(&self) -> Option<u64> {
         let (endpoint, _) = self.parties(self.attempt.as_ref()?.candidate)?;
         Some(endpoint.health_key)
@@ -576,22 +471,11 @@ impl Exchange {
     }
 }
 
-/// How much earlier than its deadline an attempt may be told of its end, in milliseconds.
-const TIMER_SLACK_MS: u64 = 20;
 /// The convention of an attempt that never began.
 const NO_CONVENTION: UsageConvention = UsageConvention {
     cache: crate::chat::CacheTokens::Included,
     reasoning: crate::chat::ReasoningTokens::Included,
 };
-
-fn previous(error: &Error) -> Option<PreviousError> {
-    let facts = error.kind.facts();
-    Some(PreviousError {
-        provider: error.provider.clone()?,
-        code: facts.error_type,
-        status: facts.status,
-    })
-}
 
 fn parties(config: &Config, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {
     let endpoint = config
@@ -600,137 +484,6 @@ fn parties(config: &Config, candidate: Candidate) -> Option<(&Endpoint, &Provide
         .endpoints
         .get(candidate.endpoint)?;
     Some((endpoint, config.providers.get(endpoint.provider)?))
-}
-
-fn encode(
-    request: &Request,
-    endpoint: &Endpoint,
-    provider: &Provider,
-    stream: bool,
-) -> Result<Encoded, Error> {
-    let target = Target {
-        model: &endpoint.model,
-        stream,
-        default_max_tokens: provider.default_max_tokens,
-        quirks: provider.quirks,
-    };
-    provider.dialect.encode(request, &target)
-}
-
-/// The complete set of headers for a provider, and the body.
-fn outgoing(provider: &Provider, encoded: Encoded, stream: bool, now_ms: u64) -> Outgoing {
-    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let authority = provider.base.authority();
-    let path = format!("{}{}", provider.base.path, encoded.path);
-    let credential = credential(provider, &authority, &path, &encoded.body, now_ms);
-    let mut headers = vec![
-        own(":method", "POST"),
-        own(":scheme", if provider.base.tls { "https" } else { "http" }),
-        (":authority".to_owned(), authority),
-        (":path".to_owned(), path),
-        own("content-type", "application/json"),
-        ("content-length".to_owned(), encoded.body.len().to_string()),
-        own("accept", if stream { "*/*" } else { "application/json" }),
-        // A compressed response could not be read.
-        own("accept-encoding", "identity"),
-        own("user-agent", concat!("crosspoint/", env!("CARGO_PKG_VERSION"))),
-    ];
-    headers.extend(credential);
-    headers.extend(
-        encoded
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value)),
-    );
-    Outgoing {
-        headers,
-        body: encoded.body,
-    }
-}
-
-/// The headers that authorise a request.
-fn credential(
-    provider: &Provider,
-    authority: &str,
-    path: &str,
-    body: &[u8],
-    now_ms: u64,
-) -> Vec<(String, String)> {
-    let exposed = |variable: &Variable| variable.value.clone().map(|secret| secret.0);
-    match &provider.key {
-        None => Vec::new(),
-        Some(Key::Plain(variable)) => exposed(variable)
-            .map(|key| {
-                (
-                    provider.auth_header.clone(),
-                    format!("{}{key}", provider.auth_prefix),
-                )
-            })
-            .into_iter()
-            .collect(),
-        Some(Key::Aws(key)) => {
-            let token = exposed(&key.session_token);
-            let request = sigv4::Request {
-                method: "POST",
-                path,
-                headers: &[("content-type", "application/json"), ("host", authority)],
-                body,
-            };
-            let credentials = sigv4::Credentials {
-                access_key_id: &exposed(&key.access_key_id).unwrap_or_default(),
-                secret_access_key: &exposed(&key.secret_access_key).unwrap_or_default(),
-                session_token: token.as_deref(),
-            };
-            let scope = sigv4::Scope {
-                region: &key.region,
-                service: "bedrock",
-            };
-            sigv4::sign(&request, &credentials, scope, now_ms)
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect()
-        }
-    }
-}
-
-impl Envelope {
-    fn of(request: &Request) -> Result<Self, Error> {
-        #[derive(serde::Deserialize)]
-        struct StreamOptions {
-            include_usage: Option<bool>,
-        }
-        #[derive(serde::Deserialize)]
-        struct UsageOptions {
-            include: Option<bool>,
-        }
-        let mut models: Vec<String> = request
-            .get::<Str<'_>>("model")?
-            .map(Str::into_string)
-            .into_iter()
-            .collect();
-        for model in request.get::<Vec<Str<'_>>>("models")?.unwrap_or_default() {
-            if !models.iter().any(|known| **known == *model) {
-                models.push(model.into_string());
-            }
-        }
-        if models.is_empty() {
-            return Err(Error::invalid(
-                "model: missing; name a model, or several in models",
-            ));
-        }
-        let stream_options = request
-            .get::<StreamOptions>("stream_options")?
-            .and_then(|options| options.include_usage);
-        let usage = request
-            .get::<UsageOptions>("usage")?
-            .and_then(|options| options.include);
-        Ok(Self {
-            models,
-            stream: request.get::<bool>("stream")?.unwrap_or(false),
-            include_usage: stream_options.or(usage).unwrap_or(false),
-            preferences: Preferences::of(request)?,
-        })
-    }
 }
 
 impl Exchange {

@@ -1,0 +1,110 @@
+//! What follows from a failed attempt: the next candidate or the error, the line in the receipt, the sample of health.
+
+use super::attempt::Action;
+use super::{Exchange, parties, receipt};
+use crate::error::{Error, Fault, Kind, Next, PreviousError};
+use crate::health::Sample;
+use std::rc::Rc;
+
+/// How much earlier than its deadline an attempt may be told of its end, in milliseconds.
+const TIMER_SLACK_MS: u64 = 20;
+impl Exchange {
+    /// The attempt has failed before anything was let out: the next candidate, or the error.
+    pub(super) fn fail_over(&mut self, mut error: Error, now_ms: u64) -> Action {
+        error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+        let next = error.kind.facts().next;
+        self.fail(error.clone(), now_ms);
+        if matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired) {
+            self.skip_provider();
+        }
+        // The last error is in the body itself, so only those before it are listed.
+        self.previous.pop();
+        let head = self.error_head(&error);
+        let retry = next == Next::TryNext && self.next < self.plan.len();
+        if retry {
+            self.previous.extend(previous(&error));
+        }
+        self.refusal = Some(error);
+        if retry {
+            Action::Retry { head }
+        } else {
+            Action::Release { head }
+        }
+    }
+
+    /// Takes the failed attempt's provider out of the rest of the plan: its key would be refused again.
+    fn skip_provider(&mut self) {
+        let Some(cluster) = self.attempt_provider().map(|provider| provider.cluster.clone()) else {
+            return;
+        };
+        let config = Rc::clone(&self.config);
+        let done = self.plan.len().min(self.next);
+        let rest = self.plan.split_off(done);
+        self.plan.extend(rest.into_iter().filter(|candidate| {
+            parties(&config, *candidate).is_some_and(|(_, provider)| provider.cluster != cluster)
+        }));
+    }
+
+    /// An attempt that never answered, if that is what the current one is.
+    pub(super) fn unanswered(&mut self, now_ms: u64) {
+        let Some(attempt) = &self.attempt else { return };
+        if attempt.has_ended() {
+            return;
+        }
+        let waited = now_ms.saturating_sub(attempt.started_ms);
+        let error = if attempt.has_spoken() {
+            Error::new(Kind::ProviderUnavailable, "the provider cut the response short")
+        } else if waited.saturating_add(TIMER_SLACK_MS) >= self.per_try_timeout_ms() {
+            Error::new(Kind::Timeout, "no first token within the deadline")
+        } else {
+            Error::new(
+                Kind::ProviderUnavailable,
+                "the connection failed or was reset before an answer",
+            )
+        };
+        self.fail(error, now_ms);
+    }
+
+    /// Records the end of the current attempt as a failure.
+    pub(super) fn fail(&mut self, mut error: Error, now_ms: u64) {
+        error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+        let Some(attempt) = &mut self.attempt else { return };
+        if attempt.end(Some(&error), now_ms) {
+            self.previous.extend(previous(&error));
+            self.sample(error.kind.facts().fault, error.retry_after_ms);
+            let line = self
+                .attempt
+                .as_ref()
+                .and_then(|attempt| receipt::line(self, attempt, now_ms));
+            self.lines.extend(line);
+        }
+    }
+
+    /// Notes a sample for the current attempt's endpoint.
+    pub(super) fn sample(&mut self, fault: Fault, retry_after_ms: Option<u64>) {
+        let sample = match fault {
+            Fault::Endpoint => Sample::Failure,
+            Fault::RateLimit => Sample::RateLimited { retry_after_ms },
+            // Only a claimed trial has to be given back.
+            Fault::Nobody
+                if self
+                    .attempt
+                    .as_ref()
+                    .is_some_and(|attempt| attempt.candidate.reason == "trial") =>
+            {
+                Sample::Nothing
+            }
+            Fault::Nobody => return,
+        };
+        self.samples.extend(self.health_key().map(|key| (key, sample)));
+    }
+}
+
+fn previous(error: &Error) -> Option<PreviousError> {
+    let facts = error.kind.facts();
+    Some(PreviousError {
+        provider: error.provider.clone()?,
+        code: facts.error_type,
+        status: facts.status,
+    })
+}
