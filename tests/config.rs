@@ -518,7 +518,8 @@ mod table {
     #[test]
     fn no_message_is_without_its_row() {
         let expected: Vec<String> = rows().into_iter().flat_map(|(_, expected)| expected).collect();
-        let messages = messages_of(include_str!("../src/config/parse.rs"));
+        let mut messages = messages_of(include_str!("../src/config/parse.rs"));
+        messages.extend(messages_of(include_str!("../src/config/providers.rs")));
         assert!(messages.len() >= 25, "{messages:?}");
         for message in messages {
             assert!(

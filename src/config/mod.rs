@@ -6,6 +6,7 @@
 
 mod key;
 mod parse;
+mod providers;
 mod reader;
 
 pub use reader::Problem;

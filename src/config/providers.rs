@@ -1,0 +1,224 @@
+//! The providers of a configuration: each completes the row of its name, or stands on its own dialect and address.
+
+use super::parse::Env;
+use super::reader::Node;
+use super::{BaseUrl, Key, Provider};
+use crate::dialect::{self, Quirks};
+use crate::error::quoted;
+use crate::provider::{self, Address, OnCancel, Row};
+
+const DEFAULT_MAX_TOKENS: u64 = 8_192;
+/// The dialect of the service that signatures are made for.
+const SIGNED_DIALECT: &str = "bedrock-converse";
+
+/// The providers; `false` beside one that has problems of its own, so that its endpoints do not report them again.
+pub(super) fn providers(node: &Node<'_>, env: Env<'_>) -> Vec<(Provider, bool)> {
+    let Some(members) = node.members() else {
+        return Vec::new();
+    };
+    let mut providers: Vec<(Provider, bool)> = Vec::new();
+    for (id, node) in members.all() {
+        let Some((provider, sound)) = provider(id, &node, env) else {
+            continue;
+        };
+        if let Some((other, _)) = providers
+            .iter()
+            .find(|(other, _)| other.cluster == provider.cluster)
+        {
+            node.problem(format!(
+                "its cluster {} is also that of provider {}; a provider needs a cluster of its own, so that its key goes nowhere else",
+                quoted(&provider.cluster),
+                quoted(&other.id)
+            ));
+        }
+        providers.push((provider, sound));
+    }
+    if providers.is_empty() {
+        node.problem("name at least one provider");
+    }
+    providers
+}
+
+fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)> {
+    let row = provider::find(id);
+    let mut members = node.members()?;
+    let dialect_node = members.optional("dialect");
+    let dialect_name = dialect_node
+        .as_ref()
+        .and_then(Node::string)
+        .or(row.map(|row| row.dialect));
+    let found = dialect_name.and_then(dialect::find);
+    if found.is_none() {
+        let known: Vec<_> = dialect::DIALECTS.iter().map(|dialect| dialect.name()).collect();
+        let known = known.join(", ");
+        match (&dialect_node, dialect_name) {
+            (Some(node), Some(name)) => {
+                node.problem(format!("{} is no dialect; known: {known}", quoted(name)))
+            }
+            (Some(_), None) => {}
+            (None, _) => node.problem(format!(
+                "is no provider known by name, so it needs a dialect ({known}) and a base_url"
+            )),
+        }
+    }
+    let base_node = members.optional("base_url");
+    let base = match &base_node {
+        Some(node) => base_url(node),
+        None => row.and_then(Row::base_url).and_then(parse_base_url),
+    };
+    if base_node.is_none() && base.is_none() && found.is_some() {
+        match row.map(|row| row.address) {
+            Some(Address::Like(url)) => node.problem(format!(
+                "needs a base_url of the form {url}: its address is not the same for everybody"
+            )),
+            _ => node.problem("needs a base_url: this provider has no address of its own"),
+        }
+    }
+    // A provider known only by its dialect takes its key as that dialect's own provider does.
+    let auth = row.or_else(|| {
+        provider::ROWS
+            .iter()
+            .find(|row| Some(row.dialect) == dialect_name)
+    });
+    let mut auth_header = auth.map_or("authorization", |row| row.auth_header).to_owned();
+    let mut auth_prefix = auth.map_or("Bearer ", |row| row.auth_prefix).to_owned();
+    let auth_node = members.optional("auth");
+    let has_auth = auth_node.is_some();
+    if let Some(mut auth) = auth_node.and_then(|node| node.members()) {
+        if let Some(node) = auth.required("header") {
+            auth_header = header_name(&node).unwrap_or(auth_header);
+            auth_prefix.clear();
+        }
+        if let Some(prefix) = auth.optional("prefix").and_then(|node| node.string()) {
+            prefix.clone_into(&mut auth_prefix);
+        }
+        auth.done();
+    }
+    let key_node = members.optional("key");
+    let key = key_node
+        .as_ref()
+        .and_then(|node| super::key::key(node, base.as_ref(), env));
+    if let (Some(Key::Aws(_)), Some(node)) = (&key, &key_node) {
+        if found.is_some_and(|dialect| dialect.name() != SIGNED_DIALECT) {
+            node.problem(format!("aws is for providers that speak {SIGNED_DIALECT}"));
+        }
+        if has_auth {
+            node.problem("aws signs in headers of its own; leave auth out");
+        }
+    }
+    let cluster = members
+        .optional("cluster")
+        .and_then(|node| node.string())
+        .unwrap_or(id)
+        .to_owned();
+    let default_max_tokens = members
+        .optional("default_max_tokens")
+        .and_then(|node| at_least_one(&node))
+        .unwrap_or(DEFAULT_MAX_TOKENS);
+    let on_cancel = match members.optional("on_cancel") {
+        None => row.map_or(OnCancel::Unknown, |row| row.on_cancel),
+        Some(node) => match node.string() {
+            Some("stops") => OnCancel::Stops,
+            Some("bills_all") => OnCancel::BillsAll,
+            Some("unknown") | None => OnCancel::Unknown,
+            Some(other) => {
+                node.problem(format!("{} is none of stops, bills_all, unknown", quoted(other)));
+                OnCancel::Unknown
+            }
+        },
+    };
+    members.done();
+    // The row tells how the provider deviates from the dialect in the row, and from no other.
+    let quirks = match row {
+        Some(row) if Some(row.dialect) == dialect_name => row.quirks,
+        _ => &Quirks::NONE,
+    };
+    let sound = found.is_some() && base.is_some();
+    let provider = Provider {
+        id: id.to_owned(),
+        dialect: found.or_else(|| dialect::DIALECTS.first().copied())?,
+        cluster,
+        base: base.unwrap_or(BaseUrl {
+            tls: true,
+            host: String::new(),
+            port: 443,
+            path: String::new(),
+        }),
+        auth_header,
+        auth_prefix,
+        key,
+        default_max_tokens,
+        on_cancel,
+        quirks,
+    };
+    Some((provider, sound))
+}
+
+fn header_name(node: &Node<'_>) -> Option<String> {
+    let text = node.string()?;
+    let sound = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let reserved = [
+        "host",
+        "content-length",
+        "content-type",
+        "connection",
+        "transfer-encoding",
+    ];
+    if !sound || reserved.contains(&text.to_ascii_lowercase().as_str()) {
+        node.problem(format!("{} cannot be the header of a key", quoted(text)));
+        return None;
+    }
+    Some(text.to_ascii_lowercase())
+}
+
+fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
+    let text = node.string()?;
+    let url = parse_base_url(text);
+    if url.is_none() {
+        node.problem(format!(
+            "{} is no URL of the form https://host[:port][/path]",
+            quoted(text)
+        ));
+    }
+    url
+}
+
+fn parse_base_url(text: &str) -> Option<BaseUrl> {
+    let (tls, rest) = match text.split_once("://")? {
+        ("https", rest) => (true, rest),
+        ("http", rest) => (false, rest),
+        _ => return None,
+    };
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at_checked(at)?,
+        None => (rest, ""),
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
+        None => (authority, if tls { 443 } else { 80 }),
+    };
+    let host_sound = !host.is_empty()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let path_sound = path
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"?#\"\\".contains(&byte));
+    (host_sound && path_sound).then(|| BaseUrl {
+        tls,
+        host: host.to_owned(),
+        port,
+        path: path.trim_end_matches('/').to_owned(),
+    })
+}
+
+fn at_least_one(node: &Node<'_>) -> Option<u64> {
+    let value = node.whole()?;
+    if value == 0 {
+        node.problem("must be at least 1");
+        return None;
+    }
+    Some(value)
+}
