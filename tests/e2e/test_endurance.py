@@ -255,7 +255,7 @@ def test_a_provider_that_is_killed_and_comes_back(gateway, mortal):
     with ThreadPoolExecutor(12) as pool:
         running = [pool.submit(stream, f"{name}/slow") for name in PROVIDERS for _ in range(4)]
         assert wait_until(lambda: gateway.stats().get("http.crosspoint.downstream_rq_active", 0) >= 12)
-        assert wait_until(lambda: all(count["requests"] >= 4 for count in mortal.simulator.counters().values()))
+        assert wait_until(lambda: all(mortal.simulator.counters()[name]["requests"] >= 4 for name in PROVIDERS))
         mortal.simulator.check()
         mortal.simulator.kill()
         bodies = [one.result() for one in running]
