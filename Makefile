@@ -13,7 +13,7 @@ FEATURES := --features cli,shell
 # In bytes; the whole filter, uncompressed.
 MAX_WASM_BYTES := 1200000
 FUZZ_SECONDS ?= 60
-export FUZZ_SECONDS ONCE PORT ADMIN_PORT
+export ONCE PORT ADMIN_PORT
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -55,7 +55,7 @@ bench: wasm tool-release ## Measure against plain Envoy
 	CROSSPOINT_TOOL=$(abspath $(OUT)/release/crosspoint) $(PYTHON) tests/bench/run.py
 
 fuzz: ## Feed noise to everything that reads bytes, for FUZZ_SECONDS (60)
-	cargo test --locked --release $(FEATURES) --test fuzz -- --nocapture
+	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --release $(FEATURES) --test fuzz -- --nocapture
 
 size: wasm ## Show the size of the filter, and fail where it is too large
 	@size=$$(wc -c <$(CROSSPOINT_WASM)); echo "$(CROSSPOINT_WASM): $$size bytes of at most $(MAX_WASM_BYTES)"; \

@@ -148,7 +148,10 @@ impl Pipeline {
         let Self { framer, stages, .. } = self;
         if stages.failure.is_none() && !self.input_ended {
             let fed = framer.feed(bytes, &mut |frame| stages.frame(&frame, tally));
-            stages.framing(fed);
+            // What follows the end that the provider has told is of no interest, frames or not.
+            if !stages.is_done() {
+                stages.framing(fed);
+            }
         }
         let done = stages.is_done();
         if (end || done) && !self.input_ended {
