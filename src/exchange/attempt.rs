@@ -261,19 +261,14 @@ impl Attempt {
                 let out = pipeline.take_out();
                 let empty = !pipeline.has_token()
                     && !matches!(self.finish, Some((Finish::Length | Finish::ContentFilter, _)));
-                if self.spoken {
-                    self.succeed(now_ms);
-                    return Progress::Action(pass(out, piece));
-                }
-                if empty {
-                    // Whether this is a failure depends on whether anybody else can be asked.
-                    self.spoken = true;
-                    self.succeed(now_ms);
-                    return Progress::Empty { answer: out };
-                }
-                self.spoken = true;
+                let begun = std::mem::replace(&mut self.spoken, true);
                 self.succeed(now_ms);
-                Progress::Release(out)
+                match (begun, empty) {
+                    (true, _) => Progress::Action(pass(out, piece)),
+                    // Whether this is a failure depends on whether anybody else can be asked.
+                    (false, true) => Progress::Empty { answer: out },
+                    (false, false) => Progress::Release(out),
+                }
             }
         }
     }

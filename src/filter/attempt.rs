@@ -249,9 +249,6 @@ impl Context for AttemptContext {
                 exchange.gone(number, now);
                 exchange.take_samples()
             });
-            if slot.attempt.get() == self.context {
-                slot.attempt.set(0);
-            }
             health::store(slot.namespace, samples.unwrap_or_default(), now);
         }
         true
@@ -266,7 +263,6 @@ impl HttpContext for AttemptContext {
                 "the attempt placement finds no exchange: do the vm_id and vm_config of both placements match?",
             );
         };
-        slot.attempt.set(self.context);
         slot.written.set(Written::Nothing);
         self.slot = Some(Rc::clone(&slot));
         let cluster = host::property_text(&["xds", "cluster_name"]);

@@ -31,8 +31,6 @@ pub(super) struct Slot {
     pub(super) namespace: u64,
     /// The gateway placement's context.
     pub(super) gateway: u32,
-    /// The attempt placement's context of the attempt under way; 0 when there is none.
-    pub(super) attempt: Cell<u32>,
     /// What the attempt placement has written for the client.
     pub(super) written: Cell<Written>,
     /// The gateway placement holds the (empty) body of an answer that streams; see `outlet`.
@@ -60,7 +58,6 @@ pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slo
         exchange: RefCell::new(Some(exchange)),
         namespace,
         gateway,
-        attempt: Cell::new(0),
         written: Cell::new(Written::Nothing),
         open: Cell::new(false),
         closing: Cell::new(false),
