@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import httpx
 import yaml
@@ -23,13 +23,15 @@ TOOL = Path(os.environ.get("CROSSPOINT_TOOL", ROOT / "target/debug/crosspoint"))
 WASM = Path(os.environ.get("CROSSPOINT_WASM", ROOT / "target/wasm32-wasip1/release/crosspoint.wasm"))
 ENVOY = Path(os.environ.get("ENVOY", Path(sys.executable).with_name("envoy")))
 
-# What each simulated provider accepts; a test that wants a wrong one sets it in the environment of its gateway.
-KEYS = {
-    "OPENAI_API_KEY": "sim-openai-key",
-    "ANTHROPIC_API_KEY": "sim-anthropic-key",
-    "AWS_BEARER_TOKEN_BEDROCK": "sim-bedrock-key",
-    "GEMINI_API_KEY": "sim-gemini-key",
+# The simulated providers: the dialect, the path of the base URL, and the variable of the key.
+PROVIDERS = {
+    "openai": ("openai-chat", "/v1", "OPENAI_API_KEY"),
+    "anthropic": ("anthropic-messages", "/v1", "ANTHROPIC_API_KEY"),
+    "bedrock": ("bedrock-converse", "", "AWS_BEARER_TOKEN_BEDROCK"),
+    "gemini": ("gemini", "/v1beta", "GEMINI_API_KEY"),
 }
+# What each of them accepts; a test that wants a wrong one sets it in the environment of its gateway.
+KEYS = {variable: f"sim-{name}-key" for name, (_, _, variable) in PROVIDERS.items()}
 
 # Lines of Envoy's log that no test may cause: a VM that died, a host call that went wrong, Envoy itself crashing.
 BROKEN = re.compile(
@@ -115,13 +117,12 @@ def answers(url) -> bool:
 
 
 class Simulator(Process):
-    """The four simulated providers, each on a port of its own, and their control endpoint."""
+    """The simulated providers, each on a port of its own, and their control endpoint."""
 
     def __init__(self, directory: Path, ports: dict | None = None):
         log = directory / "simulator.log"
-        names = ("openai", "anthropic", "bedrock", "gemini", "control")
-        arguments = [part for name in names for part in (f"--{name}", (ports or {}).get(name, 0))]
-        super().__init__("the simulator", [TOOL, "simulate", *arguments], log)
+        arguments = [f"--port={name}={port}" for name, port in (ports or {}).items()]
+        super().__init__("the simulator", [TOOL, "simulate", "--free-ports", *arguments], log)
         ready = re.compile(r"^simulator ready: (.+)$", re.MULTILINE)
         self.require(lambda: ready.search(log.read_text()))
         words = ready.search(log.read_text()).group(1).split()
@@ -130,18 +131,14 @@ class Simulator(Process):
 
     def base_url(self, provider: str) -> str:
         """What to write as the `base_url` of this provider."""
-        path = {"bedrock": "", "gemini": "/v1beta"}.get(provider, "/v1")
-        return f"http://{self.addresses[provider]}{path}"
+        return f"http://{self.addresses[provider]}{PROVIDERS[provider][1]}"
 
     def providers(self) -> dict:
-        """The `providers` of a configuration: openai, anthropic, bedrock and gemini, all simulated."""
-        keys = dict(zip(("openai", "anthropic", "bedrock", "gemini"), KEYS))
-        providers = {
-            name: {"base_url": self.base_url(name), "key": {"env": key}} for name, key in keys.items()
+        """The `providers` of a configuration, all simulated."""
+        return {
+            name: {"dialect": dialect, "base_url": self.base_url(name), "key": {"env": variable}}
+            for name, (dialect, _, variable) in PROVIDERS.items()
         }
-        providers["bedrock"]["dialect"] = "bedrock-converse"
-        providers["gemini"]["dialect"] = "gemini"
-        return providers
 
     def fault(self, provider: str, directives: str):
         """Misbehave so at every request of this provider, until the next `reset`."""
@@ -153,12 +150,7 @@ class Simulator(Process):
 
     def predict(self, recorded: dict) -> dict:
         """What the provider answers to a request that it recorded: text, thought, calls, usage."""
-        # The model of Bedrock and Gemini stands in the path.
-        model = None
-        if recorded["provider"] in ("bedrock", "gemini"):
-            model = re.search("/models?/([^/:?]+)", recorded["path"]).group(1)
-            model = quote(unquote(model), safe="")
-        url = f"{self.control}/predict/{recorded['provider']}" + (f"?model={model}" if model else "")
+        url = f"{self.control}/predict/{recorded['provider']}?path={quote(recorded['path'], safe='')}"
         return HTTP.post(url, content=recorded["body_text"]).raise_for_status().json()
 
     def counters(self) -> dict:

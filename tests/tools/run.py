@@ -116,7 +116,7 @@ def serve():
     RUN.mkdir(parents=True, exist_ok=True)
     ACCESS_LOG.unlink(missing_ok=True)
 
-    simulator = start("simulator", [TOOL, "simulate", "--openai", 0, "--anthropic", 0, "--bedrock", 0, "--gemini", 0, "--control", 0])
+    simulator = start("simulator", [TOOL, "simulate", "--free-ports"])
     ready = re.compile(r"^simulator ready: (.+)$", re.MULTILINE)
     wait_for(simulator, lambda: ready.search(simulator.log.read_text()))
     words = ready.search(simulator.log.read_text()).group(1).split()

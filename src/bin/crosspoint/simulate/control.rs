@@ -7,7 +7,7 @@
 //! | `PUT /fault/{provider}` | `{"directives":"status=503;times=3"}` for every request of that provider; `GET` shows, `DELETE` clears |
 //! | `GET /requests?provider=` | the last 1000 recorded requests, oldest first; `DELETE` forgets them |
 //! | `GET /counters` | counts and leaks of each provider |
-//! | `POST /predict/{provider}` | the answer to a provider request given as the body (`?model=` for Bedrock) |
+//! | `POST /predict/{provider}` | the answer to a provider request given as the body (`?path=` says where it went) |
 //! | `POST /reset` | forgets everything: requests, counters, leaks, faults |
 
 use std::io;
@@ -19,8 +19,10 @@ use hyper::{Request, Response};
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::bedrock::percent_decoded;
 use super::fault::{DIRECTIVES, Faults, split_model};
-use super::provider::{Call, Provider};
+use super::ledger::Page;
+use super::provider::{Call, PROVIDERS};
 use super::script::Script;
 use super::text::{RULE, answer};
 
@@ -59,29 +61,29 @@ fn route(shared: &Shared, method: &str, path: &str, query: &str, body: &[u8]) ->
         }
         ("GET", ["requests"]) => match parameter(query, "provider") {
             None => (200, ledger.requests(None)),
-            Some(name) => named(name, |provider| (200, ledger.requests(Some(provider)))),
+            Some(name) => named(shared, name, |page| (200, ledger.requests(Some(page)))),
         },
         ("DELETE", ["requests"]) => {
             ledger.forget_requests();
             (200, json!([]))
         }
-        ("GET", ["fault", name]) => named(name, |provider| (200, ledger.page(provider).fault())),
-        ("PUT", ["fault", name]) => named(name, |provider| {
+        ("GET", ["fault", name]) => named(shared, name, |page| (200, page.fault())),
+        ("PUT", ["fault", name]) => named(shared, name, |page| {
             let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
             let Some(directives) = parsed.get("directives").and_then(Value::as_str) else {
                 return (400, json!({"error": "the body is to be {\"directives\":\"…\"}"}));
             };
-            match ledger.page(provider).set_fault(Some(directives.to_owned())) {
-                Ok(()) => (200, ledger.page(provider).fault()),
+            match page.set_fault(Some(directives.to_owned())) {
+                Ok(()) => (200, page.fault()),
                 Err(why) => (400, json!({"error": why})),
             }
         }),
-        ("DELETE", ["fault", name]) => named(name, |provider| {
+        ("DELETE", ["fault", name]) => named(shared, name, |page| {
             // Clearing parses nothing, so it cannot fail.
-            let _ = ledger.page(provider).set_fault(None);
+            let _ = page.set_fault(None);
             (200, Value::Null)
         }),
-        ("POST", ["predict", name]) => named(name, |provider| predict(shared, provider, query, body)),
+        ("POST", ["predict", name]) => named(shared, name, |page| predict(shared, page, query, body)),
         _ => (
             404,
             json!({"error": format!("no {method} {path} here; see --help and the module's documentation")}),
@@ -90,36 +92,30 @@ fn route(shared: &Shared, method: &str, path: &str, query: &str, body: &[u8]) ->
 }
 
 /// What the provider would answer, without asking it: for tests that compare.
-fn predict(shared: &Shared, provider: Provider, query: &str, body: &[u8]) -> (u16, Value) {
-    let keys = &shared.keys;
+fn predict(shared: &Shared, page: &Page, query: &str, body: &[u8]) -> (u16, Value) {
+    let (provider, keys) = (page.provider, &shared.keys);
     let mut headers = HeaderMap::new();
-    let bearer = |key: &str| HeaderValue::try_from(format!("Bearer {key}"));
-    let credential = match provider {
-        Provider::OpenAi => bearer(&keys.openai).map(|value| ("authorization", value)),
-        Provider::Bedrock => bearer(&keys.bedrock).map(|value| ("authorization", value)),
-        Provider::Anthropic => {
-            HeaderValue::try_from(keys.anthropic.as_str()).map(|value| ("x-api-key", value))
-        }
-        Provider::Gemini => {
-            HeaderValue::try_from(keys.gemini.as_str()).map(|value| ("x-goog-api-key", value))
-        }
-    };
-    if let Ok((name, value)) = credential {
+    let (name, prefix) = provider.key_header();
+    let key = provider
+        .secrets()
+        .first()
+        .map_or("", |secret| keys.get(secret.name));
+    if let Ok(value) = HeaderValue::try_from(format!("{prefix}{key}")) {
         headers.insert(name, value);
     }
     headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    let model = parameter(query, "model").unwrap_or("model");
-    let path = match provider {
-        Provider::OpenAi => "/v1/chat/completions".to_owned(),
-        Provider::Anthropic => "/v1/messages".to_owned(),
-        Provider::Bedrock => format!("/model/{model}/converse"),
-        Provider::Gemini => format!("/models/{model}:generateContent"),
+    let path = parameter(query, "path")
+        .and_then(percent_decoded)
+        .unwrap_or_default();
+    let (path, query) = match path.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path.as_str(), None),
     };
     match provider.read(&Call {
         method: "POST",
-        path: &path,
-        query: None,
+        path,
+        query,
         headers: &headers,
         body,
         keys,
@@ -147,13 +143,17 @@ fn predict(shared: &Shared, provider: Provider, query: &str, body: &[u8]) -> (u1
     }
 }
 
-fn named(name: &str, then: impl FnOnce(Provider) -> (u16, Value)) -> (u16, Value) {
-    match Provider::by_name(name) {
-        Some(provider) => then(provider),
-        None => (
-            404,
-            json!({"error": format!("no provider `{name}`; there are openai, anthropic, bedrock, gemini")}),
-        ),
+fn named(shared: &Shared, name: &str, then: impl FnOnce(&Page) -> (u16, Value)) -> (u16, Value) {
+    match shared.ledger.page(name) {
+        Some(page) => then(page),
+        None => {
+            let known: Vec<_> = PROVIDERS.iter().map(|provider| provider.name()).collect();
+            let known = known.join(", ");
+            (
+                404,
+                json!({"error": format!("no provider `{name}`; there are {known}")}),
+            )
+        }
     }
 }
 

@@ -12,21 +12,22 @@ use hyper::{Request, Response};
 
 use super::Shared;
 use super::fault::{Faults, split_model};
+use super::ledger::Page;
 use super::ledger::{Recorded, Watch};
-use super::provider::{Call, Keys, Provider, Refusal, Stamp};
+use super::provider::{Call, PROVIDERS, Provider, Refusal, Stamp};
 use super::script::{Script, streamed, whole};
 use super::text::{Ask, answer};
 
 /// Answers one request. An error ends the connection without an answer.
 pub(super) async fn serve(
     shared: &Shared,
-    provider: Provider,
+    page: &Arc<Page>,
     reset: Arc<AtomicBool>,
     request: Request<Incoming>,
 ) -> io::Result<Response<Script>> {
     let sequence = shared.ledger.next();
     let stamp = Stamp { sequence, now: now() };
-    let page = shared.ledger.page(provider);
+    let provider = page.provider;
     page.count_request();
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, provider.body_limit()).collect().await else {
@@ -74,13 +75,13 @@ pub(super) async fn serve(
             );
         }
     };
-    let watch = Watch::new(shared.ledger.clone(), provider);
+    let watch = Watch::new(page.clone());
     perform(provider, &ask, &faults, stamp, (watch, reset)).await
 }
 
 /// The answer to a good request, with what is to go wrong.
 async fn perform(
-    provider: Provider,
+    provider: &'static dyn Provider,
     ask: &Ask,
     faults: &Faults,
     stamp: Stamp,
@@ -133,7 +134,7 @@ async fn perform(
     let script = if ask.stream {
         response = response.header("content-type", provider.stream_type());
         let pieces = provider.streamed(ask, &answer, faults, stamp);
-        let steps = streamed(pieces, provider.error_event(faults, stamp), faults)?;
+        let steps = streamed(pieces, provider.error_event(ask, faults, stamp), faults)?;
         Script::new(steps, !faults.burst, reset, watch)
     } else {
         response = response.header("content-type", "application/json");
@@ -141,8 +142,7 @@ async fn perform(
         let length = body.len() as u64;
         let steps = whole(body, completion, faults)?;
         let script = Script::new(steps, faults.chunk.is_some(), reset, watch);
-        // Bedrock declares the length of a buffered answer; the other two send it in chunks.
-        let declared = provider == Provider::Bedrock && !faults.gzip && !faults.garbage;
+        let declared = provider.declares_length() && !faults.gzip && !faults.garbage;
         if declared && faults.garbage_at.is_none() {
             script.declared(length)
         } else {
@@ -153,7 +153,7 @@ async fn perform(
 }
 
 fn refuse(
-    provider: Provider,
+    provider: &'static dyn Provider,
     refusal: &Refusal,
     faults: &Faults,
     stamp: Stamp,
@@ -184,45 +184,26 @@ fn page_of_html(faults: &Faults) -> io::Result<Response<Script>> {
 }
 
 /// What a request carries that this provider must not see.
-fn leaks(call: &Call<'_>, provider: Provider, client_prefixes: &[String]) -> Vec<String> {
-    let Keys {
-        openai,
-        anthropic,
-        bedrock,
-        bedrock_secret,
-        gemini,
-    } = call.keys;
+fn leaks(call: &Call<'_>, provider: &dyn Provider, client_prefixes: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     let body = std::str::from_utf8(call.body).unwrap_or_default();
-    // It signs, and is itself sent to nobody.
-    if let Some(secret) = bedrock_secret.as_deref().filter(|secret| !secret.is_empty()) {
-        let mut values = call
-            .headers
-            .values()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()));
-        if body.contains(secret) || values.any(|value| value.contains(secret)) {
-            found.push("the request carries the secret access key of bedrock".to_owned());
-        }
-    }
-    for (owner, key) in [
-        (Provider::OpenAi, openai),
-        (Provider::Anthropic, anthropic),
-        (Provider::Bedrock, bedrock),
-        (Provider::Gemini, gemini),
-    ] {
-        if owner == provider || key.is_empty() {
-            continue;
-        }
-        for (name, value) in call.headers {
-            if String::from_utf8_lossy(value.as_bytes()).contains(key.as_str()) {
-                found.push(format!("header {name} carries the key of {}", owner.name()));
+    for owner in PROVIDERS {
+        for secret in owner.secrets() {
+            let (what, value) = (secret.name, call.keys.get(secret.name));
+            if value.is_empty() || (secret.sent && owner.name() == provider.name()) {
+                continue;
             }
-        }
-        if call.query.is_some_and(|query| query.contains(key.as_str())) || call.path.contains(key.as_str()) {
-            found.push(format!("path carries the key of {}", owner.name()));
-        }
-        if body.contains(key.as_str()) {
-            found.push(format!("body carries the key of {}", owner.name()));
+            for (name, text) in call.headers {
+                if String::from_utf8_lossy(text.as_bytes()).contains(value) {
+                    found.push(format!("header {name} carries the key {what}"));
+                }
+            }
+            if call.query.is_some_and(|query| query.contains(value)) || call.path.contains(value) {
+                found.push(format!("path carries the key {what}"));
+            }
+            if body.contains(value) {
+                found.push(format!("body carries the key {what}"));
+            }
         }
     }
     for (name, value) in call.headers {
@@ -269,7 +250,7 @@ mod tests {
             body: b"sim-bedrock-key",
             keys: &keys,
         };
-        let found = leaks(&call, Provider::OpenAi, &["cp-".to_owned()]);
+        let found = leaks(&call, PROVIDERS[0], &["cp-".to_owned()]);
         assert_eq!(found.len(), 4, "{found:?}");
         headers.remove("x-api-key");
         headers.remove("x-crosspoint-plan");
@@ -282,6 +263,6 @@ mod tests {
             body: b"{}",
             keys: &keys,
         };
-        assert!(leaks(&call, Provider::OpenAi, &["cp-".to_owned()]).is_empty());
+        assert!(leaks(&call, PROVIDERS[0], &["cp-".to_owned()]).is_empty());
     }
 }

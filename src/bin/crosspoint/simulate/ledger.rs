@@ -9,7 +9,7 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
-use super::provider::Provider;
+use super::provider::{PROVIDERS, Provider};
 
 /// How many requests are kept for one provider.
 const KEPT: usize = 1000;
@@ -57,8 +57,9 @@ impl Counters {
 }
 
 /// One provider's memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Page {
+    pub(super) provider: &'static dyn Provider,
     pub(super) counters: Counters,
     recorded: Mutex<(VecDeque<Recorded>, usize)>,
     leaks: Mutex<Vec<Value>>,
@@ -67,30 +68,31 @@ pub(super) struct Page {
 }
 
 /// The whole memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ledger {
-    pages: [Page; 4],
+    pages: Vec<Arc<Page>>,
     sequence: AtomicU64,
     pub(super) record: bool,
 }
 
 impl Ledger {
     pub(super) fn new(record: bool) -> Ledger {
+        let pages = PROVIDERS.iter().map(|provider| Arc::new(Page::new(*provider)));
         Ledger {
+            pages: pages.collect(),
+            sequence: AtomicU64::new(0),
             record,
-            ..Ledger::default()
         }
     }
 
-    /// One provider's memory.
-    pub(super) fn page(&self, provider: Provider) -> &Page {
-        let [openai, anthropic, bedrock, gemini] = &self.pages;
-        match provider {
-            Provider::OpenAi => openai,
-            Provider::Anthropic => anthropic,
-            Provider::Bedrock => bedrock,
-            Provider::Gemini => gemini,
-        }
+    /// The memory of every provider.
+    pub(super) fn pages(&self) -> &[Arc<Page>] {
+        &self.pages
+    }
+
+    /// The memory of the provider of this name.
+    pub(super) fn page(&self, name: &str) -> Option<&Arc<Page>> {
+        self.pages.iter().find(|page| page.provider.name() == name)
     }
 
     /// Takes the next number; requests of all providers share one order.
@@ -100,8 +102,7 @@ impl Ledger {
 
     /// Counters of all providers, as the control endpoint shows them.
     pub(super) fn counters(&self) -> Value {
-        let pages = Provider::ALL.iter().map(|provider| {
-            let page = self.page(*provider);
+        let pages = self.pages.iter().map(|page| {
             let mut counts: serde_json::Map<String, Value> = page
                 .counters
                 .all()
@@ -109,31 +110,26 @@ impl Ledger {
                 .map(|(name, count)| ((*name).to_owned(), json!(count.load(Relaxed))))
                 .collect();
             counts.insert("leaks".to_owned(), Value::Array(lock(&page.leaks).clone()));
-            (provider.name().to_owned(), Value::Object(counts))
+            (page.provider.name().to_owned(), Value::Object(counts))
         });
         Value::Object(pages.collect())
     }
 
     /// Recorded requests of one provider or of all, oldest first.
-    pub(super) fn requests(&self, only: Option<Provider>) -> Value {
-        let mut found: Vec<(Provider, Recorded)> = Vec::new();
-        for provider in Provider::ALL
-            .into_iter()
-            .filter(|p| only.is_none_or(|only| only == *p))
-        {
-            found.extend(
-                lock(&self.page(provider).recorded)
-                    .0
-                    .iter()
-                    .map(|r| (provider, r.clone())),
-            );
+    pub(super) fn requests(&self, only: Option<&Page>) -> Value {
+        let mut found: Vec<(&str, Recorded)> = Vec::new();
+        for page in &self.pages {
+            let name = page.provider.name();
+            if only.is_none_or(|only| only.provider.name() == name) {
+                found.extend(lock(&page.recorded).0.iter().map(|kept| (name, kept.clone())));
+            }
         }
         found.sort_by_key(|(_, recorded)| recorded.index);
         let skipped = found.len().saturating_sub(KEPT);
         found
             .iter()
             .skip(skipped)
-            .map(|(provider, recorded)| recorded.show(*provider))
+            .map(|(provider, recorded)| recorded.show(provider))
             .collect()
     }
 
@@ -160,6 +156,17 @@ impl Ledger {
 }
 
 impl Page {
+    fn new(provider: &'static dyn Provider) -> Page {
+        Page {
+            provider,
+            counters: Counters::default(),
+            recorded: Mutex::default(),
+            leaks: Mutex::default(),
+            fault: Mutex::default(),
+            times: Mutex::default(),
+        }
+    }
+
     pub(super) fn count_request(&self) {
         self.counters.requests.fetch_add(1, Relaxed);
     }
@@ -224,7 +231,7 @@ impl Page {
 }
 
 impl Recorded {
-    fn show(&self, provider: Provider) -> Value {
+    fn show(&self, provider: &str) -> Value {
         let headers: Vec<Value> = self
             .headers
             .iter()
@@ -233,7 +240,7 @@ impl Recorded {
         let text = String::from_utf8_lossy(&self.body);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         json!({
-            "index": self.index, "provider": provider.name(), "method": self.method, "path": self.path,
+            "index": self.index, "provider": provider, "method": self.method, "path": self.path,
             "headers": headers, "body": body, "body_text": text,
         })
     }
@@ -241,18 +248,16 @@ impl Recorded {
 
 /// Follows one request to its end. Dropped without `complete` or `cut`, the client has gone away.
 pub(super) struct Watch {
-    ledger: Arc<Ledger>,
-    provider: Provider,
+    page: Arc<Page>,
     written: u64,
     total: u64,
     over: bool,
 }
 
 impl Watch {
-    pub(super) fn new(ledger: Arc<Ledger>, provider: Provider) -> Watch {
+    pub(super) fn new(page: Arc<Page>) -> Watch {
         Watch {
-            ledger,
-            provider,
+            page,
             written: 0,
             total: 0,
             over: false,
@@ -262,11 +267,7 @@ impl Watch {
     /// The tokens that a healthy answer would have.
     pub(super) fn expect(&mut self, prompt: u64, completion: u64) {
         self.total = completion;
-        self.ledger
-            .page(self.provider)
-            .counters
-            .prompt_tokens
-            .fetch_add(prompt, Relaxed);
+        self.page.counters.prompt_tokens.fetch_add(prompt, Relaxed);
     }
 
     pub(super) fn wrote(&mut self, tokens: u64) {
@@ -276,7 +277,7 @@ impl Watch {
     /// The answer was written to its end.
     pub(super) fn complete(mut self) {
         self.over = true;
-        let counters = &self.ledger.page(self.provider).counters;
+        let counters = &self.page.counters;
         counters.completed.fetch_add(1, Relaxed);
         self.settle(self.written);
     }
@@ -284,18 +285,18 @@ impl Watch {
     /// The simulator itself broke the answer off.
     pub(super) fn cut(mut self) {
         self.over = true;
-        self.ledger.page(self.provider).counters.cut.fetch_add(1, Relaxed);
+        self.page.counters.cut.fetch_add(1, Relaxed);
         self.settle(self.written);
     }
 
     /// An error went out instead of an answer; nothing was generated.
     pub(super) fn refused(mut self) {
         self.over = true;
-        self.ledger.page(self.provider).count_refused();
+        self.page.count_refused();
     }
 
     fn settle(&self, billed: u64) {
-        let counters = &self.ledger.page(self.provider).counters;
+        let counters = &self.page.counters;
         counters.generated.fetch_add(self.written, Relaxed);
         counters.billed.fetch_add(billed, Relaxed);
     }
@@ -306,11 +307,11 @@ impl Drop for Watch {
         if self.over {
             return;
         }
-        let counters = &self.ledger.page(self.provider).counters;
+        let counters = &self.page.counters;
         counters.disconnects.fetch_add(1, Relaxed);
         counters.disconnect_tokens.fetch_add(self.written, Relaxed);
         // A model that cannot be stopped generates on, and its provider bills for all of it.
-        self.settle(if self.provider.stops_on_cancel() {
+        self.settle(if self.page.provider.stops_on_cancel() {
             self.written
         } else {
             self.total
@@ -329,7 +330,7 @@ mod tests {
 
     #[test]
     fn times_is_counted_for_each_model_id() {
-        let page = Page::default();
+        let page = Page::new(PROVIDERS[0]);
         let ask = |id: &str| page.faults(id, "status=503;times=1").unwrap().status;
         assert_eq!(ask("a!status=503;times=1"), Some(503));
         assert_eq!(ask("a!status=503;times=1"), None);
@@ -338,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_provider_ends_after_its_times() {
-        let page = Page::default();
+        let page = Page::new(PROVIDERS[0]);
         page.set_fault(Some("status=500;times=2".to_owned())).unwrap();
         let seen: Vec<_> = (0..3).map(|_| page.faults("m", "").unwrap().status).collect();
         assert_eq!(seen, [Some(500), Some(500), None]);
@@ -348,8 +349,8 @@ mod tests {
     #[test]
     fn a_client_that_goes_away_is_billed_by_the_providers_policy() {
         let ledger = Arc::new(Ledger::new(true));
-        for provider in [Provider::Anthropic, Provider::Bedrock] {
-            let mut watch = Watch::new(ledger.clone(), provider);
+        for provider in ["anthropic", "bedrock"] {
+            let mut watch = Watch::new(ledger.page(provider).unwrap().clone());
             watch.expect(4, 10);
             watch.wrote(3);
         }
@@ -363,8 +364,9 @@ mod tests {
     #[test]
     fn only_the_last_thousand_requests_are_kept() {
         let ledger = Ledger::new(true);
+        let page = ledger.page("openai").unwrap();
         for index in 0..1100 {
-            ledger.page(Provider::OpenAi).keep(Recorded {
+            page.keep(Recorded {
                 index,
                 method: "POST".to_owned(),
                 path: "/".to_owned(),
@@ -372,7 +374,7 @@ mod tests {
                 body: Bytes::from_static(b"{}"),
             });
         }
-        let requests = ledger.requests(Some(Provider::OpenAi));
+        let requests = ledger.requests(Some(page));
         assert_eq!(requests.as_array().unwrap().len(), KEPT);
         assert_eq!(requests[0]["index"], 100);
     }

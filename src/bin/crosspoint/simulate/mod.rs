@@ -1,4 +1,4 @@
-//! `crosspoint simulate`: OpenAI, Anthropic, Bedrock and Gemini on local ports, for trials, tests and benchmarks.
+//! `crosspoint simulate`: providers on local ports, for trials, tests and benchmarks; `provider` lists them.
 //!
 //! Each provider speaks its own wire format, buffered and streamed, refuses what the real one refuses, and misbehaves
 //! on demand. It shares no code with the gateway: it is the second opinion on what the gateway sends and reads.
@@ -6,7 +6,7 @@
 //! what it saw is on the control port (see `control`). It does not do TLS, HTTP/2 or SigV4.
 //!
 //! ```text
-//! crosspoint simulate --openai 18001
+//! crosspoint simulate --port openai=18001
 //! curl -s localhost:18001/v1/chat/completions -H 'authorization: Bearer sim-openai-key' \
 //!   -H 'content-type: application/json' -d '{"model":"gpt-4o!cut_at=2","stream":true,
 //!   "messages":[{"role":"user","content":"hello"}]}'
@@ -26,9 +26,11 @@ mod script;
 mod seed;
 mod text;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -39,8 +41,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use ledger::Ledger;
-use provider::{Keys, Provider};
+use ledger::{Ledger, Page};
+use provider::Keys;
+
+/// The control endpoint among the providers.
+const CONTROL: &str = "control";
+const CONTROL_PORT: u16 = 18009;
 
 /// What `crosspoint simulate` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,36 +54,15 @@ pub(crate) struct Options {
     /// Address to listen on
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     address: IpAddr,
-    /// Port of the OpenAI API (0: any free one)
-    #[arg(long, default_value_t = 18001, value_name = "PORT")]
-    openai: u16,
-    /// Port of the Anthropic API
-    #[arg(long, default_value_t = 18002, value_name = "PORT")]
-    anthropic: u16,
-    /// Port of the Bedrock runtime API
-    #[arg(long, default_value_t = 18003, value_name = "PORT")]
-    bedrock: u16,
-    /// Port of the Gemini API (AI Studio)
-    #[arg(long, default_value_t = 18004, value_name = "PORT")]
-    gemini: u16,
-    /// Port of the control endpoint: faults, counters, recorded requests
-    #[arg(long, default_value_t = 18009, value_name = "PORT")]
-    control: u16,
-    /// Key that OpenAI takes as `authorization: Bearer`
-    #[arg(long, default_value = "sim-openai-key", value_name = "KEY")]
-    openai_key: String,
-    /// Key that Anthropic takes as `x-api-key`
-    #[arg(long, default_value = "sim-anthropic-key", value_name = "KEY")]
-    anthropic_key: String,
-    /// Key that Bedrock takes as `authorization: Bearer`
-    #[arg(long, default_value = "sim-bedrock-key", value_name = "KEY")]
-    bedrock_key: String,
-    /// Secret access key of AWS Signature Version 4; with it, Bedrock takes signed requests too, and checks them
-    #[arg(long, value_name = "KEY")]
-    bedrock_secret_key: Option<String>,
-    /// Key that Gemini takes as `x-goog-api-key`
-    #[arg(long, default_value = "sim-gemini-key", value_name = "KEY")]
-    gemini_key: String,
+    /// Port of a provider, or of `control`: faults, counters, recorded requests (may be repeated; 0: any free one)
+    #[arg(long, value_name = "NAME=PORT", value_parser = pair::<u16>)]
+    port: Vec<(String, u16)>,
+    /// Listen on any free port wherever --port says nothing
+    #[arg(long)]
+    free_ports: bool,
+    /// What a provider takes as its key (may be repeated); `bedrock-secret` makes Bedrock take signed requests too
+    #[arg(long, value_name = "NAME=KEY", value_parser = pair::<String>)]
+    key: Vec<(String, String)>,
     /// A header value that starts so is a client's key and counts as a leak (may be repeated)
     #[arg(long, default_values = ["cp-", "client-key"], value_name = "PREFIX")]
     client_key_prefix: Vec<String>,
@@ -94,45 +79,67 @@ struct Shared {
 }
 
 /// What a port is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Role {
-    Provider(Provider),
+    Provider(Arc<Page>),
     Control,
 }
 
 impl Role {
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
-            Role::Provider(provider) => provider.name(),
-            Role::Control => "control",
+            Role::Provider(page) => page.provider.name(),
+            Role::Control => CONTROL,
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Role::Provider(page) => page.provider.port(),
+            Role::Control => CONTROL_PORT,
         }
     }
 }
 
+fn pair<T>(text: &str) -> Result<(String, T), String>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let value = value.parse().map_err(|error: T::Err| error.to_string())?;
+    Ok((name.to_owned(), value))
+}
+
 /// Listens on all ports and serves until Ctrl-C. The error of a port in use names the port and its flag.
 pub(crate) async fn run(options: Options) -> io::Result<()> {
-    let ports = [
-        (Role::Provider(Provider::OpenAi), options.openai),
-        (Role::Provider(Provider::Anthropic), options.anthropic),
-        (Role::Provider(Provider::Bedrock), options.bedrock),
-        (Role::Provider(Provider::Gemini), options.gemini),
-        (Role::Control, options.control),
-    ];
+    let invalid = |message| io::Error::new(io::ErrorKind::InvalidInput, message);
     let shared = Arc::new(Shared {
         ledger: Arc::new(Ledger::new(!options.no_record)),
-        keys: Keys {
-            openai: options.openai_key,
-            anthropic: options.anthropic_key,
-            bedrock: options.bedrock_key,
-            bedrock_secret: options.bedrock_secret_key,
-            gemini: options.gemini_key,
-        },
+        keys: Keys::new(&options.key).map_err(invalid)?,
         client_prefixes: options.client_key_prefix,
     });
-    let mut listeners = Vec::with_capacity(ports.len());
+    let pages = shared.ledger.pages().iter().cloned().map(Role::Provider);
+    let roles: Vec<Role> = pages.chain([Role::Control]).collect();
+    if let Some((name, _)) = options
+        .port
+        .iter()
+        .find(|(name, _)| roles.iter().all(|role| role.name() != name))
+    {
+        let known: Vec<_> = roles.iter().map(Role::name).collect();
+        let message = format!(
+            "--port: nothing is named `{name}`; there are {}",
+            known.join(", ")
+        );
+        return Err(invalid(message));
+    }
+    let mut listeners = Vec::with_capacity(roles.len());
     let mut ready = String::from("simulator ready:");
-    for (role, port) in ports {
-        let listener = listen(SocketAddr::new(options.address, port), role).await?;
+    for role in roles {
+        let given = options.port.iter().rev().find(|(name, _)| name == role.name());
+        let usual = if options.free_ports { 0 } else { role.port() };
+        let port = given.map_or(usual, |(_, port)| *port);
+        let listener = listen(SocketAddr::new(options.address, port), &role).await?;
         ready.push_str(&format!(" {} {}", role.name(), listener.local_addr()?));
         listeners.push((role, listener));
     }
@@ -146,7 +153,7 @@ pub(crate) async fn run(options: Options) -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-async fn listen(address: SocketAddr, role: Role) -> io::Result<TcpListener> {
+async fn listen(address: SocketAddr, role: &Role) -> io::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let name = role.name();
         let why = match error.kind() {
@@ -155,7 +162,7 @@ async fn listen(address: SocketAddr, role: Role) -> io::Result<TcpListener> {
         };
         io::Error::new(
             error.kind(),
-            format!("simulate: {address} for {name} {why}; choose another port with --{name} PORT"),
+            format!("simulate: {address} for {name} {why}; choose another port with --port {name}=PORT"),
         )
     })
 }
@@ -164,7 +171,7 @@ async fn accept(listener: TcpListener, role: Role, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, role, shared.clone()));
+                tokio::spawn(connection(stream, role.clone(), shared.clone()));
             }
             // Out of file descriptors, mostly: later connections may find some.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
@@ -181,10 +188,10 @@ async fn connection(stream: TcpStream, role: Role, shared: Arc<Shared>) {
         reset: reset.clone(),
     });
     let service = service_fn(move |request| {
-        let (shared, reset) = (shared.clone(), reset.clone());
+        let (shared, reset, role) = (shared.clone(), reset.clone(), role.clone());
         async move {
-            match role {
-                Role::Provider(provider) => exchange::serve(&shared, provider, reset, request).await,
+            match &role {
+                Role::Provider(page) => exchange::serve(&shared, page, reset, request).await,
                 Role::Control => control::serve(&shared, request).await,
             }
         }

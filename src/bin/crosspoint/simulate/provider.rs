@@ -8,23 +8,129 @@ use super::script::Piece;
 use super::text::{Answer, Ask};
 use super::{anthropic, bedrock, gemini, openai};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Provider {
-    OpenAi,
-    Anthropic,
-    Bedrock,
-    Gemini,
+/// Every simulated provider.
+pub(super) static PROVIDERS: &[&dyn Provider] = &[
+    &openai::OpenAi,
+    &anthropic::Anthropic,
+    &bedrock::Bedrock,
+    &gemini::Gemini,
+];
+
+/// A provider on the wire, and how it bills.
+pub(super) trait Provider: Sync + std::fmt::Debug {
+    /// Its name on the command line and on the control port.
+    fn name(&self) -> &'static str;
+
+    /// The port when nobody says another.
+    fn port(&self) -> u16;
+
+    /// What it takes as credentials. The first is its key.
+    fn secrets(&self) -> &'static [Secret];
+
+    /// The header of its key, and what stands before the key there.
+    fn key_header(&self) -> (&'static str, &'static str) {
+        ("authorization", "Bearer ")
+    }
+
+    /// Whether generation, and the bill, end when the client goes away: OpenRouter's documentation on cancelling streams.
+    fn stops_on_cancel(&self) -> bool {
+        true
+    }
+
+    /// Whether the provider reports what it wrote to its cache.
+    fn writes_cache(&self) -> bool {
+        false
+    }
+
+    /// Checks a request as strictly as the provider does.
+    fn read(&self, call: &Call<'_>) -> Result<Ask, Refusal>;
+
+    fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8>;
+
+    fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece>;
+
+    /// The error that comes inside a stream.
+    fn error_event(&self, ask: &Ask, faults: &Faults, stamp: Stamp) -> Bytes;
+
+    /// What the provider says with an error status for no fault of the caller.
+    fn fault(&self, status: u16, model: &str) -> Refusal;
+
+    /// The body of a refusal.
+    fn refusal_body(&self, refusal: &Refusal, stamp: Stamp) -> Vec<u8>;
+
+    /// Headers of any answer, but for the content type.
+    fn headers(&self, refusal: Option<&Refusal>, stamp: Stamp) -> Headers;
+
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream"
+    }
+
+    /// Whether a buffered answer declares its length; the others are sent in chunks.
+    fn declares_length(&self) -> bool {
+        false
+    }
+
+    /// The status for having too much to do.
+    fn overloaded(&self) -> u16 {
+        503
+    }
+
+    /// The largest request body, above which the provider says 413.
+    fn body_limit(&self) -> usize;
 }
 
-/// The credential that each provider takes.
+/// A credential that a provider takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Secret {
+    /// Its name on the command line.
+    pub(super) name: &'static str,
+    /// What it is when nobody says otherwise; where it is empty, nothing is taken.
+    pub(super) usual: &'static str,
+    /// Whether it may be sent at all, to its own provider.
+    pub(super) sent: bool,
+}
+
+impl Secret {
+    pub(super) const fn key(name: &'static str, usual: &'static str) -> Secret {
+        Secret {
+            name,
+            usual,
+            sent: true,
+        }
+    }
+}
+
+/// The credentials that are taken, by name.
 #[derive(Debug, Clone)]
-pub(super) struct Keys {
-    pub(super) openai: String,
-    pub(super) anthropic: String,
-    pub(super) bedrock: String,
-    /// The secret access key that Bedrock's signatures are made with; without it, none is taken.
-    pub(super) bedrock_secret: Option<String>,
-    pub(super) gemini: String,
+pub(super) struct Keys(Vec<(&'static str, String)>);
+
+impl Keys {
+    /// The usual ones, but for those given.
+    pub(super) fn new(given: &[(String, String)]) -> Result<Keys, String> {
+        let secrets = PROVIDERS.iter().flat_map(|provider| provider.secrets());
+        let mut keys: Vec<_> = secrets
+            .map(|secret| (secret.name, secret.usual.to_owned()))
+            .collect();
+        for (name, value) in given {
+            let known: Vec<_> = keys.iter().map(|(name, _)| *name).collect();
+            let Some((_, key)) = keys.iter_mut().find(|(known, _)| known == name) else {
+                return Err(format!(
+                    "--key: no key is named `{name}`; there are {}",
+                    known.join(", ")
+                ));
+            };
+            key.clone_from(value);
+        }
+        Ok(Keys(keys))
+    }
+
+    /// The credential of this name; empty when there is none.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, value)| value)
+    }
 }
 
 /// A request, read whole.
@@ -95,133 +201,6 @@ pub(super) struct Stamp {
 /// Response headers.
 pub(super) type Headers = Vec<(&'static str, String)>;
 
-impl Provider {
-    pub(super) const ALL: [Provider; 4] = [
-        Provider::OpenAi,
-        Provider::Anthropic,
-        Provider::Bedrock,
-        Provider::Gemini,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Provider::OpenAi => "openai",
-            Provider::Anthropic => "anthropic",
-            Provider::Bedrock => "bedrock",
-            Provider::Gemini => "gemini",
-        }
-    }
-
-    pub(super) fn by_name(name: &str) -> Option<Provider> {
-        Provider::ALL.into_iter().find(|provider| provider.name() == name)
-    }
-
-    /// Whether generation, and the bill, end when the client goes away. OpenRouter's documentation on cancelling
-    /// streams lists OpenAI and Anthropic as providers that stop, and Bedrock and Google as ones that do not.
-    pub(super) fn stops_on_cancel(self) -> bool {
-        !matches!(self, Provider::Bedrock | Provider::Gemini)
-    }
-
-    /// Whether the provider reports what it wrote to its cache.
-    pub(super) fn writes_cache(self) -> bool {
-        matches!(self, Provider::Anthropic | Provider::Bedrock)
-    }
-
-    /// Checks a request as strictly as the provider does.
-    pub(super) fn read(self, call: &Call<'_>) -> Result<Ask, Refusal> {
-        match self {
-            Provider::OpenAi => openai::read(call),
-            Provider::Anthropic => anthropic::read(call),
-            Provider::Bedrock => bedrock::read(call),
-            Provider::Gemini => gemini::read(call),
-        }
-    }
-
-    pub(super) fn buffered(self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
-        match self {
-            Provider::OpenAi => openai::buffered(ask, answer, faults, stamp),
-            Provider::Anthropic => anthropic::buffered(ask, answer, faults, stamp),
-            Provider::Bedrock => bedrock::buffered(ask, answer, faults),
-            Provider::Gemini => gemini::buffered(ask, answer, faults, stamp),
-        }
-    }
-
-    pub(super) fn streamed(self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
-        match self {
-            Provider::OpenAi => openai::streamed(ask, answer, faults, stamp),
-            Provider::Anthropic => anthropic::streamed(ask, answer, faults, stamp),
-            Provider::Bedrock => bedrock::streamed(ask, answer, faults),
-            Provider::Gemini => gemini::streamed(ask, answer, faults, stamp),
-        }
-    }
-
-    /// The error that comes inside a stream.
-    pub(super) fn error_event(self, faults: &Faults, stamp: Stamp) -> Bytes {
-        match self {
-            Provider::OpenAi => openai::error_event(faults),
-            Provider::Anthropic => anthropic::error_event(faults, stamp),
-            Provider::Bedrock => bedrock::error_event(faults),
-            Provider::Gemini => gemini::error_event(faults),
-        }
-    }
-
-    /// What the provider says with an error status for no fault of the caller.
-    pub(super) fn fault(self, status: u16, model: &str) -> Refusal {
-        match self {
-            Provider::OpenAi => openai::fault(status, model),
-            Provider::Anthropic => anthropic::fault(status, model),
-            Provider::Bedrock => bedrock::fault(status),
-            Provider::Gemini => gemini::fault(status, model),
-        }
-    }
-
-    /// The body of a refusal.
-    pub(super) fn refusal_body(self, refusal: &Refusal, stamp: Stamp) -> Vec<u8> {
-        match self {
-            Provider::OpenAi => openai::refusal_body(refusal),
-            Provider::Anthropic => anthropic::refusal_body(refusal, stamp),
-            Provider::Bedrock => bedrock::refusal_body(refusal),
-            Provider::Gemini => gemini::refusal_body(refusal),
-        }
-    }
-
-    /// Headers of any answer, but for the content type.
-    pub(super) fn headers(self, refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
-        match self {
-            Provider::OpenAi => openai::headers(stamp),
-            Provider::Anthropic => anthropic::headers(stamp),
-            Provider::Bedrock => bedrock::headers(refusal, stamp),
-            Provider::Gemini => gemini::headers(stamp),
-        }
-    }
-
-    pub(super) fn stream_type(self) -> &'static str {
-        match self {
-            Provider::OpenAi | Provider::Anthropic => "text/event-stream; charset=utf-8",
-            Provider::Gemini => "text/event-stream",
-            Provider::Bedrock => "application/vnd.amazon.eventstream",
-        }
-    }
-
-    /// The status for having too much to do.
-    pub(super) fn overloaded(self) -> u16 {
-        match self {
-            Provider::OpenAi | Provider::Bedrock | Provider::Gemini => 503,
-            Provider::Anthropic => 529,
-        }
-    }
-
-    /// The largest request body, above which the provider says 413.
-    pub(super) fn body_limit(self) -> usize {
-        match self {
-            Provider::OpenAi => 50 << 20,
-            Provider::Anthropic => 32 << 20,
-            Provider::Bedrock => 25 << 20,
-            Provider::Gemini => 20 << 20,
-        }
-    }
-}
-
 /// One server-sent event, spelled as the faults want it.
 pub(super) fn sse(event: Option<&str>, data: &str, faults: &Faults) -> Bytes {
     let line = if faults.crlf { "\r\n" } else { "\n" };
@@ -239,11 +218,5 @@ pub(super) fn sse(event: Option<&str>, data: &str, faults: &Faults) -> Bytes {
 
 #[cfg(test)]
 pub(super) fn sample_keys() -> Keys {
-    Keys {
-        openai: "sim-openai-key".to_owned(),
-        anthropic: "sim-anthropic-key".to_owned(),
-        bedrock: "sim-bedrock-key".to_owned(),
-        bedrock_secret: Some("sim-bedrock-secret".to_owned()),
-        gemini: "sim-gemini-key".to_owned(),
-    }
+    Keys::new(&[("bedrock-secret".to_owned(), "sim-bedrock-secret".to_owned())]).unwrap()
 }

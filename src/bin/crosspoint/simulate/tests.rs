@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::ledger::Ledger;
-use super::provider::{Provider, sample_keys};
+use super::provider::sample_keys;
 use super::{Role, Shared, accept};
 
 async fn start() -> (TcpStream, Arc<Ledger>) {
@@ -23,7 +23,7 @@ async fn start() -> (TcpStream, Arc<Ledger>) {
     };
     tokio::spawn(accept(
         listener,
-        Role::Provider(Provider::OpenAi),
+        Role::Provider(ledger.page("openai").unwrap().clone()),
         Arc::new(shared),
     ));
     (client, ledger)

@@ -67,7 +67,7 @@ pub(super) fn string<'a>(object: &'a Object, key: &str, path: &str) -> Result<&'
 }
 
 /// Checks a request and frees it of its dialect.
-pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
+pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     if !call.path.ends_with("/v1/messages") {
         return Err(Refusal::new(404, "not_found_error", "Not Found"));
     }
@@ -86,7 +86,7 @@ pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
                 "x-api-key header is required",
             ));
         }
-        Some(key) if key != call.keys.anthropic => return Err(super::fault(401, "")),
+        Some(key) if key != call.keys.get("anthropic") => return Err(super::fault(401, "")),
         Some(_) => {}
     }
     let unsampled = match call.header("anthropic-version") {

@@ -9,17 +9,84 @@ mod features;
 mod messages;
 mod refusal;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::fault::Faults;
-use super::provider::{Stamp, sse};
+use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
 use super::script::Piece;
 use super::seed::{call_id, letters, redacted, sign};
 use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
 
-pub(super) use check::read;
-pub(super) use refusal::{error_event, fault, headers, refusal_body};
+use refusal::fault;
+
+/// Anthropic.
+#[derive(Debug)]
+pub(super) struct Anthropic;
+
+impl Provider for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn port(&self) -> u16 {
+        18002
+    }
+
+    fn secrets(&self) -> &'static [Secret] {
+        const SECRETS: &[Secret] = &[Secret::key("anthropic", "sim-anthropic-key")];
+        SECRETS
+    }
+
+    fn key_header(&self) -> (&'static str, &'static str) {
+        ("x-api-key", "")
+    }
+
+    fn writes_cache(&self) -> bool {
+        true
+    }
+
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+
+    fn overloaded(&self) -> u16 {
+        529
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Ask, Refusal> {
+        check::read(call)
+    }
+
+    fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+        buffered(ask, answer, faults, stamp)
+    }
+
+    fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+        streamed(ask, answer, faults, stamp)
+    }
+
+    fn error_event(&self, _ask: &Ask, faults: &Faults, stamp: Stamp) -> Bytes {
+        refusal::error_event(faults, stamp)
+    }
+
+    fn fault(&self, status: u16, model: &str) -> Refusal {
+        fault(status, model)
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, stamp: Stamp) -> Vec<u8> {
+        refusal::refusal_body(refusal, stamp)
+    }
+
+    fn headers(&self, _refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
+        refusal::headers(stamp)
+    }
+
+    fn body_limit(&self) -> usize {
+        32 << 20
+    }
+}
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -175,7 +242,7 @@ fn request_id(stamp: Stamp) -> String {
     format!("req_011C{}", letters(stamp.sequence ^ 0xa1, 20))
 }
 
-pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
     let text = answer.whole_text();
     let thought = answer.whole_thought();
     let signature = sign(&thought);
@@ -223,7 +290,7 @@ pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp
     serde_json::to_vec(&message).unwrap_or_default()
 }
 
-pub(super) fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
     let mut writer = Writer {
         faults,
         pieces: Vec::with_capacity(answer.text.len() + 8),

@@ -6,7 +6,7 @@ use super::super::fault::Faults;
 use super::super::provider::{Headers, Refusal, Stamp, sse};
 use super::{Event, Failure, padded, request_id};
 
-pub(in super::super) fn refusal_body(refusal: &Refusal, stamp: Stamp) -> Vec<u8> {
+pub(super) fn refusal_body(refusal: &Refusal, stamp: Stamp) -> Vec<u8> {
     let error = Failure {
         kind: &refusal.kind,
         message: &refusal.message,
@@ -18,7 +18,7 @@ pub(in super::super) fn refusal_body(refusal: &Refusal, stamp: Stamp) -> Vec<u8>
     .unwrap_or_default()
 }
 
-pub(in super::super) fn error_event(faults: &Faults, stamp: Stamp) -> Bytes {
+pub(super) fn error_event(faults: &Faults, stamp: Stamp) -> Bytes {
     let kind = faults.error.as_deref().unwrap_or("overloaded_error");
     let message = if kind == "overloaded_error" {
         "Overloaded"
@@ -33,7 +33,7 @@ pub(in super::super) fn error_event(faults: &Faults, stamp: Stamp) -> Bytes {
 }
 
 /// Anthropic's words for an error status.
-pub(in super::super) fn fault(status: u16, model: &str) -> Refusal {
+pub(super) fn fault(status: u16, model: &str) -> Refusal {
     let (kind, message) = match status {
         401 => ("authentication_error", "invalid x-api-key".to_owned()),
         402 => (
@@ -55,7 +55,7 @@ pub(in super::super) fn fault(status: u16, model: &str) -> Refusal {
     Refusal::new(status, kind, message)
 }
 
-pub(in super::super) fn headers(stamp: Stamp) -> Headers {
+pub(super) fn headers(stamp: Stamp) -> Headers {
     vec![
         ("cache-control", "no-cache".to_owned()),
         ("anthropic-ratelimit-requests-limit", "4000".to_owned()),

@@ -7,7 +7,9 @@ use super::super::fault::{Faults, split_model};
 use super::super::provider::{Call, Refusal, Stamp, sample_keys};
 use super::super::seed::sign;
 use super::super::text::{Ask, answer};
-use super::{buffered, error_event, read, streamed};
+use super::check::read;
+use super::refusal::error_event;
+use super::{buffered, streamed};
 
 const STAMP: Stamp = Stamp {
     sequence: 7,

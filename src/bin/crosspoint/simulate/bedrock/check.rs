@@ -121,7 +121,7 @@ pub(super) fn identifier(text: &str, path: &str, also: &str) -> Result<(), Refus
 }
 
 /// Checks a request and frees it of its dialect.
-pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
+pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     let unknown = || Refusal::new(404, "UnknownOperationException", "");
     let mut segments = call.path.trim_start_matches('/').split('/');
     let (Some("model"), Some(id), Some(operation), None) =
@@ -144,9 +144,10 @@ pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
             "Missing Authentication Token",
         ));
     };
-    if let (Some(secret), true) = (&call.keys.bedrock_secret, authorization.starts_with("AWS4-")) {
+    let secret = call.keys.get("bedrock-secret");
+    if !secret.is_empty() && authorization.starts_with("AWS4-") {
         signature::verify(call, authorization, secret, SystemTime::now())?;
-    } else if authorization.strip_prefix("Bearer ") != Some(call.keys.bedrock.as_str()) {
+    } else if authorization.strip_prefix("Bearer ") != Some(call.keys.get("bedrock")) {
         let message = "Authentication failed: Please make sure your API Key is valid.";
         return Err(Refusal::new(403, "AccessDeniedException", message));
     }

@@ -15,12 +15,86 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
-use super::provider::{Headers, Refusal, Stamp};
+use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp};
 use super::script::Piece;
 use super::seed::{call_id, letters, redacted, sign};
 use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
 
-pub(super) use check::{percent_decoded, read};
+pub(super) use check::percent_decoded;
+
+/// Amazon Bedrock.
+#[derive(Debug)]
+pub(super) struct Bedrock;
+
+impl Provider for Bedrock {
+    fn name(&self) -> &'static str {
+        "bedrock"
+    }
+
+    fn port(&self) -> u16 {
+        18003
+    }
+
+    fn secrets(&self) -> &'static [Secret] {
+        const SECRETS: &[Secret] = &[
+            Secret::key("bedrock", "sim-bedrock-key"),
+            // It signs, and is itself sent to nobody.
+            Secret {
+                sent: false,
+                ..Secret::key("bedrock-secret", "")
+            },
+        ];
+        SECRETS
+    }
+
+    fn stops_on_cancel(&self) -> bool {
+        false
+    }
+
+    fn writes_cache(&self) -> bool {
+        true
+    }
+
+    fn stream_type(&self) -> &'static str {
+        "application/vnd.amazon.eventstream"
+    }
+
+    fn declares_length(&self) -> bool {
+        true
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Ask, Refusal> {
+        check::read(call)
+    }
+
+    fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, _stamp: Stamp) -> Vec<u8> {
+        buffered(ask, answer, faults)
+    }
+
+    fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, _stamp: Stamp) -> Vec<Piece> {
+        streamed(ask, answer, faults)
+    }
+
+    fn error_event(&self, _ask: &Ask, faults: &Faults, _stamp: Stamp) -> Bytes {
+        error_event(faults)
+    }
+
+    fn fault(&self, status: u16, _model: &str) -> Refusal {
+        fault(status)
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, _stamp: Stamp) -> Vec<u8> {
+        refusal_body(refusal)
+    }
+
+    fn headers(&self, refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
+        headers(refusal, stamp)
+    }
+
+    fn body_limit(&self) -> usize {
+        25 << 20
+    }
+}
 
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -46,7 +120,7 @@ fn usage(usage: &Usage) -> Value {
     })
 }
 
-pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults) -> Vec<u8> {
+fn buffered(ask: &Ask, answer: &Answer, faults: &Faults) -> Vec<u8> {
     let thought = answer.whole_thought();
     let mut content = Vec::new();
     match answer.thinking {
@@ -79,7 +153,7 @@ fn reasoning(thought: &str) -> Value {
     json!({"reasoningContent": {"reasoningText": {"signature": sign(thought), "text": thought}}})
 }
 
-pub(super) fn streamed(ask: &Ask, answer: &Answer, faults: &Faults) -> Vec<Piece> {
+fn streamed(ask: &Ask, answer: &Answer, faults: &Faults) -> Vec<Piece> {
     let mut writer = Writer {
         pieces: Vec::with_capacity(answer.text.len() + 8),
         index: 0,
@@ -199,7 +273,7 @@ fn frame(kind: &'static str, name: &str, payload: &Value) -> Bytes {
     Bytes::from(bytes)
 }
 
-pub(super) fn error_event(faults: &Faults) -> Bytes {
+fn error_event(faults: &Faults) -> Bytes {
     let name = faults.error.as_deref().unwrap_or("serviceUnavailableException");
     let message = match name {
         "throttlingException" => "Too many requests, please wait before trying again.",
@@ -214,7 +288,7 @@ pub(super) fn error_event(faults: &Faults) -> Bytes {
 }
 
 /// Bedrock's words for an error status.
-pub(super) fn fault(status: u16) -> Refusal {
+fn fault(status: u16) -> Refusal {
     let (kind, message) = match status {
         401 | 403 => (
             "AccessDeniedException",
@@ -252,7 +326,7 @@ pub(super) fn fault(status: u16) -> Refusal {
 }
 
 /// Bedrock spells the key `Message` where the front end refuses, and `message` where the service does.
-pub(super) fn refusal_body(refusal: &Refusal) -> Vec<u8> {
+fn refusal_body(refusal: &Refusal) -> Vec<u8> {
     let key = match refusal.kind.as_str() {
         "SerializationException" | "AccessDeniedException" | "UnknownOperationException" => "Message",
         _ => "message",
@@ -260,7 +334,7 @@ pub(super) fn refusal_body(refusal: &Refusal) -> Vec<u8> {
     json!({key: refusal.message}).to_string().into_bytes()
 }
 
-pub(super) fn headers(refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
+fn headers(refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
     let tail = letters(stamp.sequence, 12).to_lowercase();
     let mut headers = vec![("x-amzn-requestid", format!("00000000-0000-4000-8000-{tail}"))];
     match refusal {

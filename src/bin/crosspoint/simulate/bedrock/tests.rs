@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::super::fault::{Faults, split_model};
 use super::super::provider::{Call, Refusal, sample_keys};
 use super::super::text::{Ask, answer};
-use super::{buffered, error_event, read, streamed};
+use super::check::read;
+use super::{buffered, error_event, streamed};
 
 fn ask_at(path: &str, body: &Value) -> Result<Ask, Refusal> {
     let mut headers = HeaderMap::new();

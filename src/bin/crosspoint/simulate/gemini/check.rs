@@ -59,7 +59,7 @@ pub(super) fn list<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], Refu
 }
 
 /// Checks a request and frees it of its dialect.
-pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
+pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     let unknown = || Refusal::new(404, "NOT_FOUND", "Requested entity was not found.");
     let rest = call.path.strip_prefix("/v1beta").unwrap_or(call.path);
     let (id, operation) = rest
@@ -77,7 +77,7 @@ pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     }
     match call.header("x-goog-api-key") {
         None => return Err(super::fault(403, "")),
-        Some(key) if key != call.keys.gemini => {
+        Some(key) if key != call.keys.get("gemini") => {
             return Err(invalid("API key not valid. Please pass a valid API key."));
         }
         Some(_) => {}

@@ -13,12 +13,69 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
-use super::provider::{Headers, Refusal, Stamp, sse};
+use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
 use super::script::Piece;
 use super::seed::{letters, sign};
 use super::text::{Answer, Ask, Finish, Thinking, ToolCall, fragments};
 
-pub(super) use check::read;
+/// Gemini at AI Studio.
+#[derive(Debug)]
+pub(super) struct Gemini;
+
+impl Provider for Gemini {
+    fn name(&self) -> &'static str {
+        "gemini"
+    }
+
+    fn port(&self) -> u16 {
+        18004
+    }
+
+    fn secrets(&self) -> &'static [Secret] {
+        const SECRETS: &[Secret] = &[Secret::key("gemini", "sim-gemini-key")];
+        SECRETS
+    }
+
+    fn key_header(&self) -> (&'static str, &'static str) {
+        ("x-goog-api-key", "")
+    }
+
+    fn stops_on_cancel(&self) -> bool {
+        false
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Ask, Refusal> {
+        check::read(call)
+    }
+
+    fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+        buffered(ask, answer, faults, stamp)
+    }
+
+    fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+        streamed(ask, answer, faults, stamp)
+    }
+
+    fn error_event(&self, _ask: &Ask, faults: &Faults, _stamp: Stamp) -> Bytes {
+        error_event(faults)
+    }
+
+    fn fault(&self, status: u16, model: &str) -> Refusal {
+        fault(status, model)
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, _stamp: Stamp) -> Vec<u8> {
+        refusal_body(refusal)
+    }
+
+    fn headers(&self, _refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
+        headers(stamp)
+    }
+
+    fn body_limit(&self) -> usize {
+        20 << 20
+    }
+}
 
 /// A picture of one pixel.
 const PIXEL: &str =
@@ -127,7 +184,7 @@ fn id(stamp: Stamp) -> String {
     letters(stamp.sequence ^ 0x9e, 23)
 }
 
-pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
     let frame = Frame {
         ask,
         answer,
@@ -169,7 +226,7 @@ pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp
     serde_json::to_vec_pretty(&body).unwrap_or_default()
 }
 
-pub(super) fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
     let crlf = Faults {
         crlf: true,
         ..faults.clone()
@@ -254,7 +311,7 @@ impl Writer<'_> {
     }
 }
 
-pub(super) fn error_event(faults: &Faults) -> Bytes {
+fn error_event(faults: &Faults) -> Bytes {
     let status = faults.error.as_deref().unwrap_or("UNAVAILABLE");
     let (code, message) = match status {
         "RESOURCE_EXHAUSTED" => (429, "Resource has been exhausted (e.g. check quota)."),
@@ -270,7 +327,7 @@ pub(super) fn error_event(faults: &Faults) -> Bytes {
 }
 
 /// Google's words for an error status.
-pub(super) fn fault(status: u16, model: &str) -> Refusal {
+fn fault(status: u16, model: &str) -> Refusal {
     let (kind, message) = match status {
         401 => (
             "UNAUTHENTICATED",
@@ -312,7 +369,7 @@ pub(super) fn fault(status: u16, model: &str) -> Refusal {
     Refusal::new(status, kind, message)
 }
 
-pub(super) fn refusal_body(refusal: &Refusal) -> Vec<u8> {
+fn refusal_body(refusal: &Refusal) -> Vec<u8> {
     let code = if refusal.status == 200 {
         500
     } else {
@@ -322,7 +379,7 @@ pub(super) fn refusal_body(refusal: &Refusal) -> Vec<u8> {
     serde_json::to_vec_pretty(&body).unwrap_or_default()
 }
 
-pub(super) fn headers(stamp: Stamp) -> Headers {
+fn headers(stamp: Stamp) -> Headers {
     vec![
         ("vary", "Origin, X-Origin, Referer".to_owned()),
         ("server", "scaffolding on HTTPServer2".to_owned()),

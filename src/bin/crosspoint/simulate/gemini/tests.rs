@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::super::fault::{Faults, split_model};
 use super::super::provider::{Call, Refusal, Stamp, sample_keys};
 use super::super::text::{Ask, answer};
-use super::{buffered, read, streamed};
+use super::check::read;
+use super::{buffered, streamed};
 
 fn ask_at(path: &str, query: Option<&str>, body: &Value) -> Result<Ask, Refusal> {
     let mut headers = HeaderMap::new();

@@ -99,7 +99,7 @@ fn named(value: &Value) -> &'static str {
 }
 
 /// Checks a request and frees it of its dialect.
-pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
+pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     if !call.path.ends_with("/v1/chat/completions") {
         let message = format!("Invalid URL ({} {})", call.method, call.path);
         return Err(Refusal::new(404, "invalid_request_error", message));
@@ -118,7 +118,7 @@ pub(in super::super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
         let message = "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
         return Err(Refusal::new(401, "invalid_request_error", message));
     };
-    if key != call.keys.openai {
+    if key != call.keys.get("openai") {
         return Err(super::fault(401, ""));
     }
     if !call

@@ -8,16 +8,71 @@ mod features;
 mod messages;
 mod refusal;
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::fault::Faults;
-use super::provider::{Stamp, sse};
+use super::provider::{Call as Request, Headers, Provider, Refusal, Secret, Stamp, sse};
 use super::script::Piece;
 use super::seed::{call_id, letters};
 use super::text::{Answer, Ask, Choice, Finish, Thinking, Usage, fragments};
 
-pub(super) use check::read;
-pub(super) use refusal::{error_event, fault, headers, refusal_body};
+use refusal::fault;
+
+/// OpenAI.
+#[derive(Debug)]
+pub(super) struct OpenAi;
+
+impl Provider for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
+    fn port(&self) -> u16 {
+        18001
+    }
+
+    fn secrets(&self) -> &'static [Secret] {
+        const SECRETS: &[Secret] = &[Secret::key("openai", "sim-openai-key")];
+        SECRETS
+    }
+
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+
+    fn read(&self, call: &Request<'_>) -> Result<Ask, Refusal> {
+        check::read(call)
+    }
+
+    fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+        buffered(ask, answer, faults, stamp)
+    }
+
+    fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+        streamed(ask, answer, faults, stamp)
+    }
+
+    fn error_event(&self, _ask: &Ask, faults: &Faults, _stamp: Stamp) -> Bytes {
+        refusal::error_event(faults)
+    }
+
+    fn fault(&self, status: u16, model: &str) -> Refusal {
+        fault(status, model)
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, _stamp: Stamp) -> Vec<u8> {
+        refusal::refusal_body(refusal)
+    }
+
+    fn headers(&self, _refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
+        refusal::headers(stamp)
+    }
+
+    fn body_limit(&self) -> usize {
+        50 << 20
+    }
+}
 
 const FINGERPRINT: &str = "fp_51db84afab";
 
@@ -171,7 +226,7 @@ fn arguments(written: &str) -> &str {
     if written.is_empty() { "{}" } else { written }
 }
 
-pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
     let text = answer.whole_text();
     let thought = answer.whole_thought();
     let calls = answer.calls.iter().enumerate().map(|(index, call)| Call {
@@ -217,7 +272,7 @@ pub(super) fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp
     bytes
 }
 
-pub(super) fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
     let id = id(stamp);
     let mut writer = Writer {
         ask,

@@ -34,11 +34,11 @@ impl<'a> Failure<'a> {
     }
 }
 
-pub(in super::super) fn refusal_body(refusal: &Refusal) -> Vec<u8> {
+pub(super) fn refusal_body(refusal: &Refusal) -> Vec<u8> {
     serde_json::to_vec_pretty(&Failure::of(refusal)).unwrap_or_default()
 }
 
-pub(in super::super) fn error_event(faults: &Faults) -> Bytes {
+pub(super) fn error_event(faults: &Faults) -> Bytes {
     let refusal = fault(500, "");
     let refusal = match &faults.error {
         Some(kind) => Refusal {
@@ -55,7 +55,7 @@ pub(in super::super) fn error_event(faults: &Faults) -> Bytes {
 }
 
 /// OpenAI's words for an error status.
-pub(in super::super) fn fault(status: u16, model: &str) -> Refusal {
+pub(super) fn fault(status: u16, model: &str) -> Refusal {
     let (kind, code, message) = match status {
         401 => (
             "invalid_request_error",
@@ -97,7 +97,7 @@ pub(in super::super) fn fault(status: u16, model: &str) -> Refusal {
     }
 }
 
-pub(in super::super) fn headers(stamp: Stamp) -> Headers {
+pub(super) fn headers(stamp: Stamp) -> Headers {
     let request = letters(stamp.sequence ^ 0x0a1, 32).to_lowercase();
     vec![
         ("access-control-expose-headers", "X-Request-ID".to_owned()),

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::super::fault::{Faults, split_model};
 use super::super::provider::{Call, Refusal, Stamp, sample_keys};
 use super::super::text::{Ask, answer};
-use super::{buffered, error_event, read, streamed};
+use super::check::read;
+use super::refusal::error_event;
+use super::{buffered, streamed};
 
 const STAMP: Stamp = Stamp {
     sequence: 7,
