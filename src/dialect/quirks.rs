@@ -15,6 +15,8 @@ pub struct Quirks {
     pub stream_options: bool,
     /// Whether the role `developer` is understood; else it is written as `system`, which everybody understands.
     pub developer_role: bool,
+    /// Whether marks for caching (`cache_control`) may be sent: at the top, and on parts and tools.
+    pub cache_control: bool,
     /// Whether ids of tool calls must be nine letters or digits.
     pub short_tool_ids: bool,
     /// Whether the reported completion tokens leave the thinking tokens out.
@@ -38,6 +40,7 @@ impl Quirks {
         messages: Edits::NONE,
         stream_options: true,
         developer_role: true,
+        cache_control: true,
         short_tool_ids: false,
         reasoning_outside_completion: false,
     };

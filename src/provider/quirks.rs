@@ -32,9 +32,16 @@ pub(super) static COMPATIBLE: Quirks = PLAIN;
 /// Knows the role `developer`: OpenRouter's API reference, `ChatDeveloperMessage`.
 pub(super) static DEVELOPER: Quirks = Quirks::NONE;
 
-/// <https://platform.openai.com/docs/api-reference/chat/create>
+/// The models that think refuse `max_tokens`, and all others know the newer name.
+const NEWER_MAX_TOKENS: Edits = Edits {
+    unsupported: BEYOND_OPENAI,
+    renames: &[("max_tokens", "max_completion_tokens")],
+};
+
+/// <https://platform.openai.com/docs/api-reference/chat/create>. Unknown members are refused, in parts of messages too.
 pub(super) static OPENAI: Quirks = Quirks {
-    parameters: unsupported(BEYOND_OPENAI),
+    parameters: NEWER_MAX_TOKENS,
+    cache_control: false,
     ..Quirks::NONE
 };
 
@@ -42,7 +49,8 @@ pub(super) static OPENAI: Quirks = Quirks {
 /// the model.
 pub(super) static AZURE: Quirks = Quirks {
     path: "/openai/v1/chat/completions?api-version=v1",
-    parameters: unsupported(BEYOND_OPENAI),
+    parameters: NEWER_MAX_TOKENS,
+    cache_control: false,
     ..Quirks::NONE
 };
 
@@ -73,6 +81,7 @@ pub(super) static MISTRAL: Quirks = Quirks {
     },
     messages: unsupported(NAME_AND_THINKING),
     stream_options: false,
+    cache_control: false,
     short_tool_ids: true,
     ..PLAIN
 };
@@ -82,6 +91,7 @@ pub(super) static MISTRAL: Quirks = Quirks {
 pub(super) static GROQ: Quirks = Quirks {
     parameters: unsupported(&["logprobs", "logit_bias", "top_logprobs"]),
     messages: unsupported(NAME_AND_THINKING),
+    cache_control: false,
     ..PLAIN
 };
 

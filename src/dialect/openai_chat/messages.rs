@@ -6,12 +6,30 @@ use crate::hash;
 use crate::json::{self, Members, Str};
 use serde_json::value::RawValue;
 
+/// The mark for caching, as OpenRouter took it over from Anthropic.
+pub(super) const CACHE_CONTROL: &str = "cache_control";
+
 /// Whether any of the messages in `text` may have to be written anew. A word of ours inside a prompt says so too, and costs
 /// only the look: what need not change keeps its bytes.
 pub(super) fn concern(quirks: &Quirks, text: &str) -> bool {
     !quirks.messages.is_none()
         || (!quirks.developer_role && text.contains("developer"))
         || (quirks.short_tool_ids && text.contains("tool_call"))
+        || is_marked(quirks, text)
+}
+
+/// Whether `text` has marks for caching that the provider does not take, or a word that looks like one.
+pub(super) fn is_marked(quirks: &Quirks, text: &str) -> bool {
+    !quirks.cache_control && text.contains(CACHE_CONTROL)
+}
+
+/// Writes the array in `text` without the marks for caching on its items.
+pub(super) fn write_unmarked(body: &mut Vec<u8>, text: &str) {
+    each(body, text, &|body, item| {
+        object(body, item, &|name, _, _| {
+            (name != CACHE_CONTROL).then_some((name, None))
+        });
+    });
 }
 
 /// Writes the messages in `text`.
@@ -31,6 +49,7 @@ fn message(body: &mut Vec<u8>, raw: &RawValue, quirks: &Quirks) {
             "role" if !quirks.developer_role && string(value).as_deref() == Some("developer") => {
                 json::write(&mut out, "system");
             }
+            "content" if is_marked(quirks, value.get()) => write_unmarked(&mut out, value.get()),
             "tool_call_id" if quirks.short_tool_ids => short_id(&mut out, value),
             "tool_calls" if quirks.short_tool_ids => each(&mut out, value.get(), &|out, call| {
                 object(out, call, &|name, value, _| {

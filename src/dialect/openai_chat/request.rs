@@ -41,6 +41,10 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             "model" | "stream" | "stream_options" | "reasoning" => {}
             "reasoning_effort" if effort.is_some() => {}
             name if GATEWAY_MEMBERS.contains(&name) => {}
+            messages::CACHE_CONTROL if !quirks.cache_control => {}
+            "tools" if messages::is_marked(quirks, text) => {
+                member(&mut body, name, |body| messages::write_unmarked(body, text));
+            }
             "messages" if messages::concern(quirks, text) => {
                 member(&mut body, name, |body| messages::write(body, text, quirks));
             }
