@@ -583,3 +583,40 @@ fn everything_that_signs_is_passed_on_from_the_environment() {
     let expected = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
     assert_eq!(*keys, serde_json::json!(expected));
 }
+
+#[test]
+fn explain_shows_every_attempt_without_credentials() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain.yaml");
+    std::fs::write(
+        &path,
+        "providers: { openai: { key: { env: OPENAI_API_KEY } }, anthropic: { key: { env: K } } }\n\
+         models: { a/b: { endpoints: [ { provider: anthropic, model: claude }, { provider: openai, model: gpt } ] } }\n",
+    )
+    .unwrap();
+    let explain = |request: &str| {
+        let env = [("OPENAI_API_KEY", "sk-secret-value")];
+        tool(&["explain", path.to_str().unwrap()], request, &env)
+    };
+    let out = explain(
+        r#"{"model":"a/b","messages":[{"role":"user","content":"hi"}],"seed":1.0,"provider":{"order":["openai"]}}"#,
+    );
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(!text.contains("secret"), "{text}");
+    let attempts: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(attempts.len(), 2, "{text}");
+    assert_eq!(attempts[0]["provider"], "openai");
+    assert_eq!(attempts[0]["reason"], "order");
+    assert_eq!(
+        attempts[0]["request"]["url"],
+        "https://api.openai.com/v1/chat/completions"
+    );
+    assert!(text.contains(r#""seed":1.0"#), "{text}");
+    assert_eq!(attempts[1]["request"]["body"]["max_tokens"], 8192);
+    let refused = explain(r#"{"model":"c","messages":[]}"#);
+    assert!(!refused.status.success());
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains(r#"no model named "c""#), "{message}");
+}

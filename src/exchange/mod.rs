@@ -198,6 +198,11 @@ impl Exchange {
         }
     }
 
+    /// The plan: whom it would try, in order.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.plan
+    }
+
     /// The cluster of the next attempt.
     pub fn next_cluster(&self) -> Option<&str> {
         let (_, provider) = self.parties(*self.plan.get(self.next)?)?;

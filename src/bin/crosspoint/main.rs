@@ -1,6 +1,7 @@
-//! The native tool: checks a configuration, renders Envoy's and Istio's from it, and simulates the providers.
+//! The native tool: checks a configuration, explains what it makes of a request, renders Envoy's and Istio's from it, and simulates the providers.
 
 mod check;
+mod explain;
 mod file;
 mod render;
 mod simulate;
@@ -20,6 +21,8 @@ struct Arguments {
 enum Command {
     /// Report everything that is wrong with a configuration
     Check(check::Options),
+    /// Show what would be sent for a request, to whom, and in which order
+    Explain(explain::Options),
     /// Write the configuration of an Envoy or an Istio mesh to standard output
     Render(render::Options),
     /// Simulate the providers: their wire formats, and their faults on demand
@@ -29,6 +32,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check(options) => check::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Render(options) => render::run(&options),
         Command::Simulate(options) => tokio::runtime::Runtime::new()
             .and_then(|runtime| runtime.block_on(simulate::run(options)))

@@ -1,0 +1,129 @@
+//! `crosspoint explain`: what would be sent for a request, to whom, and in which order. Nothing is sent.
+
+use crate::file;
+use crosspoint::config::Config;
+use crosspoint::dialect::client;
+use crosspoint::error::Error;
+use crosspoint::exchange::{Exchange, Outgoing};
+use crosspoint::health::Standing;
+use crosspoint::middleware::Step;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The configuration, in YAML
+    config: PathBuf,
+    /// A chat request, in JSON; standard input without it
+    request: Option<PathBuf>,
+}
+
+/// Prints one attempt a line, in the order in which they would be made if each failed; every endpoint counts as healthy.
+/// Credentials are left out.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let config = Rc::new(file::read(&options.config)?.config);
+    for attempt in attempts(&config, request(options.request.as_deref())?)? {
+        let line = serde_json::to_string(&attempt).map_err(|error| error.to_string())?;
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn request(path: Option<&Path>) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    match path {
+        Some(path) => std::fs::read(path).map(|read| body = read),
+        None => std::io::stdin().read_to_end(&mut body).map(|_| ()),
+    }
+    .map_err(|error| format!("the request cannot be read: {error}"))?;
+    Ok(body)
+}
+
+fn attempts(config: &Rc<Config>, body: Vec<u8>) -> Result<Vec<Attempt>, String> {
+    let refused = |error: Error| format!("refused with status {}: {}", error.status(), error.message);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    let mut exchange = Exchange::open(
+        Rc::clone(config),
+        client::OPENAI_CHAT,
+        "gen-explain".to_owned(),
+        None,
+        now,
+    );
+    exchange.read(body).map_err(refused)?;
+    match exchange.run_request_middleware() {
+        Step::Done => {}
+        Step::Reject(error) => return Err(refused(error)),
+        Step::Wait(_) => {
+            return Err("a middleware wants to call a service, which is not done here".to_owned());
+        }
+    }
+    exchange
+        .plan(&mut |_, _| Standing::Healthy, now)
+        .map_err(refused)?;
+    let mut attempts = Vec::new();
+    for candidate in exchange.candidates().to_vec() {
+        let parties = config.models.get(candidate.model).and_then(|model| {
+            let endpoint = model.endpoints.get(candidate.endpoint)?;
+            Some((model, endpoint, config.providers.get(endpoint.provider)?))
+        });
+        let Some((model, endpoint, provider)) = parties else {
+            continue;
+        };
+        let (_, outgoing) = exchange
+            .begin(&provider.cluster, now)
+            .map_err(|refused| format!("{} cannot be asked: {refused:?}", provider.id))?;
+        attempts.push(Attempt {
+            model: model.name.clone(),
+            provider: provider.id.clone(),
+            upstream_model: endpoint.model.clone(),
+            cluster: provider.cluster.clone(),
+            reason: candidate.reason,
+            request: Sent::of(outgoing)?,
+        });
+    }
+    Ok(attempts)
+}
+
+/// A place of the plan, and what would go there.
+#[derive(serde::Serialize)]
+struct Attempt {
+    model: String,
+    provider: String,
+    upstream_model: String,
+    cluster: String,
+    reason: &'static str,
+    request: Sent,
+}
+
+#[derive(serde::Serialize)]
+struct Sent {
+    method: String,
+    url: String,
+    headers: BTreeMap<String, String>,
+    body: Box<RawValue>,
+}
+
+impl Sent {
+    fn of(outgoing: Outgoing) -> Result<Self, String> {
+        let mut headers: BTreeMap<String, String> = outgoing.headers.into_iter().collect();
+        let mut pseudo = |name: &str| headers.remove(name).unwrap_or_default();
+        let (method, scheme, authority) = (pseudo(":method"), pseudo(":scheme"), pseudo(":authority"));
+        let url = format!("{scheme}://{authority}{}", pseudo(":path"));
+        // No key was looked up, so a signature would be nonsense.
+        headers.retain(|name, _| !name.starts_with("x-amz-") && name != "authorization");
+        let body = serde_json::from_slice(&outgoing.body)
+            .map_err(|error| format!("the body is no JSON: {error}"))?;
+        Ok(Self {
+            method,
+            url,
+            headers,
+            body,
+        })
+    }
+}
