@@ -7,6 +7,7 @@
     reason = "this is how a test fails"
 )]
 
+use crosspoint::dialect::{DIALECTS, Loss};
 use crosspoint::provider::{Address, ROWS};
 use serde_json::Value;
 use std::io::Write as _;
@@ -544,6 +545,29 @@ fn the_readme_names_every_known_provider() {
     let flat: String = readme.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains(&ids.join(" ")), "the list is: {}", ids.join(" "));
     assert!(flat.contains(&format!("{} providers are known by name", ROWS.len())));
+}
+
+/// One line a dialect: what its gaps leave out, for all or for some models, and what they refuse.
+fn table_of_gaps() -> String {
+    let mut table =
+        "| format | leaves out | leaves out for some models | refuses |\n|---|---|---|---|\n".to_owned();
+    for dialect in DIALECTS {
+        let cell = |loss: Loss| {
+            let gaps = dialect.gaps().list.iter().filter(|gap| gap.loss == loss);
+            let names: Vec<_> = gaps.map(|gap| format!("`{}`", gap.feature)).collect();
+            names.join(", ")
+        };
+        let cells = [Loss::Dropped, Loss::ByModel, Loss::Refused].map(cell);
+        table += &format!("| `{}` | {} |\n", dialect.name(), cells.join(" | "));
+    }
+    table
+}
+
+#[test]
+fn the_readme_has_the_table_of_what_formats_cannot_carry() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = table_of_gaps();
+    assert!(readme.contains(&table), "README's table is to be:\n{table}");
 }
 
 /// One provider whose requests are signed.

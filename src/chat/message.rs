@@ -32,7 +32,7 @@ pub enum Role {
 pub struct Message<'a> {
     /// Who speaks.
     pub role: Role,
-    /// What is said.
+    /// What is said; what an assistant said in refusal, where it said nothing else.
     pub content: Content<'a>,
     /// The speaker's name, where one was given.
     pub name: Option<Str<'a>>,
@@ -262,6 +262,8 @@ struct Wire<'a> {
     reasoning_content: Option<Str<'a>>,
     #[serde(borrow)]
     reasoning_details: Option<Vec<ReasoningDetail<'a>>>,
+    #[serde(borrow)]
+    refusal: Option<Str<'a>>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
@@ -269,7 +271,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
         let wire = Wire::deserialize(deserializer)?;
         Ok(Self {
             role: wire.role,
-            content: wire.content,
+            content: match (wire.content, wire.refusal) {
+                (Content::Nothing, Some(refusal)) => Content::Text(refusal),
+                (content, _) => content,
+            },
             name: wire.name,
             tool_calls: wire.tool_calls.unwrap_or_default(),
             tool_call_id: wire.tool_call_id,

@@ -12,7 +12,7 @@ mod reader;
 pub use reader::Problem;
 
 use crate::chat::{ReasoningTokens, UsageConvention};
-use crate::dialect::{Dialect, Quirks};
+use crate::dialect::{Dialect, Quirks, Target};
 use crate::meter::Price;
 use crate::middleware::Middleware;
 use std::fmt;
@@ -81,6 +81,16 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// Where a request for one of its endpoints goes.
+    pub fn target<'e>(&self, endpoint: &'e Endpoint, stream: bool) -> Target<'e> {
+        Target {
+            model: &endpoint.model,
+            stream,
+            default_max_tokens: self.default_max_tokens,
+            quirks: self.quirks,
+        }
+    }
+
     /// How it counts tokens.
     pub fn usage(&self) -> UsageConvention {
         let usual = self.dialect.usage();

@@ -7,10 +7,14 @@
 mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
+mod features;
+mod gaps;
 mod gemini;
 mod openai_chat;
 mod quirks;
 
+pub use features::{FEATURES, Fate, Feature};
+pub use gaps::{Gap, Gaps, Loss};
 pub use quirks::{Edits, Quirks};
 
 use crate::chat::{Delta, Request, UsageConvention};
@@ -35,6 +39,9 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
 pub trait Dialect: Sync + Debug {
     /// Its name in configuration, logs and fixtures.
     fn name(&self) -> &'static str;
+
+    /// What it does not carry of the unified form.
+    fn gaps(&self) -> &'static Gaps;
 
     /// Writes `request` for `target`.
     ///

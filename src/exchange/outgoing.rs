@@ -3,7 +3,7 @@
 use crate::auth::sigv4;
 use crate::chat::Request;
 use crate::config::{Endpoint, Key, Provider, Variable};
-use crate::dialect::{Encoded, Target};
+use crate::dialect::Encoded;
 use crate::error::Error;
 
 /// A request as it goes to a provider.
@@ -21,13 +21,9 @@ pub(super) fn encode(
     provider: &Provider,
     stream: bool,
 ) -> Result<Encoded, Error> {
-    let target = Target {
-        model: &endpoint.model,
-        stream,
-        default_max_tokens: provider.default_max_tokens,
-        quirks: provider.quirks,
-    };
-    provider.dialect.encode(request, &target)
+    provider
+        .dialect
+        .encode(request, &provider.target(endpoint, stream))
 }
 
 /// The complete set of headers for a provider, and the body.

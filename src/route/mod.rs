@@ -3,6 +3,7 @@
 //! It knows nothing of shared data or clocks: how an endpoint stands is asked of a function that the caller gives.
 
 mod preferences;
+mod required;
 
 pub use preferences::Preferences;
 
@@ -10,6 +11,7 @@ use crate::config::{Config, Endpoint, Model};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
 use crate::health::Standing;
+use required::{lost, nobody_left};
 
 /// One place of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,7 @@ pub fn choose(
     if plan.is_empty() {
         return Err(Error::new(
             Kind::NotFound,
-            "provider.only and provider.ignore exclude every endpoint of the model; widen them",
+            nobody_left(config, models, preferences),
         ));
     }
     // Without fallbacks only the first choice is left, or all that `order` names.
@@ -184,17 +186,11 @@ fn place(
     may_claim: &mut bool,
 ) -> Option<Place> {
     let provider = config.providers.get(endpoint.provider)?.id.as_str();
-    let names = |list: &[String]| list.iter().position(|name| name == provider);
-    if (!preferences.only.is_empty() && names(&preferences.only).is_none())
-        || names(&preferences.ignore).is_some()
-    {
+    if !preferences.admit(provider) || lost(config, endpoint, preferences).next().is_some() {
         return None;
     }
-    if let Some(position) = names(&preferences.order) {
+    if let Some(position) = preferences.order.iter().position(|name| name == provider) {
         return Some(Place::Ordered(position));
-    }
-    if !preferences.order.is_empty() && !preferences.allow_fallbacks {
-        return None;
     }
     Some(match standings(endpoint.health_key, *may_claim) {
         Standing::Healthy => Place::Healthy,
@@ -252,13 +248,18 @@ mod tests {
         Config::read(&value, None).unwrap()
     }
 
+    fn read(provider: &str) -> Preferences {
+        let text = format!(r#"{{"provider":{provider}}}"#);
+        Preferences::of(&crate::chat::Request::parse(text.into_bytes()).unwrap()).unwrap()
+    }
+
     fn plan(
         config: &Config,
         preferences: &str,
         standing: impl Fn(usize) -> Standing,
         seed: u64,
     ) -> Vec<String> {
-        let preferences: Preferences = Preferences::parse(preferences).unwrap();
+        let preferences: Preferences = read(preferences);
         let keys: Vec<u64> = config.models[0]
             .endpoints
             .iter()
@@ -367,7 +368,7 @@ mod tests {
         let config = config(&[("a", "1")]);
         let refuse = |models: &[&str], preferences: &str| {
             let models: Vec<_> = models.iter().map(|name| (*name).to_owned()).collect();
-            let preferences = Preferences::parse(preferences).unwrap();
+            let preferences = read(preferences);
             choose(&config, &models, &preferences, &mut |_, _| Standing::Healthy, 1)
                 .unwrap_err()
                 .message

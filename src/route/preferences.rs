@@ -1,9 +1,13 @@
 //! What a caller says about routing: the `provider` object of a request.
 
 use crate::chat::Request;
+use crate::dialect::{FEATURES, Feature};
 use crate::error::{Error, quoted};
 use crate::json::Members;
 use serde::Deserialize;
+
+/// The members that are honoured.
+const KNOWN: &str = "order, only, ignore, allow_fallbacks, require_parameters, sort";
 
 /// The `provider` object: <https://openrouter.ai/docs/features/provider-routing>.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub struct Preferences {
     pub allow_fallbacks: bool,
     /// Whether price alone decides (`sort: "price"`), without drawing.
     pub cheapest_first: bool,
+    /// What an endpoint must carry to be tried: all parameters of the request with `require_parameters: true`.
+    pub required: Vec<&'static Feature>,
 }
 
 impl Default for Preferences {
@@ -28,6 +34,7 @@ impl Default for Preferences {
             ignore: Vec::new(),
             allow_fallbacks: true,
             cheapest_first: false,
+            required: Vec::new(),
         }
     }
 }
@@ -41,15 +48,19 @@ impl Preferences {
     pub fn of(request: &Request) -> Result<Self, Error> {
         match request.raw("provider") {
             None | Some("null") => Ok(Self::default()),
-            Some(text) => Self::parse(text),
+            Some(text) => Self::parse(text, request),
         }
     }
 
-    /// Reads the object from its JSON text.
-    ///
-    /// # Errors
-    /// As [`Preferences::of`].
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// Whether a provider may serve at all.
+    pub fn admit(&self, provider: &str) -> bool {
+        let names = |list: &[String]| list.iter().any(|name| name == provider);
+        (self.only.is_empty() || names(&self.only))
+            && !names(&self.ignore)
+            && (self.order.is_empty() || self.allow_fallbacks || names(&self.order))
+    }
+
+    fn parse(text: &str, request: &Request) -> Result<Self, Error> {
         let Members(members) =
             serde_json::from_str(text).map_err(|_| Error::invalid("provider: expected an object"))?;
         let mut preferences = Self::default();
@@ -62,6 +73,12 @@ impl Preferences {
                 "only" => preferences.only = read(&name, raw.get(), "a list of provider names")?,
                 "ignore" => preferences.ignore = read(&name, raw.get(), "a list of provider names")?,
                 "allow_fallbacks" => preferences.allow_fallbacks = read(&name, raw.get(), "true or false")?,
+                "require_parameters" => {
+                    if read(&name, raw.get(), "true or false")? {
+                        let asked = FEATURES.iter().filter(|feature| feature.is_asked(request));
+                        preferences.required = asked.collect();
+                    }
+                }
                 "sort" => match read::<String>(&name, raw.get(), "\"price\"")?.as_str() {
                     "price" => preferences.cheapest_first = true,
                     other => {
@@ -73,7 +90,7 @@ impl Preferences {
                 },
                 other => {
                     return Err(Error::invalid(format!(
-                        "provider.{}: not supported; known: order, only, ignore, allow_fallbacks, sort",
+                        "provider.{}: not supported; known: {KNOWN}",
                         quoted(other).trim_matches('"')
                     )));
                 }
@@ -92,32 +109,48 @@ mod tests {
     use super::*;
     use crate::test;
 
+    fn parse(provider: &str) -> Result<Preferences, Error> {
+        let text = format!(r#"{{"model":"m","seed":1,"top_p":null,"provider":{provider}}}"#);
+        Preferences::of(&Request::parse(text.into_bytes()).unwrap())
+    }
+
+    #[test]
+    fn all_parameters_of_a_request_may_be_required() {
+        let names = |provider: &str| -> Vec<_> {
+            let required = parse(provider).unwrap().required;
+            required.iter().map(|feature| feature.name).collect()
+        };
+        assert_eq!(names(r#"{"require_parameters":true}"#), ["seed"]);
+        assert!(names(r#"{"require_parameters":false}"#).is_empty());
+        assert!(parse(r#"{"require_parameters":"yes"}"#).is_err());
+    }
+
     #[test]
     fn a_constraint_that_is_not_honoured_is_refused() {
-        let error = Preferences::parse(r#"{"zdr":true}"#).unwrap_err();
+        let error = parse(r#"{"zdr":true}"#).unwrap_err();
         assert_eq!(
             error.message,
-            "provider.zdr: not supported; known: order, only, ignore, allow_fallbacks, sort"
+            format!("provider.zdr: not supported; known: {KNOWN}")
         );
         assert!(
-            Preferences::parse(r#"{"order":"openai"}"#)
+            parse(r#"{"order":"openai"}"#)
                 .unwrap_err()
                 .message
                 .starts_with("provider.order: expected")
         );
         assert!(
-            Preferences::parse(r#"{"sort":"throughput"}"#)
+            parse(r#"{"sort":"throughput"}"#)
                 .unwrap_err()
                 .message
                 .contains("provider.sort")
         );
-        assert!(Preferences::parse("7").is_err());
+        assert!(parse("7").is_err());
     }
 
     #[test]
     fn null_means_nothing_was_said() {
         assert_eq!(
-            Preferences::parse(r#"{"order":null,"zdr":null}"#).unwrap(),
+            parse(r#"{"order":null,"zdr":null}"#).unwrap(),
             Preferences::default()
         );
     }

@@ -10,8 +10,8 @@
 pub(super) mod citations;
 pub(super) mod claude;
 mod error;
+mod gaps;
 pub(super) mod ids;
-pub(super) mod members;
 mod request;
 mod response;
 mod turns;
@@ -20,7 +20,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
@@ -34,7 +34,12 @@ impl Dialect for AnthropicMessages {
         "anthropic-messages"
     }
 
+    fn gaps(&self) -> &'static Gaps {
+        &gaps::GAPS
+    }
+
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        super::gaps::refuse(self, request)?;
         request::encode(request, target)
     }
 

@@ -1,20 +1,22 @@
 //! A unified request in Anthropic's form.
 //!
-//! Dropped by policy: what [`members`](super::members) names, `response_format: json_object` (Anthropic has only
-//! schemas) and service tiers that Anthropic does not know. What it cannot do otherwise is refused.
+//! What it cannot carry is in [`gaps`](super::gaps).
 
 use super::claude::{Plan, Rules, Thinking};
-use super::members;
 use super::turns::{Block, Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
+use crate::dialect::features::native;
 use crate::dialect::{Encoded, Target};
 use crate::error::{Error, cut};
-use crate::json::{self, Str};
+use crate::json::{self, Members, Str};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// The only version of the API that there is: <https://docs.anthropic.com/en/api/versioning>.
 const VERSION: &str = "2023-06-01";
+
+/// Anthropic's names for what the unified form says in another way.
+const TRANSLATED: &[&str] = &["output_config", "stop_sequences", "system", "thinking"];
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -131,11 +133,6 @@ fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S:
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-    if request.get::<u64>("n")?.is_some_and(|n| n > 1) {
-        return Err(Error::invalid(
-            "n: anthropic-messages gives one choice per request; leave n out or set it to 1",
-        ));
-    }
     let messages = request.messages()?;
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
@@ -178,7 +175,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             .get::<Str<'_>>("service_tier")?
             .filter(|tier| matches!(&**tier, "auto" | "standard_only")),
         cache_control: request.get("cache_control")?,
-        rest: Rest(members::unknown(request).collect()),
+        rest: Rest(native(request, TRANSLATED).collect()),
     };
     let mut bytes = Vec::with_capacity(request.len().saturating_add(1024));
     json::write(&mut bytes, &body);
@@ -209,9 +206,11 @@ fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {
                 strict: *strict,
                 cache_control: *cache_control,
             })),
-            // A gateway's own tool that no stage took out; the provider would not know it.
-            Tool::Other { kind, .. }
-                if kind.starts_with("openrouter:") || kind.starts_with("crosspoint:") =>
+            // A gateway's own tool that no stage took out, and one of OpenAI's: the provider would not know them.
+            Tool::Other { kind, raw }
+                if kind.starts_with("openrouter:")
+                    || kind.starts_with("crosspoint:")
+                    || Members::of(raw).get("custom").is_some() =>
             {
                 Err(Error::invalid(format!(
                     "tools[{at}]: anthropic-messages cannot carry {}",

@@ -10,6 +10,7 @@
 //! `fidelity` changes nothing.
 
 mod error;
+mod gaps;
 mod media;
 mod request;
 mod response;
@@ -19,7 +20,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
@@ -33,7 +34,12 @@ impl Dialect for BedrockConverse {
         "bedrock-converse"
     }
 
+    fn gaps(&self) -> &'static Gaps {
+        &gaps::GAPS
+    }
+
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        super::gaps::refuse(self, request)?;
         request::encode(request, target)
     }
 

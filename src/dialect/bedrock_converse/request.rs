@@ -1,14 +1,13 @@
 //! A unified request in Converse's form.
 //!
-//! Dropped by policy: what [`members`] names, `user`, `response_format: json_object`, service tiers that Bedrock does
-//! not know, and thinking, `top_k` and cache points where the model has none. Converse cannot forbid tools: when a
-//! conversation has used some, `tool_choice: none` leaves the choice to the model. Members that nobody knows go to the
-//! model as additional fields, which is what Converse has them for.
+//! What it cannot carry is in [`gaps`](super::gaps). Converse cannot forbid tools: when a conversation has used some,
+//! `tool_choice: none` leaves the choice to the model. Members that nobody knows go to the model as additional fields,
+//! which is what Converse has them for.
 
 use super::turns::{Block, CachePoint, Conversation, Turn, conversation};
 use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::anthropic_messages::claude::{Plan, Rules, Thinking};
-use crate::dialect::anthropic_messages::members;
+use crate::dialect::features::native;
 use crate::dialect::{Encoded, Target, path_segment};
 use crate::error::{Error, cut};
 use crate::json::{self, Str};
@@ -22,6 +21,9 @@ const NATIVE: &[&str] = &[
     "performanceConfig",
     "promptVariables",
 ];
+
+/// The names of Converse and of Claude for what the unified form says in another way.
+const TRANSLATED: &[&str] = &["output_config", "stop_sequences", "system", "thinking"];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -198,11 +200,6 @@ fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S:
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-    if request.get::<u64>("n")?.is_some_and(|n| n > 1) {
-        return Err(Error::invalid(
-            "n: bedrock-converse gives one choice per request; leave n out or set it to 1",
-        ));
-    }
     let messages = request.messages()?;
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
@@ -219,7 +216,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         && !tools.is_empty()
         && request.get("parallel_tool_calls")? == Some(false)
         && matches!(tool_choice, None | Some(Choice::Auto {}));
-    let (native, unknown) = members::unknown(request).partition(|(name, _)| NATIVE.contains(name));
+    let (own, unknown) = native(request, TRANSLATED).partition(|(name, _)| NATIVE.contains(name));
     let body = Body {
         inference_config: Inference {
             max_tokens: plan.limited.then_some(plan.max_tokens),
@@ -249,7 +246,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             }),
             unknown: Raws(unknown),
         },
-        native: Raws(native),
+        native: Raws(own),
         system: talk.system,
         messages: talk.turns,
     };

@@ -10,8 +10,8 @@
 //! Vertex, which speaks the same with other paths and credentials, is not here.
 
 mod error;
+mod gaps;
 mod media;
-mod members;
 mod models;
 mod request;
 mod response;
@@ -21,7 +21,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
@@ -35,7 +35,12 @@ impl Dialect for Gemini {
         "gemini"
     }
 
+    fn gaps(&self) -> &'static Gaps {
+        &gaps::GAPS
+    }
+
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        super::gaps::refuse(self, request)?;
         request::encode(request, target)
     }
 

@@ -1,12 +1,11 @@
 //! A unified request in Gemini's form.
 //!
-//! Dropped by policy: what [`members`] names, a `top_k` of 0 (which means no limit), penalties where the model has
-//! none, service tiers that Google does not know. What it cannot do otherwise is refused.
+//! What it cannot carry is in [`gaps`](super::gaps).
 
-use super::members;
 use super::models::{Model, Thinking};
 use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
+use crate::dialect::features::native;
 use crate::dialect::{Encoded, Target, path_segment};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Shape, Str};
@@ -16,6 +15,12 @@ use std::borrow::Cow;
 
 /// The most stop sequences that Google takes: <https://ai.google.dev/api/generate-content#generationconfig>.
 const MAX_STOPS: usize = 5;
+
+/// Gemini's names for what the unified form says in another way.
+const TRANSLATED: &[&str] = &["contents", "generationConfig", "systemInstruction", "toolConfig"];
+
+/// The members of `generationConfig` that the unified form has no word for.
+const CONFIG: &[&str] = &["enableEnhancedCivicAnswers", "mediaResolution", "speechConfig"];
 
 /// The tools that Google runs itself, as a caller may name them in `type`.
 static NATIVE_TOOLS: &[(&str, &str)] = &[
@@ -114,7 +119,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let has_functions = tools
         .iter()
         .any(|tool| matches!(tool, ToolEntry::FunctionDeclarations(_)));
-    let (config, rest) = members::native(request);
+    let (config, rest) = native(request, TRANSLATED).partition(|(name, _)| CONFIG.contains(name));
     let mut generation_config = generation(request, target, model)?;
     generation_config.0.extend(own(config));
     let mut rest = Raws(own(rest).collect());
@@ -150,7 +155,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     })
 }
 
-fn own<'a>(members: members::Native<'a>) -> impl Iterator<Item = (&'a str, Cow<'a, RawValue>)> {
+fn own<'a>(members: Vec<(&'a str, &'a RawValue)>) -> impl Iterator<Item = (&'a str, Cow<'a, RawValue>)> {
     members.into_iter().map(|(name, raw)| (name, Cow::Borrowed(raw)))
 }
 

@@ -5,12 +5,13 @@
 //! content as an array, thinking under three names.
 
 mod error;
+mod gaps;
 mod messages;
 mod request;
 mod response;
 mod wire;
 
-use super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
@@ -25,6 +26,10 @@ pub(super) struct OpenAiChat;
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn gaps(&self) -> &'static Gaps {
+        &gaps::GAPS
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {

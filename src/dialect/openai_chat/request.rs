@@ -1,27 +1,13 @@
 //! A unified request, written for an OpenAI-compatible provider: the caller's own bytes but for what is ours, and for
 //! what the provider's quirks say.
 
+use super::super::features::GATEWAY;
 use super::super::{Encoded, Target};
 use super::messages;
 use crate::chat::{Effort, ReasoningRequest, Request};
 use crate::error::Error;
 use crate::json::{self, Members};
 use serde_json::value::RawValue;
-
-/// Members that speak to the gateway and mean nothing, or a refusal, to a provider.
-const GATEWAY_MEMBERS: &[&str] = &[
-    "models",
-    "provider",
-    "route",
-    "plugins",
-    "transforms",
-    "preset",
-    "usage",
-    "include_reasoning",
-    "session_id",
-    "trace",
-    "debug",
-];
 
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
     // The messages are the provider's to judge: it reads the same dialect, and its verdict comes back translated. Reading
@@ -38,9 +24,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     member(&mut body, "model", |body| json::write(body, target.model));
     for (name, text) in request.members() {
         match name {
-            "model" | "stream" | "stream_options" | "reasoning" => {}
+            "reasoning" => {}
             "reasoning_effort" if effort.is_some() => {}
-            name if GATEWAY_MEMBERS.contains(&name) => {}
             messages::CACHE_CONTROL if !quirks.cache_control => {}
             "tools" if messages::is_marked(quirks, text) => {
                 member(&mut body, name, |body| messages::write_unmarked(body, text));
@@ -48,6 +33,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             "messages" if messages::concern(quirks, text) => {
                 member(&mut body, name, |body| messages::write(body, text, quirks));
             }
+            name if name != "messages" && GATEWAY.contains(&name) => {}
             name => {
                 if let Some(name) = quirks.parameters.name(name, &|name| request.has(name)) {
                     member(&mut body, name, |body| body.extend_from_slice(text.as_bytes()));

@@ -1,0 +1,67 @@
+//! What Gemini's API cannot carry.
+
+use super::super::gaps::{Gaps, NO_PLACE, by_model, dropped, refused};
+
+const THINKING: &str = "serves models that do not think";
+const PENALTIES: &str = "serves newer models, which refuse penalties";
+const CACHES: &str = "caches prompts without being asked";
+
+pub(super) static GAPS: Gaps = Gaps {
+    models: &[
+        "gemini-2.0-flash",
+        "gemini-2.5-flash",
+        "gemini-3.1-pro",
+        "gemini-3.5-flash",
+    ],
+    list: &[
+        dropped("top_a", NO_PLACE),
+        dropped("min_p", NO_PLACE),
+        by_model("frequency_penalty", PENALTIES),
+        by_model("presence_penalty", PENALTIES),
+        dropped("repetition_penalty", NO_PLACE),
+        dropped("logit_bias", NO_PLACE),
+        dropped("prediction", NO_PLACE),
+        refused("response_format: grammar", "cannot carry grammar"),
+        dropped("verbosity", NO_PLACE),
+        refused("modalities: audio", "carries text and image, not \"audio\""),
+        dropped("audio", NO_PLACE),
+        by_model("reasoning.effort", THINKING),
+        by_model("reasoning.max_tokens", THINKING),
+        by_model("reasoning.enabled", THINKING),
+        dropped("reasoning.summary", "has one kind of summary"),
+        dropped("reasoning.context", NO_PLACE),
+        dropped("reasoning.mode", NO_PLACE),
+        by_model("reasoning_effort", THINKING),
+        by_model(
+            "tools.strict",
+            "serves older models, which cannot be held to a schema",
+        ),
+        dropped("tools.cache_control", CACHES),
+        refused("tools: custom", "cannot carry custom"),
+        dropped("parallel_tool_calls", NO_PLACE),
+        dropped("max_tool_calls", NO_PLACE),
+        refused("functions", "has no such form of tools; send them as tools"),
+        refused("function_call", "has no such form of tools; send tool_choice"),
+        dropped("web_search_options", NO_PLACE),
+        dropped("x_search_filter", NO_PLACE),
+        dropped("user", NO_PLACE),
+        dropped("safety_identifier", NO_PLACE),
+        dropped("metadata", NO_PLACE),
+        dropped("store", NO_PLACE),
+        dropped("moderation", NO_PLACE),
+        dropped("cache_control", CACHES),
+        dropped("prompt_cache_key", CACHES),
+        dropped("prompt_cache_options", CACHES),
+        dropped("prompt_cache_retention", CACHES),
+        dropped("messages.cache_control", CACHES),
+        dropped("messages: image_url.detail", NO_PLACE),
+        refused("messages: file (id)", "knows only the addresses of its own files"),
+        dropped(
+            "messages.reasoning",
+            "takes back only thinking that it has signed",
+        ),
+        dropped("messages.images", NO_PLACE),
+        dropped("messages.audio", "knows no audio of others"),
+        dropped("messages.annotations", NO_PLACE),
+    ],
+};
