@@ -323,7 +323,14 @@ mod table {
                 Endpoint("{ provider: openai }, { model: x, region: eu }"),
                 &[
                     "models.a/b.endpoints[1].provider: is missing",
-                    "models.a/b.endpoints[1].region: is unknown; known here: provider, model, price",
+                    "models.a/b.endpoints[1].region: is unknown; known here: provider, model, dialect, price",
+                ],
+            ),
+            row(
+                Endpoint("{ provider: openai, dialect: soap }, { provider: openai, dialect: {} }"),
+                &[
+                    &format!("models.a/b.endpoints[0].dialect: \"soap\" is no dialect; known: {DIALECTS}"),
+                    "models.a/b.endpoints[1].dialect: expected a string, found a mapping",
                 ],
             ),
             row(
@@ -657,18 +664,42 @@ admin: { port: 9000.0 }
                 Included,
             ),
         ] {
-            let text = format!("{PROVIDERS}\n  {provider}\n{MODELS}");
-            let value: Value = serde_saphyr::from_str(&text).unwrap();
+            let id = provider.split(':').next().unwrap();
+            let models = format!("models: {{ a/b: {{ endpoints: [{{ provider: {id} }}] }} }}");
+            let value: Value =
+                serde_saphyr::from_str(&format!("{PROVIDERS}\n  {provider}\n{models}")).unwrap();
             let config = Config::read(&value, None).unwrap();
-            let found = config
-                .providers
-                .iter()
-                .find(|found| found.id != "openai")
-                .unwrap();
+            let found = &config.model("a/b").unwrap().endpoints[0];
             assert_eq!(
                 (found.quirks.path, found.usage().reasoning),
                 (path, reasoning),
                 "{provider}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endpoint_may_speak_another_dialect_than_its_provider() {
+        use crosspoint::chat::ReasoningTokens::{Excluded, Included};
+        for (endpoint, dialect, reasoning) in [
+            ("{ provider: xai }", "openai-chat", Excluded),
+            ("{ provider: xai, dialect: openai-chat }", "openai-chat", Excluded),
+            // The quirks of its row are of the row's dialect.
+            (
+                "{ provider: xai, dialect: anthropic-messages }",
+                "anthropic-messages",
+                Included,
+            ),
+        ] {
+            let text =
+                format!("providers: {{ xai: {{}} }}\nmodels: {{ a/b: {{ endpoints: [{endpoint}] }} }}");
+            let value: Value = serde_saphyr::from_str(&text).unwrap();
+            let config = Config::read(&value, None).unwrap();
+            let found = &config.model("a/b").unwrap().endpoints[0];
+            assert_eq!(
+                (found.dialect.name(), found.usage().reasoning),
+                (dialect, reasoning),
+                "{endpoint}"
             );
         }
     }

@@ -60,8 +60,10 @@ pub struct Config {
 pub struct Provider {
     /// Its id.
     pub id: String,
-    /// What it speaks.
+    /// What it speaks, if an endpoint says nothing else.
     pub dialect: &'static dyn Dialect,
+    /// What it speaks for some models: how their upstream ids begin, and the dialect.
+    pub model_dialects: &'static [(&'static str, &'static str)],
     /// The Envoy cluster that leads to it. No other provider has the same.
     pub cluster: String,
     /// Where it is.
@@ -87,20 +89,8 @@ impl Provider {
             model: &endpoint.model,
             stream,
             default_max_tokens: self.default_max_tokens,
-            quirks: self.quirks,
+            quirks: endpoint.quirks,
         }
-    }
-
-    /// How it counts tokens.
-    pub fn usage(&self) -> UsageConvention {
-        let usual = self.dialect.usage();
-        if self.quirks.reasoning_outside_completion {
-            return UsageConvention {
-                reasoning: ReasoningTokens::Excluded,
-                ..usual
-            };
-        }
-        usual
     }
 }
 
@@ -188,10 +178,28 @@ pub struct Endpoint {
     pub provider: usize,
     /// The provider's name for the model.
     pub model: String,
+    /// What the provider speaks for this model.
+    pub dialect: &'static dyn Dialect,
+    /// How the provider deviates from that dialect.
+    pub quirks: &'static Quirks,
     /// What it costs.
     pub price: Price,
     /// The stable hash under which its health is kept.
     pub health_key: u64,
+}
+
+impl Endpoint {
+    /// How its tokens are counted.
+    pub fn usage(&self) -> UsageConvention {
+        let usual = self.dialect.usage();
+        if self.quirks.reasoning_outside_completion {
+            return UsageConvention {
+                reasoning: ReasoningTokens::Excluded,
+                ..usual
+            };
+        }
+        usual
+    }
 }
 
 /// A client key. Only its hash is configured.

@@ -1,6 +1,6 @@
 //! The members of a configuration, one function a section.
 
-use super::providers::providers;
+use super::providers::{endpoint_dialect, providers};
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::{
     ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Endpoint, Environment, Limits,
@@ -130,6 +130,7 @@ fn endpoint(model: &str, node: &Node<'_>, providers: &[(Provider, bool)]) -> Opt
     let upstream = members
         .optional("model")
         .map_or(Some(model), |node| node.string());
+    let dialect_node = members.optional("dialect");
     let price = members
         .optional("price")
         .map(|node| price(&node))
@@ -151,10 +152,15 @@ fn endpoint(model: &str, node: &Node<'_>, providers: &[(Provider, bool)]) -> Opt
         ));
         return None;
     };
+    let (dialect, quirks) = providers
+        .get(provider)
+        .and_then(|(provider, _)| endpoint_dialect(provider, upstream, dialect_node.as_ref()))?;
     let health_key = hash::stable(&[provider_id, upstream]);
     Some(Endpoint {
         provider,
         model: upstream.to_owned(),
+        dialect,
+        quirks,
         price,
         health_key,
     })

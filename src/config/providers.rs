@@ -3,7 +3,7 @@
 use super::parse::Env;
 use super::reader::Node;
 use super::{BaseUrl, Key, Provider};
-use crate::dialect::{self, Quirks};
+use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
 use crate::provider::{self, Address, OnCancel, Row};
 
@@ -48,18 +48,13 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         .and_then(Node::string)
         .or(row.map(|row| row.dialect));
     let found = dialect_name.and_then(dialect::find);
-    if found.is_none() {
-        let known: Vec<_> = dialect::DIALECTS.iter().map(|dialect| dialect.name()).collect();
-        let known = known.join(", ");
-        match (&dialect_node, dialect_name) {
-            (Some(node), Some(name)) => {
-                node.problem(format!("{} is no dialect; known: {known}", quoted(name)))
-            }
-            (Some(_), None) => {}
-            (None, _) => node.problem(format!(
-                "is no provider known by name, so it needs a dialect ({known}) and a base_url"
-            )),
-        }
+    match (&dialect_node, dialect_name) {
+        (None, None) => node.problem(format!(
+            "is no provider known by name, so it needs a dialect ({}) and a base_url",
+            known_dialects()
+        )),
+        (Some(node), Some(name)) if found.is_none() => unknown_dialect(node, name),
+        _ => {}
     }
     let base_node = members.optional("base_url");
     let base = match &base_node {
@@ -129,14 +124,15 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     };
     members.done();
     // The row tells how the provider deviates from the dialect in the row, and from no other.
-    let quirks = match row {
-        Some(row) if Some(row.dialect) == dialect_name => row.quirks,
-        _ => &Quirks::NONE,
+    let (quirks, model_dialects) = match row {
+        Some(row) if Some(row.dialect) == dialect_name => (row.quirks, row.model_dialects),
+        _ => (&Quirks::NONE, [].as_slice()),
     };
     let sound = found.is_some() && base.is_some();
     let provider = Provider {
         id: id.to_owned(),
         dialect: found.or_else(|| dialect::DIALECTS.first().copied())?,
+        model_dialects,
         cluster,
         base: base.unwrap_or(BaseUrl {
             tls: true,
@@ -152,6 +148,40 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         quirks,
     };
     Some((provider, sound))
+}
+
+/// What `provider` speaks for the model that it calls `model`, and how it deviates from that. `None` after a problem.
+pub(super) fn endpoint_dialect(
+    provider: &Provider,
+    model: &str,
+    node: Option<&Node<'_>>,
+) -> Option<(&'static dyn Dialect, &'static Quirks)> {
+    let by_model = provider
+        .model_dialects
+        .iter()
+        .find(|(prefix, _)| model.starts_with(prefix))
+        .map(|(_, name)| *name);
+    let name = match node {
+        Some(node) => node.string()?,
+        None => by_model.unwrap_or(provider.dialect.name()),
+    };
+    let found = dialect::find(name);
+    if let (None, Some(node)) = (found, node) {
+        unknown_dialect(node, name);
+    }
+    let dialect = found?;
+    let own = dialect.name() == provider.dialect.name();
+    Some((dialect, if own { provider.quirks } else { &Quirks::NONE }))
+}
+
+fn unknown_dialect(node: &Node<'_>, name: &str) {
+    let known = known_dialects();
+    node.problem(format!("{} is no dialect; known: {known}", quoted(name)));
+}
+
+fn known_dialects() -> String {
+    let known: Vec<_> = dialect::DIALECTS.iter().map(|dialect| dialect.name()).collect();
+    known.join(", ")
 }
 
 fn header_name(node: &Node<'_>) -> Option<String> {

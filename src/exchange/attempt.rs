@@ -2,7 +2,7 @@
 
 use super::pipeline::{Flow, Pipeline};
 use crate::chat::{Finish, Request, UsageConvention};
-use crate::config::{Config, Provider};
+use crate::config::{Config, Endpoint};
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind};
 use crate::meter::{Outcome, Tally};
@@ -154,7 +154,7 @@ impl Attempt {
     pub(super) fn headers(
         &mut self,
         head: &ResponseHead<'_>,
-        provider: &Provider,
+        endpoint: &Endpoint,
         client: &'static dyn ClientDialect,
         answer: Answer,
         config: &Config,
@@ -170,7 +170,7 @@ impl Attempt {
         if !(200..300).contains(&head.status) {
             self.phase = Phase::Refusing {
                 read_error: ReadError {
-                    dialect: provider.dialect,
+                    dialect: endpoint.dialect,
                     status: head.status,
                 },
                 retry_after_ms: retry_after_ms(head),
@@ -186,13 +186,13 @@ impl Attempt {
             Some("application/vnd.amazon.eventstream") => Framing::EventStream,
             // Some providers say `text/plain` or nothing of a stream; none of a buffered answer says anything but JSON.
             Some("application/json") => Framing::Whole,
-            _ if answer.stream => provider.dialect.framing(),
+            _ if answer.stream => endpoint.dialect.framing(),
             _ => Framing::Whole,
         };
         let compressed = head
             .content_encoding
             .is_some_and(|text| !text.is_empty() && text != "identity");
-        let mut pipeline = Pipeline::new(framing, provider.dialect, client, answer, config, request);
+        let mut pipeline = Pipeline::new(framing, endpoint.dialect, client, answer, config, request);
         if compressed {
             pipeline.fail(Error::new(
                 Kind::ProviderUnavailable,

@@ -166,7 +166,7 @@ impl Exchange {
             let Some((endpoint, provider)) = self.parties(candidate) else {
                 continue;
             };
-            let dialect = provider.dialect.name();
+            let dialect = endpoint.dialect.name();
             let known = verdicts
                 .iter()
                 .find(|(name, _)| *name == dialect)
@@ -262,7 +262,7 @@ impl Exchange {
                 .map_err(|_| Refused::CannotEncode)?,
         };
         let outgoing = outgoing(provider, encoded, self.envelope.stream, now_ms);
-        let attempt = Attempt::new(candidate, provider.usage(), now_ms);
+        let attempt = Attempt::new(candidate, endpoint.usage(), now_ms);
         self.next += 1;
         self.attempt = Some(attempt);
         // What the last attempt left for the client, should Envoy have refused to retry, was never seen.
@@ -279,10 +279,10 @@ impl Exchange {
         let Some(attempt) = self.attempt.as_mut().filter(|_| number == self.next) else {
             return;
         };
-        let Some((_, provider)) = parties(&config, attempt.candidate) else {
+        let Some((endpoint, _)) = parties(&config, attempt.candidate) else {
             return;
         };
-        attempt.headers(head, provider, client, answer, &config, request, now_ms);
+        attempt.headers(head, endpoint, client, answer, &config, request, now_ms);
     }
 
     /// More of the response body of attempt `number` has come.

@@ -21,7 +21,7 @@ pub(super) fn encode(
     provider: &Provider,
     stream: bool,
 ) -> Result<Encoded, Error> {
-    provider
+    endpoint
         .dialect
         .encode(request, &provider.target(endpoint, stream))
 }

@@ -17,6 +17,8 @@ pub struct Row {
     pub id: &'static str,
     /// Its dialect.
     pub dialect: &'static str,
+    /// The dialects of models that it serves in another one, by how its own ids of them begin.
+    pub model_dialects: &'static [(&'static str, &'static str)],
     /// Where it is.
     pub address: Address,
     /// The header that carries the key, lower case.
@@ -77,6 +79,7 @@ const fn chat(id: &'static str, base_url: &'static str, on_cancel: OnCancel) -> 
     Row {
         id,
         dialect: "openai-chat",
+        model_dialects: &[],
         address: Address::Known(base_url),
         auth_header: "authorization",
         auth_prefix: "Bearer ",
@@ -139,7 +142,10 @@ mod tests {
             let id = row.id;
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(!id.is_empty() && id.chars().all(plain), "{id}");
-            assert!(crate::dialect::find(row.dialect).is_some(), "{id}");
+            let others = row.model_dialects.iter().map(|(_, dialect)| *dialect);
+            for dialect in others.chain([row.dialect]) {
+                assert!(crate::dialect::find(dialect).is_some(), "{id}: {dialect}");
+            }
             assert!(!row.auth_header.is_empty(), "{id}");
             assert!(row.auth_header.chars().all(plain), "{id}");
             assert!(["", "Bearer "].contains(&row.auth_prefix), "{id}");

@@ -43,7 +43,7 @@ pub(super) fn lost<'a>(
         let target = provider.target(endpoint, false);
         let required = preferences.required.iter();
         required
-            .filter(move |feature| feature.fate(provider.dialect, &target) != Fate::Carried)
+            .filter(move |feature| feature.fate(endpoint.dialect, &target) != Fate::Carried)
             .map(|feature| feature.name)
     })
 }
