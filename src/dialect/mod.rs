@@ -12,6 +12,9 @@ mod gaps;
 mod gemini;
 mod openai_chat;
 mod quirks;
+#[cfg(test)]
+mod steps;
+mod words;
 
 pub use features::{FEATURES, Fate, Feature};
 pub use gaps::{Gap, Gaps, Loss};

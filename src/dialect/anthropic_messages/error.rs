@@ -1,6 +1,7 @@
 //! Anthropic's errors: <https://docs.anthropic.com/en/api/errors>. The same object is the body of a failed response, and
 //! the data of an `error` event in a stream that had begun well.
 
+use crate::dialect::words::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;
@@ -19,25 +20,10 @@ static KINDS: &[(&str, Kind)] = &[
     ("timeout_error", Kind::Timeout),
 ];
 
-/// What Anthropic reports as `invalid_request_error` and tells apart only in words.
-static BY_MESSAGE: &[(&str, Kind)] = &[
-    ("prompt is too long", Kind::ContextLengthExceeded),
-    ("exceed context limit", Kind::ContextLengthExceeded),
-    ("credit balance is too low", Kind::PaymentRequired),
-    ("specified API usage limits", Kind::PaymentRequired),
-    ("content filtering policy", Kind::ContentPolicyViolation),
-];
-
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let fallback = Kind::of_provider_status(status);
-    let nothing = || {
-        Error::of_provider(
-            fallback,
-            &format!("the provider answered with status {status}"),
-            None,
-        )
-    };
+    let nothing = || silent(Some(status));
     let Ok(body) = serde_json::from_slice::<&RawValue>(body).map(Members::of) else {
         return nothing();
     };
@@ -52,12 +38,9 @@ pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
 
 /// Reads the `error` member of an event, or of a body with status 200.
 pub(super) fn of_event(detail: Option<&RawValue>) -> Error {
-    let kind = Kind::ProviderUnavailable;
     detail
-        .and_then(|detail| of_detail(detail, kind))
-        .unwrap_or_else(|| {
-            Error::of_provider(kind, "the provider reports an error without saying which", None)
-        })
+        .and_then(|detail| of_detail(detail, Kind::ProviderUnavailable))
+        .unwrap_or_else(|| silent(None))
 }
 
 /// `None` when it says nothing.
@@ -83,16 +66,6 @@ fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
         message,
         code,
     ))
-}
-
-fn refine(kind: Kind, message: &str) -> Kind {
-    if kind != Kind::InvalidRequest {
-        return kind;
-    }
-    BY_MESSAGE
-        .iter()
-        .find(|(words, _)| message.contains(words))
-        .map_or(kind, |(_, kind)| *kind)
 }
 
 #[cfg(test)]
@@ -160,30 +133,5 @@ mod tests {
             Kind::ContextLengthExceeded,
             "prompt is too long",
         );
-    }
-
-    #[test]
-    fn what_only_the_words_say_is_heard() {
-        for (message, kind) in [
-            (
-                "prompt is too long: 210000 tokens > 200000 maximum",
-                Kind::ContextLengthExceeded,
-            ),
-            (
-                "input length and `max_tokens` exceed context limit: 1 + 2 > 2",
-                Kind::ContextLengthExceeded,
-            ),
-            (
-                "Your credit balance is too low to access the Anthropic API.",
-                Kind::PaymentRequired,
-            ),
-            (
-                "Output blocked by content filtering policy",
-                Kind::ContentPolicyViolation,
-            ),
-        ] {
-            let body = format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#);
-            check(400, &body, kind, message);
-        }
     }
 }

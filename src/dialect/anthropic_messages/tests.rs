@@ -1,33 +1,20 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
 use super::AnthropicMessages;
-use crate::chat::{Delta, Finish, Piece, Reasoning, Request, UsageReport};
-use crate::dialect::{Dialect, Fidelity, Target};
-use crate::error::{Error, Kind};
+use crate::chat::{Delta, Finish, UsageReport};
+use crate::dialect::steps::{self, words};
+use crate::dialect::{Dialect, Fidelity};
+use crate::error::Kind;
 use crate::test;
-use crate::wire::{Frame, FrameKind};
 
-fn encode_for(model: &str, request: &str) -> Result<String, Error> {
-    let request = Request::parse(request.as_bytes().to_vec()).unwrap();
-    let target = Target {
-        model,
-        stream: false,
-        default_max_tokens: 64,
-        quirks: &crate::dialect::Quirks::NONE,
-    };
-    AnthropicMessages
-        .encode(&request, &target)
-        .map(|encoded| String::from_utf8(encoded.body).unwrap())
-}
+const MODEL: &str = "claude-sonnet-4-5";
 
 fn encode(request: &str) -> String {
-    encode_for("claude-sonnet-4-5", request).unwrap()
+    steps::encode(&AnthropicMessages, MODEL, request).unwrap()
 }
 
 fn refusal(request: &str) -> String {
-    let error = encode_for("claude-sonnet-4-5", request).unwrap_err();
-    assert_eq!(error.kind, Kind::InvalidRequest);
-    error.message
+    steps::refusal(&AnthropicMessages, MODEL, request)
 }
 
 fn messages(messages: &str) -> String {
@@ -36,51 +23,8 @@ fn messages(messages: &str) -> String {
     body["messages"].to_string()
 }
 
-/// Every event's data in turn, then the end.
 fn decode(events: &[&str]) -> Vec<Delta> {
-    let mut decoder = AnthropicMessages.decoder(Fidelity::Full);
-    let mut out = Vec::new();
-    for event in events {
-        let data = event.as_bytes();
-        decoder.decode(
-            &Frame {
-                kind: FrameKind::Event,
-                event: "",
-                data,
-                raw: data,
-            },
-            &mut out,
-        );
-    }
-    decoder.finish(&mut out);
-    decoder.finish(&mut out);
-    out
-}
-
-fn words(deltas: &[Delta]) -> Vec<String> {
-    deltas
-        .iter()
-        .map(|delta| match delta {
-            Delta::Start { .. } => "start".to_owned(),
-            Delta::Usage(report) => format!("usage {:?}/{:?}", report.input, report.output),
-            Delta::Finish { reason, .. } => format!("finish {}", reason.name()),
-            Delta::Error(error) => format!("error {:?}", error.kind),
-            Delta::Piece { piece, .. } => match piece {
-                Piece::Text(text) => format!("text {text}"),
-                Piece::Reasoning(Reasoning::Text { index, text, .. }) => format!("think {index} {text}"),
-                Piece::Reasoning(Reasoning::Signature { index, signature, .. }) => {
-                    format!("sign {index} {signature}")
-                }
-                Piece::Reasoning(Reasoning::Encrypted { index, data, .. }) => {
-                    format!("redacted {index} {data}")
-                }
-                Piece::ToolCall { index, name, .. } => format!("call {index} {name}"),
-                Piece::ToolArguments { index, json } => format!("args {index} {json}"),
-                Piece::Annotation(raw) => raw.get().to_owned(),
-                other => format!("{other:?}"),
-            },
-        })
-        .collect()
+    steps::decode_data(&AnthropicMessages, events)
 }
 
 const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":10,"output_tokens":1}}}"#;
@@ -225,7 +169,7 @@ fn a_forced_tool_becomes_a_free_choice_while_thinking() {
     let forced = r#"{"messages":[{"role":"user","content":"q"}],"tool_choice":"required","tools":[{"type":"function","function":{"name":"f"}}]}"#;
     assert!(encode(forced).contains(r#""tool_choice":{"type":"any"}"#));
     assert!(
-        encode_for("claude-opus-5-5", forced)
+        steps::encode(&AnthropicMessages, "claude-opus-5-5", forced)
             .unwrap()
             .contains(r#""tool_choice":{"type":"auto"}"#)
     );
@@ -255,12 +199,12 @@ fn a_tool_without_arguments_has_an_empty_object() {
         &[START, block, END],
         &[START, block, stop, END],
     ] {
-        assert_eq!(words(&decode(events))[2..4], ["call 0 f", "args 0 {}"]);
+        assert_eq!(words(&decode(events))[2..4], ["call 0 t f", "args 0 {}"]);
     }
     let given = block.replace(r#""input":{}"#, r#""input":{"x":1}"#);
     assert_eq!(
         words(&decode(&[START, &given, stop, END]))[2..4],
-        ["call 0 f", r#"args 0 {"x":1}"#]
+        ["call 0 t f", r#"args 0 {"x":1}"#]
     );
 }
 
@@ -399,9 +343,9 @@ fn a_buffered_message_is_the_same_steps_at_once() {
         "start",
         "think 0 h",
         "sign 0 S",
-        "redacted 1 D",
+        "seal 1 D",
         "text a",
-        "call 0 f",
+        "call 0 t f",
         "args 0 {}",
         "usage Some(1)/Some(2)",
         "finish tool_calls",

@@ -1,6 +1,7 @@
 //! Bedrock's errors. The same words name an exception in a stream and, in other places, the failure of a request:
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors>.
 
+use crate::dialect::words::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::Members;
 use serde_json::value::RawValue;
@@ -30,41 +31,18 @@ static KINDS: &[(&str, Kind)] = &[
     ("ValidationException", Kind::InvalidRequest),
 ];
 
-/// What Bedrock reports as a validation error and tells apart only in words.
-static BY_MESSAGE: &[(&str, Kind)] = &[
-    ("Input is too long", Kind::ContextLengthExceeded),
-    ("prompt is too long", Kind::ContextLengthExceeded),
-    ("too many input tokens", Kind::ContextLengthExceeded),
-    ("Too many input tokens", Kind::ContextLengthExceeded),
-    ("exceed context limit", Kind::ContextLengthExceeded),
-    ("maximum context length", Kind::ContextLengthExceeded),
-    ("content filtering policy", Kind::ContentPolicyViolation),
-    // The operator's choice of model, not the caller's request, is what is wrong here.
-    ("model identifier is invalid", Kind::ProviderNotFound),
-    ("on-demand throughput", Kind::ProviderNotFound),
-];
-
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
-    read(
-        body,
-        "",
-        Kind::of_provider_status(status),
-        &format!("the provider answered with status {status}"),
-    )
+    read(body, "", silent(Some(status)))
 }
 
 /// Reads an exception in a stream, or a body with status 200 that is no response.
 pub(super) fn of_exception(name: &str, body: &[u8]) -> Error {
-    read(
-        body,
-        name,
-        Kind::ProviderUnavailable,
-        "the provider reports an error without saying which",
-    )
+    read(body, name, silent(None))
 }
 
-fn read(body: &[u8], name: &str, fallback: Kind, nothing: &str) -> Error {
+/// `nothing`: the error when neither name nor body say anything.
+fn read(body: &[u8], name: &str, nothing: Error) -> Error {
     // What cannot be read says nothing.
     let body = serde_json::from_slice::<&RawValue>(body);
     let body = body.map(Members::of).unwrap_or_default();
@@ -83,16 +61,10 @@ fn read(body: &[u8], name: &str, fallback: Kind, nothing: &str) -> Error {
         .into_iter()
         .filter_map(|name| body.text(name))
         .find(|said| !said.is_empty());
-    let message = said
-        .as_deref()
-        .unwrap_or(if code.is_empty() { nothing } else { code });
-    let mut kind = known.unwrap_or(fallback);
-    if kind == Kind::InvalidRequest {
-        kind = BY_MESSAGE
-            .iter()
-            .find(|(words, _)| message.contains(words))
-            .map_or(kind, |(_, kind)| *kind);
-    }
+    let Some(message) = said.as_deref().or(Some(code).filter(|code| !code.is_empty())) else {
+        return nothing;
+    };
+    let kind = refine(known.unwrap_or(nothing.kind), message);
     Error::of_provider(kind, message, Some(code).filter(|code| !code.is_empty()))
 }
 
@@ -141,26 +113,6 @@ mod tests {
             );
         }
         assert_eq!(of_response(502, b"\xff").kind, Kind::ProviderUnavailable);
-    }
-
-    #[test]
-    fn what_only_the_words_say_is_heard() {
-        for (message, kind) in [
-            (
-                "Input is too long for requested model.",
-                Kind::ContextLengthExceeded,
-            ),
-            (
-                "The provided model identifier is invalid.",
-                Kind::ProviderNotFound,
-            ),
-            (
-                "The text field in the ContentBlock object at messages.0.content.0 is blank.",
-                Kind::InvalidRequest,
-            ),
-        ] {
-            check(400, &format!(r#"{{"message":"{message}"}}"#), kind, message);
-        }
     }
 
     #[test]

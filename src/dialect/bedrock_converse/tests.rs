@@ -1,89 +1,29 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
 use super::BedrockConverse;
-use crate::chat::{Delta, Finish, Piece, Reasoning, Request};
+use crate::chat::{Delta, Finish, Request};
+use crate::dialect::steps::{self, words};
 use crate::dialect::{Dialect, Fidelity, Target};
 use crate::error::{Error, Kind};
 use crate::test;
-use crate::wire::{Frame, FrameKind};
 
 const CLAUDE: &str = "anthropic.claude-sonnet-4-5-v1:0";
 const LLAMA: &str = "meta.llama3-70b-instruct-v1:0";
-
-fn encode_for(model: &str, request: &str) -> Result<String, Error> {
-    let request = Request::parse(request.as_bytes().to_vec()).unwrap();
-    let target = Target {
-        model,
-        stream: true,
-        default_max_tokens: 64,
-        quirks: &crate::dialect::Quirks::NONE,
-    };
-    BedrockConverse
-        .encode(&request, &target)
-        .map(|encoded| String::from_utf8(encoded.body).unwrap())
-}
 
 fn encode(request: &str) -> String {
     encode_for(CLAUDE, request).unwrap()
 }
 
+fn encode_for(model: &str, request: &str) -> Result<String, Error> {
+    steps::encode(&BedrockConverse, model, request)
+}
+
 fn refusal(request: &str) -> String {
-    let error = encode_for(CLAUDE, request).unwrap_err();
-    assert_eq!(error.kind, Kind::InvalidRequest);
-    error.message
+    steps::refusal(&BedrockConverse, CLAUDE, request)
 }
 
-/// Every event in turn, then the end. A name that ends in `Exception` is one.
 fn decode(events: &[(&str, &str)]) -> Vec<Delta> {
-    let mut decoder = BedrockConverse.decoder(Fidelity::Full);
-    let mut out = Vec::new();
-    for (event, data) in events {
-        let kind = if event.ends_with("Exception") {
-            FrameKind::Exception
-        } else {
-            FrameKind::Event
-        };
-        let data = data.as_bytes();
-        decoder.decode(
-            &Frame {
-                kind,
-                event,
-                data,
-                raw: data,
-            },
-            &mut out,
-        );
-    }
-    decoder.finish(&mut out);
-    decoder.finish(&mut out);
-    out
-}
-
-fn words(deltas: &[Delta]) -> Vec<String> {
-    deltas
-        .iter()
-        .map(|delta| match delta {
-            Delta::Start { .. } => "start".to_owned(),
-            Delta::Usage(report) => format!("usage {:?}/{:?}", report.input, report.output),
-            Delta::Finish { reason, .. } => format!("finish {}", reason.name()),
-            Delta::Error(error) => format!("error {:?}", error.kind),
-            Delta::Piece { piece, .. } => match piece {
-                Piece::Text(text) => format!("text {text}"),
-                Piece::Reasoning(Reasoning::Text { index, text, .. }) => format!("think {index} {text}"),
-                Piece::Reasoning(Reasoning::Signature { index, signature, .. }) => {
-                    format!("sign {index} {signature}")
-                }
-                Piece::Reasoning(Reasoning::Encrypted { index, data, .. }) => {
-                    format!("redacted {index} {data}")
-                }
-                Piece::ToolCall { index, name, .. } => format!("call {index} {name}"),
-                Piece::ToolArguments { index, json } => format!("args {index} {json}"),
-                Piece::Image { url } => format!("image {url}"),
-                Piece::Annotation(raw) => raw.get().to_owned(),
-                other => format!("{other:?}"),
-            },
-        })
-        .collect()
+    steps::decode(&BedrockConverse, events)
 }
 
 const START: (&str, &str) = ("messageStart", r#"{"p":"abcd","role":"assistant"}"#);
@@ -267,7 +207,7 @@ fn a_tool_without_arguments_has_an_empty_object() {
     for events in [&[start, empty, stop, STOP][..], &[START, start, STOP]] {
         assert_eq!(
             words(&decode(events)),
-            ["start", "call 0 f", "args 0 {}", "finish stop"]
+            ["start", "call 0 t f", "args 0 {}", "finish stop"]
         );
     }
 }
@@ -291,7 +231,7 @@ fn blocks_may_begin_without_being_announced() {
         "start",
         "think 0 hm",
         "sign 0 S",
-        "redacted 1 R",
+        "seal 1 R",
         "text a",
         "think 2 again",
         "finish stop",
@@ -373,11 +313,11 @@ fn a_buffered_response_is_the_same_steps_at_once() {
         "start",
         "think 0 h",
         "sign 0 S",
-        "redacted 1 R",
+        "seal 1 R",
         "text a ",
         "text b",
         r#"{"type":"url_citation","url_citation":{"url":"https://e.org","title":"T","content":"c","start_index":2,"end_index":3}}"#,
-        "call 0 f",
+        "call 0 t f",
         r#"args 0 {"x": 1}"#,
         "image data:image/png;base64,QQ==",
         "usage Some(1)/Some(2)",

@@ -1,6 +1,7 @@
 //! Google's errors: <https://ai.google.dev/gemini-api/docs/troubleshooting>. The same object is the body of a failed
 //! response, and the data of an event in a stream that had begun well.
 
+use crate::dialect::words::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::Members;
 use serde_json::value::RawValue;
@@ -25,18 +26,6 @@ static KINDS: &[(&str, Kind)] = &[
     ("UNKNOWN", Kind::ProviderUnavailable),
 ];
 
-/// What Google reports as `INVALID_ARGUMENT` or `RESOURCE_EXHAUSTED` and tells apart only in words.
-static BY_MESSAGE: &[(&str, Kind)] = &[
-    ("API key not valid", Kind::ProviderAuthentication),
-    ("API key expired", Kind::ProviderAuthentication),
-    (
-        "exceeds the maximum number of tokens",
-        Kind::ContextLengthExceeded,
-    ),
-    ("credits are depleted", Kind::PaymentRequired),
-    ("User location is not supported", Kind::ProviderUnavailable),
-];
-
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let fallback = Kind::of_provider_status(status);
@@ -47,18 +36,12 @@ pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     });
     read.and_then(|raw| Members::of(raw).get("error"))
         .and_then(|detail| of_detail(detail, fallback))
-        .unwrap_or_else(|| {
-            let message = format!("the provider answered with status {status}");
-            Error::of_provider(fallback, &message, None)
-        })
+        .unwrap_or_else(|| silent(Some(status)))
 }
 
 /// Reads the `error` member of an event, or of a body with status 200.
 pub(super) fn of_event(detail: &RawValue) -> Error {
-    let kind = Kind::ProviderUnavailable;
-    of_detail(detail, kind).unwrap_or_else(|| {
-        Error::of_provider(kind, "the provider reports an error without saying which", None)
-    })
+    of_detail(detail, Kind::ProviderUnavailable).unwrap_or_else(|| silent(None))
 }
 
 /// `None` when it says nothing.
@@ -75,12 +58,8 @@ fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
             .map_or(fallback, Kind::of_provider_status)
     };
     let known = KINDS.iter().find(|(name, _)| Some(*name) == code);
-    let mut kind = known.map_or_else(by_number, |(_, kind)| *kind);
-    if matches!(kind, Kind::InvalidRequest | Kind::RateLimitExceeded) {
-        let said = BY_MESSAGE.iter().find(|(words, _)| message.contains(words));
-        kind = said.map_or(kind, |(_, kind)| *kind);
-    }
-    let mut error = Error::of_provider(kind, message, code);
+    let kind = known.map_or_else(by_number, |(_, kind)| *kind);
+    let mut error = Error::of_provider(refine(kind, message), message, code);
     error.retry_after_ms = members
         .items("details")
         .into_iter()

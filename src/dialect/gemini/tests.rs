@@ -1,81 +1,23 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
 use super::Gemini;
-use crate::chat::{Delta, Finish, Piece, Reasoning, Request, UsageReport};
-use crate::dialect::{Dialect, Fidelity, Target};
-use crate::error::{Error, Kind};
+use crate::chat::{Delta, Finish, UsageReport};
+use crate::dialect::Dialect;
+use crate::dialect::steps::{self, words};
 use crate::test;
-use crate::wire::{Frame, FrameKind};
-
-fn encode(model: &str, request: &str) -> Result<String, Error> {
-    let request = Request::parse(request.as_bytes().to_vec()).unwrap();
-    let target = Target {
-        model,
-        stream: false,
-        default_max_tokens: 64,
-        quirks: &crate::dialect::Quirks::NONE,
-    };
-    Gemini
-        .encode(&request, &target)
-        .map(|encoded| String::from_utf8(encoded.body).unwrap())
-}
 
 fn refusal(request: &str) -> String {
-    let error = encode("gemini-2.0-flash", request).unwrap_err();
-    assert_eq!(error.kind, Kind::InvalidRequest);
-    error.message
+    steps::refusal(&Gemini, "gemini-2.0-flash", request)
 }
 
 fn contents(model: &str, messages: &str) -> String {
-    let body = encode(model, &format!(r#"{{"messages":{messages}}}"#)).unwrap();
+    let body = steps::encode(&Gemini, model, &format!(r#"{{"messages":{messages}}}"#)).unwrap();
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     body["contents"].to_string()
 }
 
-/// Every event's data in turn, then the end.
 fn decode(events: &[&str]) -> Vec<Delta> {
-    let mut decoder = Gemini.decoder(Fidelity::Full);
-    let mut out = Vec::new();
-    for event in events {
-        let data = event.as_bytes();
-        decoder.decode(
-            &Frame {
-                kind: FrameKind::Event,
-                event: "",
-                data,
-                raw: data,
-            },
-            &mut out,
-        );
-    }
-    decoder.finish(&mut out);
-    decoder.finish(&mut out);
-    out
-}
-
-fn words(deltas: &[Delta]) -> Vec<String> {
-    deltas
-        .iter()
-        .map(|delta| match delta {
-            Delta::Start { .. } => "start".to_owned(),
-            Delta::Usage(report) => format!("usage {:?}/{:?}", report.input, report.output),
-            Delta::Finish { reason, .. } => format!("finish {}", reason.name()),
-            Delta::Error(error) => format!("error {:?}", error.kind),
-            Delta::Piece { piece, .. } => match piece {
-                Piece::Text(text) => format!("text {text}"),
-                Piece::Reasoning(Reasoning::Text { index, text, .. }) => format!("think {index} {text}"),
-                Piece::Reasoning(Reasoning::Signature { index, signature, .. }) => {
-                    format!("sign {index} {signature}")
-                }
-                Piece::Reasoning(Reasoning::Encrypted { index, data, id, .. }) => {
-                    format!("seal {index} {data} {}", id.as_deref().unwrap_or("-"))
-                }
-                Piece::ToolCall { index, id, name } => format!("call {index} {id} {name}"),
-                Piece::ToolArguments { index, json } => format!("args {index} {json}"),
-                other => format!("{other:?}"),
-            },
-        })
-        .collect()
+    steps::decode_data(&Gemini, events)
 }
 
 fn frame(parts: &str, more: &str) -> String {
@@ -170,7 +112,7 @@ fn a_seed_within_32_bits_is_kept_and_a_longer_one_always_folded_alike() {
     let seed = |seed: &str| {
         let request = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"seed":{seed}}}"#);
         let body: serde_json::Value =
-            serde_json::from_str(&encode("gemini-2.0-flash", &request).unwrap()).unwrap();
+            serde_json::from_str(&steps::encode(&Gemini, "gemini-2.0-flash", &request).unwrap()).unwrap();
         body["generationConfig"]["seed"].as_i64().unwrap()
     };
     assert_eq!((seed("-7"), seed("2147483647")), (-7, 2_147_483_647));
@@ -200,7 +142,7 @@ fn a_signature_before_anything_is_said_waits() {
     let early = frame(r#"{"text":"","thoughtSignature":"S"}"#, "");
     assert_eq!(
         words(&decode(&[&early, &frame(r#"{"text":"a"}"#, STOP)])),
-        ["start", "text a", "seal 0 S -", "finish stop"]
+        ["start", "text a", "seal 0 S", "finish stop"]
     );
     assert_eq!(
         words(&decode(&[&early, &frame("", STOP)])),

@@ -1,5 +1,6 @@
 //! What an OpenAI-compatible provider says when it fails: in a body of its own, or in band.
 
+use crate::dialect::words::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Shape, Str};
 use serde::Deserialize;
@@ -24,14 +25,7 @@ pub(super) fn of_body(status: u16, body: &[u8]) -> Error {
         #[serde(borrow)]
         message: Option<Str<'a>>,
     }
-    let by_status = Kind::of_provider_status(status);
-    let fallback = || {
-        Error::of_provider(
-            by_status,
-            &format!("the provider answered with status {status}"),
-            None,
-        )
-    };
+    let fallback = || silent(Some(status));
     let Ok(Body { error, message }) = serde_json::from_slice::<Body<'_>>(body) else {
         return fallback();
     };
@@ -86,15 +80,11 @@ fn of_wire(wire: &WireError<'_>, status: Option<u16>) -> Error {
     let by_status = status
         .or(numeric)
         .map_or(Kind::ProviderUnavailable, Kind::of_provider_status);
-    let message = wire.message.as_deref().filter(|message| !message.is_empty());
-    let fallback = || match status {
-        Some(status) => format!("the provider answered with status {status}"),
-        None => "the provider reported an error".to_owned(),
-    };
-    let text = message.map_or_else(fallback, ToOwned::to_owned);
-    Error::of_provider(
-        named.unwrap_or(by_status),
-        &text,
-        code.or(Some(kind_name).filter(|name| !name.is_empty())),
-    )
+    let code = code.or(Some(kind_name).filter(|name| !name.is_empty()));
+    let kind = named.unwrap_or(by_status);
+    let said = wire.message.as_deref().filter(|message| !message.is_empty());
+    match said {
+        Some(message) => Error::of_provider(refine(kind, message), message, code),
+        None => Error::of_provider(kind, &silent(status).message, code),
+    }
 }

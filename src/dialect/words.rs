@@ -1,0 +1,129 @@
+//! What providers tell apart only in words: one table for all dialects.
+
+use crate::error::{Error, Kind};
+
+/// What stands in a message, in small letters, and the kind that it means. The kinds that the status or the code of such
+/// an error give are the caller's fault or the caller's rate; these say more exactly whose.
+static MEANINGS: &[(&str, Kind)] = &[
+    // Anthropic, under `invalid_request_error`.
+    ("prompt is too long", Kind::ContextLengthExceeded),
+    ("exceed context limit", Kind::ContextLengthExceeded),
+    ("credit balance is too low", Kind::PaymentRequired),
+    ("specified api usage limits", Kind::PaymentRequired),
+    ("content filtering policy", Kind::ContentPolicyViolation),
+    // Bedrock, under `ValidationException`.
+    ("input is too long", Kind::ContextLengthExceeded),
+    ("too many input tokens", Kind::ContextLengthExceeded),
+    // The operator's choice of model, not the caller's request, is what is wrong here.
+    ("model identifier is invalid", Kind::ProviderNotFound),
+    ("on-demand throughput", Kind::ProviderNotFound),
+    // Google, under `INVALID_ARGUMENT`, `FAILED_PRECONDITION` and `RESOURCE_EXHAUSTED`.
+    ("api key not valid", Kind::ProviderAuthentication),
+    ("api key expired", Kind::ProviderAuthentication),
+    (
+        "exceeds the maximum number of tokens",
+        Kind::ContextLengthExceeded,
+    ),
+    ("credits are depleted", Kind::PaymentRequired),
+    ("user location is not supported", Kind::ProviderUnavailable),
+    // OpenAI and vLLM, whose code says so too; others who copied the message, but not the code.
+    ("maximum context length", Kind::ContextLengthExceeded),
+];
+
+/// The kind of an error that status and code call `kind`, by what its message says. A rate is still a rate, unless it is
+/// money that is used up.
+pub(super) fn refine(kind: Kind, message: &str) -> Kind {
+    let hears = |meant: Kind| match kind {
+        Kind::InvalidRequest | Kind::Unprocessable => true,
+        Kind::RateLimitExceeded => meant == Kind::PaymentRequired,
+        _ => false,
+    };
+    let message = message.to_ascii_lowercase();
+    let said = MEANINGS
+        .iter()
+        .find(|(words, meant)| hears(*meant) && message.contains(words));
+    said.map_or(kind, |(_, meant)| *meant)
+}
+
+/// An error of which the provider says nothing but the HTTP status; without one, it stood in a response that had begun
+/// well.
+pub(super) fn silent(status: Option<u16>) -> Error {
+    match status {
+        Some(status) => Error::of_provider(
+            Kind::of_provider_status(status),
+            &format!("the provider answered with status {status}"),
+            None,
+        ),
+        None => Error::of_provider(
+            Kind::ProviderUnavailable,
+            "the provider reports an error without saying which",
+            None,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn what_only_the_words_say_is_heard() {
+        for (message, kind) in [
+            (
+                "prompt is too long: 210000 tokens > 200000 maximum",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "input length and `max_tokens` exceed context limit: 1 + 2 > 2",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "Your credit balance is too low to access the Anthropic API.",
+                Kind::PaymentRequired,
+            ),
+            (
+                "Output blocked by content filtering policy",
+                Kind::ContentPolicyViolation,
+            ),
+            (
+                "Input is too long for requested model.",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "The provided model identifier is invalid.",
+                Kind::ProviderNotFound,
+            ),
+            (
+                "API key not valid. Please pass a valid API key.",
+                Kind::ProviderAuthentication,
+            ),
+            (
+                "This model's maximum context length is 8192 tokens.",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "The text field in the ContentBlock object at messages.0.content.0 is blank.",
+                Kind::InvalidRequest,
+            ),
+        ] {
+            assert_eq!(refine(Kind::InvalidRequest, message), kind, "{message}");
+        }
+        assert_eq!(
+            refine(Kind::RateLimitExceeded, "Your prepayment credits are depleted."),
+            Kind::PaymentRequired
+        );
+    }
+
+    #[test]
+    fn words_do_not_overrule_a_kind_that_says_enough() {
+        assert_eq!(refine(Kind::Timeout, "prompt is too long"), Kind::Timeout);
+    }
+
+    #[test]
+    fn the_table_is_in_small_letters() {
+        for (words, _) in MEANINGS {
+            assert_eq!(*words, words.to_ascii_lowercase());
+        }
+    }
+}
