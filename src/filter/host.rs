@@ -170,6 +170,19 @@ pub(super) fn set_tick_ms(period: u32) {
     unsafe { proxy_set_tick_period_milliseconds(period) };
 }
 
+/// How much memory this VM has taken, in bytes. It never gives any back.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn memory_bytes() -> u64 {
+    const PAGE: u64 = 64 << 10;
+    PAGE * core::arch::wasm32::memory_size::<0>() as u64
+}
+
+/// A native build, which only tests have, is no VM.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn memory_bytes() -> u64 {
+    0
+}
+
 /// All bytes that the current callback shows of a body or configuration.
 pub(super) fn buffer(kind: Buffer) -> Vec<u8> {
     // SAFETY: the host writes through two valid pointers.

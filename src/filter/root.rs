@@ -86,7 +86,7 @@ impl RootContext for Root {
             return;
         };
         let now = host::now_ms();
-        stats::open(registry::len());
+        stats::running(registry::len());
         outlet::close_ended();
         for slot in registry::all() {
             let stalled = slot.with(|exchange| {

@@ -14,17 +14,21 @@ thread_local! {
     static FAMILIES: RefCell<HashMap<String, Ids>> = RefCell::new(HashMap::new());
 }
 
-/// Shows how many exchanges are under way on the worker that reported last.
-pub(super) fn open(exchanges: usize) {
-    const NAME: &str = "crosspoint.exchanges_open";
-    let id = GAUGES.with_borrow_mut(|ids| match ids.get(NAME) {
+/// Shows how many exchanges are under way and how much memory the VM has, both of the worker that reported last.
+pub(super) fn running(exchanges: usize) {
+    gauge("crosspoint.exchanges_open", exchanges as u64);
+    gauge("crosspoint.memory_bytes", host::memory_bytes());
+}
+
+fn gauge(name: &'static str, value: u64) {
+    let id = GAUGES.with_borrow_mut(|ids| match ids.get(name) {
         Some(id) => Some(*id),
-        None => host::define_metric(Metric::Gauge, NAME).inspect(|id| {
-            ids.insert(NAME, *id);
+        None => host::define_metric(Metric::Gauge, name).inspect(|id| {
+            ids.insert(name, *id);
         }),
     });
     if let Some(id) = id {
-        host::record_metric(id, exchanges as u64);
+        host::record_metric(id, value);
     }
 }
 
