@@ -27,8 +27,6 @@ pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
 const ID_HEADER: &str = "x-generation-id";
 /// What the request's body is until the attempt placement writes the real one.
 const STUB: &[u8] = b"{}";
-/// How much memory for a body is set aside because a client's `content-length` says so, in bytes.
-const MAX_RESERVED: usize = 1 << 20;
 
 /// What all contexts of one gateway share.
 #[derive(Debug)]
@@ -81,8 +79,8 @@ pub(super) struct GatewayContext {
 enum Phase {
     /// Nothing has come.
     Start,
-    /// The request's body is being taken.
-    Reading(Vec<u8>),
+    /// The request's body is coming. Envoy holds it: memory that a VM has once taken is never given back.
+    Reading,
     /// A request middleware waits for its callout.
     Waiting,
     /// The request is on its way, or was answered from here.
@@ -186,7 +184,7 @@ impl GatewayContext {
                 "the request has no body; send a JSON object with model and messages",
             ));
         }
-        self.phase = Phase::Reading(Vec::with_capacity(declared.unwrap_or(0).min(MAX_RESERVED)));
+        self.phase = Phase::Reading;
         Action::Pause
     }
 
@@ -199,9 +197,11 @@ impl GatewayContext {
             .unwrap_or_default()
     }
 
-    /// The body is complete.
-    fn admit(&mut self, body: Vec<u8>) -> Action {
+    /// The body is complete, and Envoy holds it: takes it, and leaves the stub.
+    fn admit(&mut self) -> Action {
         self.phase = Phase::Done;
+        let body = host::buffer(Buffer::RequestBody);
+        host::set_buffer(Buffer::RequestBody, STUB);
         let Some(slot) = self.slot.clone() else {
             return Action::Continue;
         };
@@ -370,23 +370,19 @@ impl HttpContext for GatewayContext {
         }
     }
 
-    fn on_http_request_body(&mut self, _size: usize, end_of_stream: bool) -> Action {
-        match &mut self.phase {
-            Phase::Reading(body) => {
-                let chunk = host::buffer(Buffer::RequestBody);
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        match self.phase {
+            Phase::Reading => {
                 let limit = self.gateway.config.limits.request_body;
-                if body.len().saturating_add(chunk.len()) > limit {
+                if size > limit {
                     host::set_buffer(Buffer::RequestBody, b"");
                     return self.refuse(too_large(limit));
                 }
-                body.extend_from_slice(&chunk);
-                if !end_of_stream {
-                    host::set_buffer(Buffer::RequestBody, b"");
-                    return Action::Pause;
+                if end_of_stream {
+                    self.admit()
+                } else {
+                    Action::Pause
                 }
-                let body = std::mem::take(body);
-                host::set_buffer(Buffer::RequestBody, STUB);
-                self.admit(body)
             }
             Phase::Waiting => Action::Pause,
             Phase::Start | Phase::Done => Action::Continue,
@@ -394,13 +390,9 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        match &mut self.phase {
-            Phase::Reading(body) => {
-                let body = std::mem::take(body);
-                // The body was paused, so it may still be written.
-                host::set_buffer(Buffer::RequestBody, STUB);
-                self.admit(body)
-            }
+        match self.phase {
+            // The body was paused, so it may still be written.
+            Phase::Reading => self.admit(),
             Phase::Waiting => Action::Pause,
             Phase::Start | Phase::Done => Action::Continue,
         }
