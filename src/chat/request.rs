@@ -115,14 +115,11 @@ impl Request {
         self.members.retain(|member| member.name != name);
     }
 
-    /// The length of the original body, in bytes: a good first capacity for whatever is made of it.
-    pub fn len(&self) -> usize {
-        self.body.len()
-    }
-
-    /// Whether the request has no members.
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+    /// Room for what a translation comes to, in bytes: growing would copy a long one, and leave a VM with memory that it
+    /// never gives back.
+    pub fn capacity(&self) -> usize {
+        let length = self.body.len();
+        length.saturating_add(length / 32).saturating_add(1024)
     }
 
     /// The messages, typed.

@@ -22,7 +22,9 @@ pub use quirks::{Edits, Quirks};
 
 use crate::chat::{Delta, Request, UsageConvention};
 use crate::error::Error;
+use crate::json;
 use crate::wire::{Frame, Framing};
+use serde::Serialize;
 use std::fmt::Debug;
 
 /// Every dialect that a provider may speak.
@@ -51,6 +53,14 @@ pub trait Dialect: Sync + Debug {
     /// # Errors
     /// When the request is malformed, or holds something that this dialect cannot carry.
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error>;
+
+    /// Whether `request` can be written for `target`. A dialect that can tell without writing a long body does.
+    ///
+    /// # Errors
+    /// Those of [`Dialect::encode`].
+    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
+        self.encode(request, target).map(drop)
+    }
 
     /// How a streamed response is framed.
     fn framing(&self) -> Framing;
@@ -134,6 +144,13 @@ pub fn path_segment(segment: &str) -> String {
         }
     }
     out
+}
+
+/// `body`, which is made of `request`, as JSON.
+fn write_body(request: &Request, body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(request.capacity());
+    json::write(&mut bytes, body);
+    bytes
 }
 
 /// Moves some items before all others; the order is kept among them and among the others.

@@ -1,12 +1,12 @@
 //! One try of an exchange on one endpoint: holds the response until it is known to be good, then lets it out.
 
 use super::pipeline::{Flow, Pipeline};
-use crate::chat::{Finish, Request, UsageConvention};
+use crate::chat::{Finish, UsageConvention};
 use crate::config::{Config, Endpoint};
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind};
 use crate::meter::{Outcome, Tally};
-use crate::middleware::{Callout, Reply};
+use crate::middleware::{Callout, Reply, ResponseChain};
 use crate::route::Candidate;
 use crate::wire::Framing;
 
@@ -105,8 +105,8 @@ pub(super) struct Attempt {
 
 #[derive(Debug)]
 enum Phase {
-    /// The request is on its way.
-    Waiting,
+    /// The request is on its way; this is what its answer will pass.
+    Waiting(ResponseChain),
     /// The provider answers with an error, whose body is being read.
     Refusing {
         read_error: ReadError,
@@ -127,7 +127,12 @@ struct ReadError {
 }
 
 impl Attempt {
-    pub(super) fn new(candidate: Candidate, convention: UsageConvention, now_ms: u64) -> Self {
+    pub(super) fn new(
+        candidate: Candidate,
+        convention: UsageConvention,
+        chain: ResponseChain,
+        now_ms: u64,
+    ) -> Self {
         Self {
             candidate,
             started_ms: now_ms,
@@ -139,7 +144,7 @@ impl Attempt {
             provider_code: None,
             finish: None,
             ended_ms: None,
-            phase: Phase::Waiting,
+            phase: Phase::Waiting(chain),
             spoken: false,
             last_byte_ms: now_ms,
             stream: false,
@@ -147,10 +152,6 @@ impl Attempt {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "everything that a response is read with meets here once"
-    )]
     pub(super) fn headers(
         &mut self,
         head: &ResponseHead<'_>,
@@ -158,15 +159,15 @@ impl Attempt {
         client: &'static dyn ClientDialect,
         answer: Answer,
         config: &Config,
-        request: &Request,
         now_ms: u64,
     ) {
         self.status = Some(head.status);
         self.last_byte_ms = now_ms;
         self.stream = answer.stream;
-        if !matches!(self.phase, Phase::Waiting) {
+        let Phase::Waiting(chain) = &mut self.phase else {
             return;
-        }
+        };
+        let chain = std::mem::take(chain);
         if !(200..300).contains(&head.status) {
             self.phase = Phase::Refusing {
                 read_error: ReadError {
@@ -192,7 +193,14 @@ impl Attempt {
         let compressed = head
             .content_encoding
             .is_some_and(|text| !text.is_empty() && text != "identity");
-        let mut pipeline = Pipeline::new(framing, endpoint.dialect, client, answer, config, request);
+        let mut pipeline = Pipeline::new(
+            framing,
+            endpoint.dialect,
+            client,
+            answer,
+            chain,
+            config.limits.response_body,
+        );
         if compressed {
             pipeline.fail(Error::new(
                 Kind::ProviderUnavailable,
@@ -206,7 +214,7 @@ impl Attempt {
     pub(super) fn body(&mut self, bytes: &[u8], end: bool, now_ms: u64) -> Progress {
         self.last_byte_ms = now_ms;
         match &mut self.phase {
-            Phase::Waiting => Progress::Action(Action::Hold),
+            Phase::Waiting(_) => Progress::Action(Action::Hold),
             Phase::Ended => Progress::Action(Action::Pass(Vec::new())),
             Phase::Refusing {
                 read_error,

@@ -28,6 +28,7 @@ impl Exchange {
         if retry {
             Action::Retry { head }
         } else {
+            self.let_request_go();
             Action::Release { head }
         }
     }

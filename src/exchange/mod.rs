@@ -23,12 +23,12 @@ use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
-use crate::meter::{AttemptLine, Outcome, Receipt};
-use crate::middleware::{Reply, RequestChain, Step};
+use crate::meter::{self, AttemptLine, Outcome, Receipt};
+use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::{self, Candidate, Standings};
 use attempt::Attempt;
 use envelope::Envelope;
-use outgoing::{encode, outgoing};
+use outgoing::outgoing;
 use std::rc::Rc;
 
 /// One client request and its one response, with all the attempts in between.
@@ -39,8 +39,10 @@ pub struct Exchange {
     client: &'static dyn ClientDialect,
     key: Option<String>,
     started_ms: u64,
-    /// What the caller asked for; there from `read` on.
+    /// What the caller asked for; there from `read` until no attempt can need it any more.
     request: Option<Request>,
+    /// What `request` comes to in tokens, from when it was let go on.
+    prompt_tokens: u64,
     envelope: Envelope,
     request_chain: RequestChain,
     plan: Vec<Candidate>,
@@ -96,6 +98,7 @@ impl Exchange {
             key,
             started_ms: now_ms,
             request: None,
+            prompt_tokens: 0,
             envelope: Envelope::default(),
             request_chain,
             plan: Vec::new(),
@@ -173,20 +176,20 @@ impl Exchange {
                 .map(|(_, carries)| *carries);
             let carries = match known {
                 Some(carries) => carries,
-                None => match encode(request, endpoint, provider, self.envelope.stream) {
-                    Ok(encoded) => {
-                        if self.plan.is_empty() {
-                            self.encoded = Some(encoded);
-                        }
-                        verdicts.push((dialect, true));
-                        true
-                    }
-                    Err(error) => {
-                        first_error.get_or_insert(error);
-                        verdicts.push((dialect, false));
-                        false
-                    }
-                },
+                None => {
+                    let target = provider.target(endpoint, self.envelope.stream);
+                    // What the first attempt will send is kept; one such body at a time is enough.
+                    let tried = if self.plan.is_empty() {
+                        let encoded = endpoint.dialect.encode(request, &target);
+                        encoded.map(|encoded| self.encoded = Some(encoded))
+                    } else {
+                        endpoint.dialect.check(request, &target)
+                    };
+                    verdicts.push((dialect, tried.is_ok()));
+                    let carries = tried.is_ok();
+                    first_error = first_error.or(tried.err());
+                    carries
+                }
             };
             if carries {
                 self.plan.push(candidate);
@@ -239,6 +242,7 @@ impl Exchange {
     pub fn refuse(&mut self, error: Error) -> Head {
         let head = self.error_head(&error);
         self.refusal = Some(error);
+        self.request = None;
         head
     }
 
@@ -258,12 +262,19 @@ impl Exchange {
         let request = self.request.as_ref().ok_or(Refused::NothingPlanned)?;
         let encoded = match self.encoded.take() {
             Some(encoded) if self.next == 0 => encoded,
-            _ => encode(request, endpoint, provider, self.envelope.stream)
-                .map_err(|_| Refused::CannotEncode)?,
+            _ => {
+                let target = provider.target(endpoint, self.envelope.stream);
+                let encoded = endpoint.dialect.encode(request, &target);
+                encoded.map_err(|_| Refused::CannotEncode)?
+            }
         };
+        let chain = ResponseChain::new(&config.middleware, request);
         let outgoing = outgoing(provider, encoded, self.envelope.stream, now_ms);
-        let attempt = Attempt::new(candidate, endpoint.usage(), now_ms);
+        let attempt = Attempt::new(candidate, endpoint.usage(), chain, now_ms);
         self.next += 1;
+        if self.next >= self.plan.len() {
+            self.let_request_go();
+        }
         self.attempt = Some(attempt);
         // What the last attempt left for the client, should Envoy have refused to retry, was never seen.
         self.refusal = None;
@@ -275,14 +286,13 @@ impl Exchange {
         let config = Rc::clone(&self.config);
         let client = self.client;
         let Some(answer) = self.answer() else { return };
-        let Some(request) = &self.request else { return };
         let Some(attempt) = self.attempt.as_mut().filter(|_| number == self.next) else {
             return;
         };
         let Some((endpoint, _)) = parties(&config, attempt.candidate) else {
             return;
         };
-        attempt.headers(head, endpoint, client, answer, &config, request, now_ms);
+        attempt.headers(head, endpoint, client, answer, &config, now_ms);
     }
 
     /// More of the response body of attempt `number` has come.
@@ -344,7 +354,8 @@ impl Exchange {
         {
             // Envoy found no host to try: that attempt never began.
             self.next += 1;
-            self.attempt = Some(Attempt::new(candidate, NO_CONVENTION, now_ms));
+            let chain = ResponseChain::default();
+            self.attempt = Some(Attempt::new(candidate, NO_CONVENTION, chain, now_ms));
             self.fail(
                 Error::new(kind, "no host of this provider could be reached"),
                 now_ms,
@@ -376,6 +387,21 @@ impl Exchange {
     pub fn settle(mut self, ending: Ending, now_ms: u64) -> (Receipt, Vec<(u64, Sample)>) {
         let receipt = receipt::settle(&mut self, ending, now_ms);
         (receipt, self.samples)
+    }
+
+    /// No attempt will be made any more: what is left of the request is what its receipt needs. It may be tens of
+    /// megabytes, and an answer takes minutes.
+    fn let_request_go(&mut self) {
+        if let Some(request) = self.request.take() {
+            self.prompt_tokens = meter::estimate_prompt(&request);
+        }
+        self.encoded = None;
+    }
+
+    /// An estimate of the prompt's tokens.
+    fn prompt_tokens(&self) -> u64 {
+        let asked = self.request.as_ref();
+        asked.map_or(self.prompt_tokens, meter::estimate_prompt)
     }
 
     fn parties(&self, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {
@@ -426,7 +452,8 @@ impl Exchange {
     }
 
     /// Lets the answer out.
-    fn release(&self, body: Vec<u8>) -> Action {
+    fn release(&mut self, body: Vec<u8>) -> Action {
+        self.let_request_go();
         let mut headers = self.common_headers();
         if let Some(content_type) = self.attempt.as_ref().and_then(Attempt::content_type) {
             headers.push(("content-type".to_owned(), content_type.to_owned()));

@@ -1,10 +1,8 @@
 //! What goes out: the request in a provider's format, with the complete set of headers and the credential.
 
 use crate::auth::sigv4;
-use crate::chat::Request;
-use crate::config::{Endpoint, Key, Provider, Variable};
+use crate::config::{Key, Provider, Variable};
 use crate::dialect::Encoded;
-use crate::error::Error;
 
 /// A request as it goes to a provider.
 #[derive(Clone, Debug)]
@@ -13,17 +11,6 @@ pub struct Outgoing {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
-}
-
-pub(super) fn encode(
-    request: &Request,
-    endpoint: &Endpoint,
-    provider: &Provider,
-    stream: bool,
-) -> Result<Encoded, Error> {
-    endpoint
-        .dialect
-        .encode(request, &provider.target(endpoint, stream))
 }
 
 /// The complete set of headers for a provider, and the body.

@@ -3,8 +3,7 @@
 //! A buffered response runs through the same stages as a streamed one. Frames of a provider that speaks the client's own
 //! dialect, with no middleware in between, are passed on as they came.
 
-use crate::chat::{Delta, Finish, Piece, Place, Reasoning, Request};
-use crate::config::Config;
+use crate::chat::{Delta, Finish, Piece, Place, Reasoning};
 use crate::dialect::client::{Answer, ClientDialect, Encoder};
 use crate::dialect::{Decoder, Dialect, Fidelity};
 use crate::error::{Error, Kind};
@@ -68,10 +67,9 @@ impl Pipeline {
         dialect: &'static dyn Dialect,
         client: &'static dyn ClientDialect,
         answer: Answer,
-        config: &Config,
-        request: &Request,
+        chain: ResponseChain,
+        max_out: usize,
     ) -> Self {
-        let chain = ResponseChain::new(&config.middleware, request);
         let streamed = framing != Framing::Whole;
         let forward = chain.is_empty() && dialect.name() == client.name() && streamed == answer.stream;
         let fidelity = if forward {
@@ -84,7 +82,6 @@ impl Pipeline {
         } else {
             Reader::Buffered { dialect, fidelity }
         };
-        let max_out = config.limits.response_body;
         let stages = Stages {
             reader,
             chain,

@@ -2,7 +2,7 @@
 
 use super::attempt::Attempt;
 use super::{Ending, Exchange};
-use crate::meter::{self, AttemptLine, Bill, Outcome, PicoUsd, Receipt, State};
+use crate::meter::{AttemptLine, Bill, Outcome, PicoUsd, Receipt, State};
 
 /// The receipt of an exchange that goes on.
 pub(super) fn provisional(exchange: &Exchange, now_ms: u64) -> Receipt {
@@ -137,9 +137,7 @@ fn bill(exchange: &Exchange, attempt: &Attempt, complete: bool) -> Option<Bill> 
     if !complete && attempt.tally.reported().is_none() && attempt.tally.delivered() == 0 {
         return None;
     }
-    Some(attempt.tally.bill(complete, || {
-        exchange.request.as_ref().map_or(0, meter::estimate_prompt)
-    }))
+    Some(attempt.tally.bill(complete, || exchange.prompt_tokens()))
 }
 
 fn cost(exchange: &Exchange, bill: Option<&Bill>) -> PicoUsd {

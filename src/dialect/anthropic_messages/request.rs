@@ -6,7 +6,7 @@ use super::claude::{Plan, Rules, Thinking};
 use super::turns::{Block, Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
-use crate::dialect::{Encoded, Target};
+use crate::dialect::{Encoded, Target, write_body};
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Str};
 use serde::{Serialize, Serializer};
@@ -133,6 +133,22 @@ fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S:
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let mut bytes = Vec::new();
+    translate(request, target, &mut |body| bytes = write_body(request, body))?;
+    Ok(Encoded {
+        path: "/messages".to_owned(),
+        headers: vec![("anthropic-version", VERSION.to_owned())],
+        body: bytes,
+    })
+}
+
+/// Finds what `encode` would refuse, and writes nothing.
+pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
+    translate(request, target, &mut |_| ())
+}
+
+/// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
+fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<'_>)) -> Result<(), Error> {
     let messages = request.messages()?;
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
@@ -177,13 +193,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         cache_control: request.get("cache_control")?,
         rest: Rest(native(request, TRANSLATED).collect()),
     };
-    let mut bytes = Vec::with_capacity(request.len().saturating_add(1024));
-    json::write(&mut bytes, &body);
-    Ok(Encoded {
-        path: "/messages".to_owned(),
-        headers: vec![("anthropic-version", VERSION.to_owned())],
-        body: bytes,
-    })
+    take(&body);
+    Ok(())
 }
 
 fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {

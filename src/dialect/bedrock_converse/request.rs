@@ -8,7 +8,7 @@ use super::turns::{Block, CachePoint, Conversation, Turn, conversation};
 use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::anthropic_messages::claude::{Plan, Rules, Thinking};
 use crate::dialect::features::native;
-use crate::dialect::{Encoded, Target, path_segment};
+use crate::dialect::{Encoded, Target, path_segment, write_body};
 use crate::error::{Error, cut};
 use crate::json::{self, Str};
 use serde::{Serialize, Serializer};
@@ -200,6 +200,27 @@ fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S:
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let mut bytes = Vec::new();
+    translate(request, target, &mut |body| bytes = write_body(request, body))?;
+    let operation = if target.stream {
+        "converse-stream"
+    } else {
+        "converse"
+    };
+    Ok(Encoded {
+        path: format!("/model/{}/{operation}", path_segment(target.model)),
+        headers: Vec::new(),
+        body: bytes,
+    })
+}
+
+/// Finds what `encode` would refuse, and writes nothing.
+pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
+    translate(request, target, &mut |_| ())
+}
+
+/// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
+fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<'_>)) -> Result<(), Error> {
     let messages = request.messages()?;
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
@@ -250,18 +271,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         system: talk.system,
         messages: talk.turns,
     };
-    let mut bytes = Vec::with_capacity(request.len().saturating_add(1024));
-    json::write(&mut bytes, &body);
-    let operation = if target.stream {
-        "converse-stream"
-    } else {
-        "converse"
-    };
-    Ok(Encoded {
-        path: format!("/model/{}/{operation}", path_segment(target.model)),
-        headers: Vec::new(),
-        body: bytes,
-    })
+    take(&body);
+    Ok(())
 }
 
 /// Which models take cache points: <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>. What an

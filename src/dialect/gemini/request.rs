@@ -6,7 +6,7 @@ use super::models::{Model, Thinking};
 use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
-use crate::dialect::{Encoded, Target, path_segment};
+use crate::dialect::{Encoded, Target, path_segment, write_body};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Shape, Str};
 use serde::{Serialize, Serializer};
@@ -106,6 +106,28 @@ impl Serialize for Raws<'_> {
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let mut bytes = Vec::new();
+    translate(request, target, &mut |body| bytes = write_body(request, body))?;
+    let operation = if target.stream {
+        "streamGenerateContent?alt=sse"
+    } else {
+        "generateContent"
+    };
+    let id = target.model.strip_prefix("models/").unwrap_or(target.model);
+    Ok(Encoded {
+        path: format!("/models/{}:{operation}", path_segment(id)),
+        headers: Vec::new(),
+        body: bytes,
+    })
+}
+
+/// Finds what `encode` would refuse, and writes nothing.
+pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
+    translate(request, target, &mut |_| ())
+}
+
+/// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
+fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<'_>)) -> Result<(), Error> {
     let model = Model::of(target.model);
     let messages = request.messages()?;
     let offered = request.tools()?;
@@ -140,19 +162,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         generation_config,
         rest,
     };
-    let mut bytes = Vec::with_capacity(request.len().saturating_add(1024));
-    json::write(&mut bytes, &body);
-    let operation = if target.stream {
-        "streamGenerateContent?alt=sse"
-    } else {
-        "generateContent"
-    };
-    let id = target.model.strip_prefix("models/").unwrap_or(target.model);
-    Ok(Encoded {
-        path: format!("/models/{}:{operation}", path_segment(id)),
-        headers: Vec::new(),
-        body: bytes,
-    })
+    take(&body);
+    Ok(())
 }
 
 fn own<'a>(members: Vec<(&'a str, &'a RawValue)>) -> impl Iterator<Item = (&'a str, Cow<'a, RawValue>)> {

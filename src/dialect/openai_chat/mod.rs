@@ -36,6 +36,10 @@ impl Dialect for OpenAiChat {
         request::encode(request, target)
     }
 
+    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
+        request::check(request, target)
+    }
+
     fn framing(&self) -> Framing {
         Framing::Sse
     }

@@ -9,7 +9,18 @@ use crate::error::Error;
 use crate::json::{self, Members};
 use serde_json::value::RawValue;
 
-pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+/// Finds what `encode` would refuse.
+pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
+    own(request, target).map(drop)
+}
+
+/// What of a request is ours to understand.
+struct Own<'a> {
+    effort: Option<Effort>,
+    stream_options: Option<Members<'a>>,
+}
+
+fn own<'a>(request: &'a Request, target: &Target<'_>) -> Result<Own<'a>, Error> {
     // The messages are the provider's to judge: it reads the same dialect, and its verdict comes back translated. Reading
     // them here would cost more than all the rest.
     if !request.has("messages") {
@@ -17,9 +28,24 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             "messages: missing; a chat request needs at least one message",
         ));
     }
-    let effort = effort(request)?;
+    let asks_usage = target.stream && target.quirks.stream_options;
+    Ok(Own {
+        effort: effort(request)?,
+        stream_options: if asks_usage {
+            request.get("stream_options")?
+        } else {
+            None
+        },
+    })
+}
+
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let Own {
+        effort,
+        stream_options: others,
+    } = own(request, target)?;
     let quirks = target.quirks;
-    let mut body = Vec::with_capacity(request.len() + 128);
+    let mut body = Vec::with_capacity(request.capacity());
     body.push(b'{');
     member(&mut body, "model", |body| json::write(body, target.model));
     for (name, text) in request.members() {
@@ -50,7 +76,6 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     }
     if target.stream && quirks.stream_options {
         // Without this OpenAI reports no usage for a stream at all.
-        let others: Option<Members<'_>> = request.get("stream_options")?;
         member(&mut body, "stream_options", |body| {
             stream_options(body, others.as_ref())
         });
