@@ -4,7 +4,7 @@
 //! before it`, big-endian. Both checksums are verified. Of the headers, only `:message-type`, `:event-type`,
 //! `:exception-type` and `:error-code` matter here.
 
-use super::{Frame, FrameError, FrameKind};
+use super::{Frame, FrameError, FrameKind, append, consume};
 
 const PRELUDE: usize = 12;
 const TRAILER: usize = 4;
@@ -33,12 +33,11 @@ impl EventStream {
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
         if self.buffer.is_empty() {
             let consumed = run(bytes, self.cap, sink)?;
-            self.buffer
-                .extend_from_slice(bytes.get(consumed..).unwrap_or_default());
+            append(&mut self.buffer, bytes.get(consumed..).unwrap_or_default());
         } else {
-            self.buffer.extend_from_slice(bytes);
+            append(&mut self.buffer, bytes);
             let consumed = run(&self.buffer, self.cap, sink)?;
-            self.buffer.drain(..consumed);
+            consume(&mut self.buffer, consumed);
         }
         Ok(())
     }

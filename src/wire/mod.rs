@@ -120,6 +120,27 @@ impl Framer {
     }
 }
 
+/// How much more than it needs a long buffer may have, in bytes.
+const ROOM: usize = 48 << 10;
+/// What the buffer of an idle framer may keep, in bytes; a longer frame's memory is given back.
+const KEEP: usize = 16 << 10;
+
+/// Adds bytes to a frame that is not complete yet. Doubling, as a vector does by itself, would hold the longest frame twice.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    if buffer.capacity() - buffer.len() < bytes.len() {
+        buffer.reserve_exact(bytes.len().max(buffer.len().min(ROOM)));
+    }
+    buffer.extend_from_slice(bytes);
+}
+
+/// Takes what is done with from the front of the buffer.
+fn consume(buffer: &mut Vec<u8>, length: usize) {
+    if length > 0 {
+        buffer.drain(..length.min(buffer.len()));
+        buffer.shrink_to(KEEP);
+    }
+}
+
 /// The framer of a buffered response: everything is one frame.
 #[derive(Debug)]
 pub struct Whole {
@@ -145,7 +166,7 @@ impl Whole {
             self.buffer = Vec::new();
             return Err(FrameError::TooLong { cap: self.cap });
         }
-        self.buffer.extend_from_slice(bytes);
+        append(&mut self.buffer, bytes);
         Ok(())
     }
 

@@ -4,12 +4,9 @@
 //! LF; comments are passed over. One deliberate difference: an event that the end of the response leaves without its
 //! blank line is handed on, because several providers end so.
 
-use super::{Frame, FrameError, FrameKind};
+use super::{Frame, FrameError, FrameKind, KEEP, append, consume};
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
-
-/// What the buffer of an idle framer may keep, in bytes; a longer event's memory is given back.
-const KEEP: usize = 16 << 10;
 
 /// A framer for `text/event-stream`.
 #[derive(Debug)]
@@ -58,15 +55,11 @@ impl Sse {
         if self.buffer.is_empty() {
             // The usual case, whole events in one piece, is served from the caller's bytes without a copy.
             let consumed = self.scan.run(bytes, sink);
-            self.buffer
-                .extend_from_slice(bytes.get(consumed..).unwrap_or_default());
+            append(&mut self.buffer, bytes.get(consumed..).unwrap_or_default());
         } else {
-            self.buffer.extend_from_slice(bytes);
+            append(&mut self.buffer, bytes);
             let consumed = self.scan.run(&self.buffer, sink);
-            self.buffer.drain(..consumed);
-        }
-        if self.buffer.is_empty() && self.buffer.capacity() > KEEP {
-            self.buffer = Vec::new();
+            consume(&mut self.buffer, consumed);
         }
         if self.buffer.len() > self.cap {
             self.buffer = Vec::new();
@@ -169,6 +162,7 @@ fn emit(raw: &[u8], joined: &mut Vec<u8>, sink: &mut dyn FnMut(Frame<'_>)) {
                 Some(first) => {
                     if !is_joined {
                         joined.clear();
+                        joined.reserve_exact(raw.len());
                         joined.extend_from_slice(first);
                         is_joined = true;
                     }
@@ -184,7 +178,7 @@ fn emit(raw: &[u8], joined: &mut Vec<u8>, sink: &mut dyn FnMut(Frame<'_>)) {
         return;
     }
     let data = if is_joined {
-        joined
+        &*joined
     } else {
         data.unwrap_or_default()
     };
@@ -194,6 +188,8 @@ fn emit(raw: &[u8], joined: &mut Vec<u8>, sink: &mut dyn FnMut(Frame<'_>)) {
         data,
         raw,
     });
+    joined.clear();
+    joined.shrink_to(KEEP);
 }
 
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
