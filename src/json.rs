@@ -1,10 +1,11 @@
 //! Small things that every JSON reader and writer here needs.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::io;
 use std::ops::Deref;
 
 /// A JSON string that borrows from its document unless it has escapes.
@@ -92,10 +93,53 @@ pub fn compact(raw: &RawValue) -> String {
     out
 }
 
+/// Writes bytes as a string as they are; nothing but [`long`] serialises bytes.
+struct Verbatim;
+
+impl serde_json::ser::Formatter for Verbatim {
+    fn write_byte_array<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: &[u8]) -> io::Result<()> {
+        writer.write_all(b"\"")?;
+        writer.write_all(value)?;
+        writer.write_all(b"\"")
+    }
+}
+
+/// From which length on [`long`] looks at a text before it is written.
+const LONG: usize = 4 << 10;
+
+/// Serialises what may be many megabytes of base64, for [`write`] only: `serde_json` looks at every byte of a string by
+/// itself, which takes several times as long as all the rest of sending an image on.
+#[expect(clippy::missing_errors_doc, reason = "serde says what goes wrong")]
+pub fn long<T: AsRef<str>, S: Serializer>(text: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = text.as_ref();
+    if text.len() >= LONG && needs_no_escape(text.as_bytes()) {
+        serializer.serialize_bytes(text.as_bytes())
+    } else {
+        serializer.serialize_str(text)
+    }
+}
+
+/// Whether a text stands in a JSON string as it is. Eight bytes are looked at in one step: subtracting sets the highest bit
+/// of those that are lower (<https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>).
+fn needs_no_escape(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let lower = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
+    let (words, rest) = text.as_chunks::<8>();
+    words.iter().all(|word| {
+        let word = u64::from_le_bytes(*word);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
+        lower(word, 0x20) | lower(quote, 1) | lower(backslash, 1) == 0
+    }) && rest
+        .iter()
+        .all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\'))
+}
+
 /// Appends `value` as JSON. Serialising into memory what this crate serialises cannot fail; if it ever did, `null` stands there.
 pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     let start = out.len();
-    if serde_json::to_writer(&mut *out, value).is_err() {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Verbatim);
+    if value.serialize(&mut serializer).is_err() {
         out.truncate(start);
         out.extend_from_slice(b"null");
     }
@@ -229,6 +273,33 @@ mod tests {
     fn only_white_space_between_tokens_is_left_out() {
         let indented = raw("{\n  \"a b\": [1,\t2 ],\r\n \"c\\\" \\\\\": \" \\\" \"\n}");
         assert_eq!(compact(&indented), r#"{"a b":[1,2],"c\" \\":" \" "}"#);
+    }
+
+    #[test]
+    fn a_long_text_is_escaped_like_any_other_where_it_must_be() {
+        #[derive(Serialize)]
+        struct Image<'a> {
+            #[serde(serialize_with = "long")]
+            data: &'a str,
+        }
+        let plain = "QUJD".repeat(LONG);
+        let check = |text: &str| {
+            let written = String::from_utf8(to_vec(&Image { data: text })).unwrap();
+            assert_eq!(
+                written,
+                format!("{{\"data\":{}}}", serde_json::to_string(text).unwrap())
+            );
+        };
+        check(&plain);
+        check("short");
+        for special in [
+            "\"", "\\", "\n", "\u{1f}", "\0", " ", "\u{7f}", "é", "\u{20ac}", "!", "#", "[", "]",
+        ] {
+            for at in [0, 1, 7, 8, 4_001, plain.len()] {
+                let (before, after) = plain.split_at(at);
+                check(&format!("{before}{special}{after}"));
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::ids::call_id;
 use crate::chat::{Content, DataUrl, Message, Part, ReasoningDetail, Role};
 use crate::dialect::to_front;
 use crate::error::{Error, quoted};
+use crate::json;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -70,8 +71,14 @@ pub(super) enum Block<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(super) enum Source<'a> {
-    Base64 { media_type: &'a str, data: &'a str },
-    Url { url: &'a str },
+    Base64 {
+        media_type: &'a str,
+        #[serde(serialize_with = "json::long")]
+        data: &'a str,
+    },
+    Url {
+        url: &'a str,
+    },
 }
 
 /// A conversation in Anthropic's form.

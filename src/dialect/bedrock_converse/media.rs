@@ -3,6 +3,7 @@
 
 use crate::chat::DataUrl;
 use crate::error::quoted;
+use crate::json;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -54,6 +55,7 @@ pub(super) struct Document<'a> {
 
 #[derive(Debug, Serialize)]
 struct Source<'a> {
+    #[serde(serialize_with = "json::long")]
     bytes: &'a str,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::chat::DataUrl;
 use crate::error::quoted;
-use crate::json::Members;
+use crate::json::{self, Members};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -12,6 +12,7 @@ use std::borrow::Cow;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Inline<'a> {
     mime_type: Cow<'a, str>,
+    #[serde(serialize_with = "json::long")]
     data: Cow<'a, str>,
 }
 
