@@ -3,7 +3,12 @@
 //! [`TokenCounter`] is the seam for a real tokenizer: feed text as it streams, ask for the count at any time; the count
 //! does not depend on how the text was cut.
 
-use crate::chat::{Content, Part, Request};
+use crate::chat::{Request, ToolCall};
+use crate::json::Str;
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
 
 /// Tokens that a chat prompt has per message beyond its text, for OpenAI's models.
 /// <https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken>
@@ -80,26 +85,83 @@ impl TokenCounter {
     }
 }
 
+/// What counts of a message. Whatever else it holds, images above all, is passed over once and not read.
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow, default)]
+    content: Texts<'a>,
+    /// An assistant's, instead of content.
+    #[serde(borrow)]
+    refusal: Option<Str<'a>>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<ToolCall<'a>>>,
+}
+
+#[derive(Default)]
+struct Texts<'a> {
+    texts: Vec<Str<'a>>,
+    images: u64,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Part<'a> {
+            #[serde(borrow, rename = "type")]
+            kind: Str<'a>,
+            #[serde(borrow)]
+            text: Option<Str<'a>>,
+            #[serde(borrow)]
+            refusal: Option<Str<'a>>,
+        }
+        struct TextOrParts;
+        impl<'de> Visitor<'de> for TextOrParts {
+            type Value = Texts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an array of parts")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Texts::default())
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                let texts = vec![Str::from(text)];
+                Ok(Texts { texts, images: 0 })
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                let texts = vec![Str(Cow::Owned(text.to_owned()))];
+                Ok(Texts { texts, images: 0 })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut found = Texts::default();
+                while let Some(part) = items.next_element::<Part<'de>>()? {
+                    found.images += u64::from(&*part.kind == "image_url");
+                    found.texts.extend(part.text.or(part.refusal));
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_any(TextOrParts)
+    }
+}
+
 /// An estimate of the prompt's tokens.
 pub fn estimate_prompt(request: &Request) -> u64 {
     let mut counter = TokenCounter::default();
     let mut extra = 0;
-    for message in request.messages().unwrap_or_default() {
-        extra += PER_MESSAGE;
-        match &message.content {
-            Content::Nothing => {}
-            Content::Text(text) => counter.feed(text),
-            Content::Parts(parts) => {
-                for part in parts {
-                    match part {
-                        Part::Text { text, .. } => counter.feed(text),
-                        Part::Image { .. } => extra += PER_IMAGE,
-                        Part::File { .. } | Part::Other { .. } => {}
-                    }
-                }
-            }
+    // What is no conversation has no tokens.
+    let messages: Vec<Said<'_>> = request.get("messages").ok().flatten().unwrap_or_default();
+    for message in messages {
+        extra += PER_MESSAGE + PER_IMAGE * message.content.images;
+        let refusal = message.refusal.filter(|_| message.content.texts.is_empty());
+        for text in message.content.texts.iter().chain(&refusal) {
+            counter.feed(text);
         }
-        for call in &message.tool_calls {
+        for call in message.tool_calls.iter().flatten() {
             counter.feed(&call.function.name);
             counter.feed(&call.function.arguments);
         }
@@ -143,6 +205,37 @@ mod tests {
             "A".repeat(100_000)
         );
         let request = Request::parse(text.into_bytes()).unwrap();
-        assert!(estimate_prompt(&request) < 800);
+        assert!((PER_IMAGE..800).contains(&estimate_prompt(&request)));
+    }
+
+    #[test]
+    fn text_counts_in_any_of_its_places() {
+        let check = |messages: &str, expected: u64| {
+            let text = format!(r#"{{"messages":{messages}}}"#);
+            let request = Request::parse(text.into_bytes()).unwrap();
+            assert_eq!(estimate_prompt(&request), expected, "{messages}");
+        };
+        let one = PER_MESSAGE + 1;
+        check("[]", 0);
+        check("7", 0);
+        check(r#"[{"role":"assistant","content":null}]"#, one);
+        check(r#"[{"role":"user","content":"word"}]"#, one + 1);
+        check(
+            r#"[{"role":"assistant","content":null,"refusal":"word"}]"#,
+            one + 1,
+        );
+        check(r#"[{"role":"user","content":"w\u006frd"}]"#, one + 1);
+        check(
+            r#"[{"role":"user","content":[{"type":"text","text":"word"}]}]"#,
+            one + 1,
+        );
+        check(
+            r#"[{"role":"assistant","content":[{"type":"refusal","refusal":"word"}]}]"#,
+            one + 1,
+        );
+        check(
+            r#"[{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"word","arguments":"12"}}]}]"#,
+            one + 2,
+        );
     }
 }
