@@ -1,16 +1,20 @@
 """Bodies of all sizes, with the limits that we render and with Envoy's own: served, or refused cleanly."""
 
+import itertools
 import json
 import socket
+import threading
+import time
 
 import httpx
 import judges
 import pytest
 from clients import RawClient, assert_nothing_left, chat_body, endpoint, events, serves
-from harness import HTTP
+from harness import HTTP, wait_until
 
 PROVIDERS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "bedrock": "anthropic.claude-sonnet-4-5-v1:0"}
 MIB = 1 << 20
+MEMORY = "wasmcustom.crosspoint.memory_bytes"
 SIZES = {"2": 2 * MIB, "40": 40 * MIB}
 
 providers = pytest.mark.parametrize("provider", PROVIDERS)
@@ -93,6 +97,65 @@ def test_a_request_of_5_mb(rendered, default, simulator, provider, streamed, chu
         assert assert_clean(response, 413) == "payload_too_large"
     assert len(simulator.requests(provider)) == 1
     assert serves(default, f"{provider}/plain")
+
+
+def images(model, size, stream):
+    """A request with five images that are `size` bytes of base64 together."""
+    url = "data:image/png;base64," + "iVBORw0K" * (size // 5 // 8)
+    parts = [{"type": "text", "text": "What are these?"}] + [{"type": "image_url", "image_url": {"url": url}}] * 5
+    return json.dumps({"model": model, "messages": [{"role": "user", "content": parts}], "stream": stream}).encode()
+
+
+def memory(gateway):
+    """What the filter's VM has taken, as of its next report: one comes every half second."""
+    seen = []
+    wait_until(lambda: seen.append(gateway.stats().get(MEMORY, 0)), seconds=1.2, pause=0.1)
+    return max(seen)
+
+
+def test_a_request_of_20_mb_of_images_takes_little_memory(start_gateway, simulator):
+    """At most 2.5 times its size, whatever the formats, and nothing more for those that follow. Other streams go on."""
+    size = 20_000_000
+    models = {**PROVIDERS, "gemini": "gemini-2.5-flash"}
+    config = {
+        "providers": simulator.providers(),
+        "models": {f"{name}/big": {"endpoints": [endpoint(name, model)]} for name, model in models.items()} | {
+            "every/big": {"endpoints": [endpoint(name, model) for name, model in models.items()]},
+            "openai/slow": {"endpoints": [endpoint("openai", "gpt-4o!tokens=100000;token_delay=20")]},
+        },
+    }
+    gateway = start_gateway(config, concurrency=1)
+    serves(gateway, "openai/big")
+    before = memory(gateway)
+
+    def ask_big(model, stream):
+        response = HTTP.post(f"{gateway.url}/v1/chat/completions", content=images(model, size, stream), timeout=60)
+        assert response.status_code == 200, response.text[:500]
+
+    with RawClient(gateway, timeout=60) as other:
+        other.request(chat_body("openai/slow", stream=True))
+        other.read_until(b"data:")
+        arrivals = []
+        reader = threading.Thread(target=lambda: arrivals.extend(arrivals_of(other)), daemon=True)
+        reader.start()
+        ask_big("anthropic/big", False)
+        once = memory(gateway)
+        assert once - before <= 2.5 * size, f"{(once - before) / size:.2f} times its size"
+        for model in ("openai/big", "anthropic/big", "bedrock/big", "gemini/big", "every/big"):
+            for stream in (False, True):
+                ask_big(model, stream)
+        assert memory(gateway) == once
+        other.socket.shutdown(socket.SHUT_RDWR)
+        reader.join()
+    # Some tens of milliseconds each; the rest is for a machine that is busy otherwise.
+    assert max(later - sooner for sooner, later in itertools.pairwise(arrivals)) < 3
+    assert_nothing_left(gateway)
+
+
+def arrivals_of(client):
+    """When pieces of an answer came, until it ended."""
+    while client.socket.recv(65536):
+        yield time.monotonic()
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
