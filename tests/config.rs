@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod table {
     use crosspoint::config::{Config, Key};
-    use crosspoint::meter::PicoUsd;
+    use crosspoint::meter::{Kind, PicoUsd};
     use crosspoint::provider::OnCancel;
     use serde_json::Value;
 
@@ -349,7 +349,18 @@ mod table {
                     "models.a/b.endpoints[0].price.prompt: \"-1\" is no price in USD per million tokens, such as \"3.00\"",
                     "models.a/b.endpoints[0].price.completion: \"1e3\" is no price in USD per million tokens, such as \"3.00\"",
                     "models.a/b.endpoints[0].price.cache_read: \"\" is no price in USD per million tokens, such as \"3.00\"",
-                    "models.a/b.endpoints[0].price.input: is unknown; known here: prompt, completion, cache_read, cache_write, cache_write_1h",
+                    "models.a/b.endpoints[0].price.input: is unknown; known here: prompt, completion, cache_read, cache_write, cache_write_1h, reasoning, audio_input, audio_output, image_input, image_output, steps",
+                ],
+            ),
+            row(
+                Endpoint(
+                    "{ provider: openai, price: { steps: [{ above: 5, prompt: 1 }, { above: 5 }, { prompt: 2 }, { above: -1 }, 7] } }",
+                ),
+                &[
+                    "models.a/b.endpoints[0].price.steps[1].above: must be more than that of the step before it",
+                    "models.a/b.endpoints[0].price.steps[2].above: is missing",
+                    "models.a/b.endpoints[0].price.steps[3].above: expected a whole number, found -1",
+                    "models.a/b.endpoints[0].price.steps[4]: expected a mapping, found 7",
                 ],
             ),
             // Client keys.
@@ -526,6 +537,7 @@ mod table {
     fn no_message_is_without_its_row() {
         let expected: Vec<String> = rows().into_iter().flat_map(|(_, expected)| expected).collect();
         let mut messages = messages_of(include_str!("../src/config/parse.rs"));
+        messages.extend(messages_of(include_str!("../src/config/price.rs")));
         messages.extend(messages_of(include_str!("../src/config/providers.rs")));
         assert!(messages.len() >= 25, "{messages:?}");
         for message in messages {
@@ -619,7 +631,7 @@ admin: { port: 9000.0 }
         assert_eq!(names, ["anthropic/claude", "z/last"]);
         let claude = config.model("anthropic/claude").unwrap();
         assert_eq!(claude.endpoints[0].price.completion, PicoUsd(15_000_000));
-        assert_eq!(claude.endpoints[0].price.cache_read, Some(PicoUsd(300_000)));
+        assert_eq!(claude.endpoints[0].price.of(Kind::CacheRead), Some(PicoUsd(300_000)));
         assert_ne!(claude.endpoints[0].health_key, claude.endpoints[1].health_key);
         assert_eq!(config.model("z/last").unwrap().endpoints[0].model, "z/last");
         assert_eq!(

@@ -15,6 +15,14 @@ pub struct UsageReport {
     pub cache_write_1h: Option<u64>,
     /// Completion tokens spent on thinking.
     pub reasoning: Option<u64>,
+    /// Prompt tokens that are audio.
+    pub audio_input: Option<u64>,
+    /// Completion tokens that are audio.
+    pub audio_output: Option<u64>,
+    /// Prompt tokens that are images.
+    pub image_input: Option<u64>,
+    /// Completion tokens that are images.
+    pub image_output: Option<u64>,
 }
 
 /// Whether a provider's prompt count has the cached tokens inside.
@@ -61,6 +69,14 @@ pub struct Usage {
     pub completion: u64,
     /// Of those, thinking.
     pub reasoning: u64,
+    /// Of the prompt tokens, audio.
+    pub audio_input: u64,
+    /// Of the completion tokens, audio.
+    pub audio_output: u64,
+    /// Of the prompt tokens, images.
+    pub image_input: u64,
+    /// Of the completion tokens, images.
+    pub image_output: u64,
 }
 
 impl UsageReport {
@@ -73,6 +89,10 @@ impl UsageReport {
             cache_write,
             cache_write_1h,
             reasoning,
+            audio_input,
+            audio_output,
+            image_input,
+            image_output,
         } = later;
         self.input = input.or(self.input);
         self.output = output.or(self.output);
@@ -80,6 +100,10 @@ impl UsageReport {
         self.cache_write = cache_write.or(self.cache_write);
         self.cache_write_1h = cache_write_1h.or(self.cache_write_1h);
         self.reasoning = reasoning.or(self.reasoning);
+        self.audio_input = audio_input.or(self.audio_input);
+        self.audio_output = audio_output.or(self.audio_output);
+        self.image_input = image_input.or(self.image_input);
+        self.image_output = image_output.or(self.image_output);
     }
 
     /// The unified counts. Saturating: a provider's absurd figure must not wrap.
@@ -102,6 +126,10 @@ impl UsageReport {
                 ReasoningTokens::Excluded => output.saturating_add(reasoning),
             },
             reasoning,
+            audio_input: self.audio_input.unwrap_or(0),
+            audio_output: self.audio_output.unwrap_or(0),
+            image_input: self.image_input.unwrap_or(0),
+            image_output: self.image_output.unwrap_or(0),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod key;
 mod parse;
+mod price;
 mod providers;
 mod reader;
 

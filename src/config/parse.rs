@@ -1,5 +1,6 @@
 //! The members of a configuration, one function a section.
 
+use super::price::price;
 use super::providers::{endpoint_dialect, providers};
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::{
@@ -8,7 +9,6 @@ use super::{
 };
 use crate::error::quoted;
 use crate::hash;
-use crate::meter::{PicoUsd, Price};
 use crate::middleware::{self, Middleware};
 use serde_json::Value;
 use std::rc::Rc;
@@ -164,39 +164,6 @@ fn endpoint(model: &str, node: &Node<'_>, providers: &[(Provider, bool)]) -> Opt
         price,
         health_key,
     })
-}
-
-fn price(node: &Node<'_>) -> Price {
-    let Some(mut members) = node.members() else {
-        return Price::default();
-    };
-    let amount = |node: Option<Node<'_>>| node.and_then(|node| usd_per_million(&node));
-    let price = Price {
-        prompt: amount(members.optional("prompt")).unwrap_or_default(),
-        completion: amount(members.optional("completion")).unwrap_or_default(),
-        cache_read: amount(members.optional("cache_read")),
-        cache_write: amount(members.optional("cache_write")),
-        cache_write_1h: amount(members.optional("cache_write_1h")),
-    };
-    members.done();
-    price
-}
-
-/// A price in USD per million tokens, which is the same number in millionths of a USD per token.
-fn usd_per_million(node: &Node<'_>) -> Option<PicoUsd> {
-    let text = match node.value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => String::new(),
-    };
-    let price = PicoUsd::per_token_from_usd_per_million(&text);
-    if price.is_none() {
-        node.problem(format!(
-            "{} is no price in USD per million tokens, such as \"3.00\"",
-            quoted(&text)
-        ));
-    }
-    price
 }
 
 fn keys(node: &Node<'_>) -> Vec<ClientKey> {

@@ -39,7 +39,7 @@ fn entry(model: &Model) -> Entry<'_> {
     let price = model
         .endpoints
         .iter()
-        .map(|endpoint| endpoint.price)
+        .map(|endpoint| endpoint.price.clone())
         .min_by_key(|price| price.rank())
         .unwrap_or_default();
     let usd = |price: PicoUsd| price.to_string();

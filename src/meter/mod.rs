@@ -9,6 +9,6 @@ mod receipt;
 mod tally;
 
 pub use estimate::{TokenCounter, estimate_prompt};
-pub use price::{PicoUsd, Price};
+pub use price::{KINDS, Kind, PicoUsd, Price, Step};
 pub use receipt::{AttemptLine, Outcome, Receipt, State, VERSION};
 pub use tally::{Bill, Source, Tally};

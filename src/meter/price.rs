@@ -58,34 +58,130 @@ impl fmt::Display for PicoUsd {
     }
 }
 
-/// What one token costs at an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What one token costs at an endpoint. A kind without a price of its own costs what is said beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Price {
-    /// A prompt token that is neither read from nor written to a cache.
+    /// A prompt token that is none of the kinds below.
     pub prompt: PicoUsd,
-    /// A completion token, thinking included.
+    /// A completion token that is none of the kinds below.
     pub completion: PicoUsd,
-    /// A prompt token read from a cache; as `prompt` where it has no price of its own.
-    pub cache_read: Option<PicoUsd>,
-    /// A prompt token written to a cache; as `prompt` where it has no price of its own.
-    pub cache_write: Option<PicoUsd>,
-    /// A prompt token written to a cache for one hour; as `cache_write` where it has no price of its own.
-    pub cache_write_1h: Option<PicoUsd>,
+    /// The other kinds, by [`Kind`].
+    pub kinds: [Option<PicoUsd>; KINDS.len()],
+    /// What tokens cost where the prompt is long, by the length above which that is so, ascending. All tokens of such a
+    /// request cost it, as everybody bills who has such steps.
+    pub steps: Vec<Step>,
+}
+
+/// A kind of token that may have a price of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Read from a cache; else as the prompt.
+    CacheRead,
+    /// Written to a cache; else as the prompt.
+    CacheWrite,
+    /// Written to a cache for one hour; else as [`Kind::CacheWrite`].
+    CacheWrite1h,
+    /// Thinking; else as the completion.
+    Reasoning,
+    /// Audio in the prompt; else as the prompt.
+    AudioInput,
+    /// Audio in the completion; else as the completion.
+    AudioOutput,
+    /// Images in the prompt; else as the prompt.
+    ImageInput,
+    /// Images in the completion; else as the completion.
+    ImageOutput,
+}
+
+/// Every kind: its name in configurations, and its letter in the catalogue. At their own indices.
+pub const KINDS: [(Kind, &str, char); 8] = [
+    (Kind::CacheRead, "cache_read", 'r'),
+    (Kind::CacheWrite, "cache_write", 'w'),
+    (Kind::CacheWrite1h, "cache_write_1h", 'h'),
+    (Kind::Reasoning, "reasoning", 't'),
+    (Kind::AudioInput, "audio_input", 'a'),
+    (Kind::AudioOutput, "audio_output", 'A'),
+    (Kind::ImageInput, "image_input", 'i'),
+    (Kind::ImageOutput, "image_output", 'I'),
+];
+
+/// What tokens cost beyond a length of the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The step begins with the token after this one.
+    pub above: u64,
+    /// The prices there, without steps of their own.
+    pub price: Price,
 }
 
 impl Price {
+    /// The price of a kind, if it has its own.
+    pub fn of(&self, kind: Kind) -> Option<PicoUsd> {
+        self.kinds.get(kind as usize).copied().flatten()
+    }
+
+    /// Sets the price of a kind.
+    pub fn set(&mut self, kind: Kind, price: PicoUsd) {
+        if let Some(own) = self.kinds.get_mut(kind as usize) {
+            *own = Some(price);
+        }
+    }
+
+    /// Adds a step behind those that there are. A kind that it does not price keeps its price. `false`: it does not
+    /// come behind them.
+    #[must_use]
+    pub fn add_step(&mut self, above: u64, mut price: Self) -> bool {
+        for (own, usual) in price.kinds.iter_mut().zip(self.kinds) {
+            *own = own.or(usual);
+        }
+        let ascending = self.steps.last().is_none_or(|last| last.above < above);
+        self.steps.push(Step { above, price });
+        ascending
+    }
+
     /// What these tokens cost.
     pub fn cost(&self, usage: &Usage) -> PicoUsd {
-        let cache_read = usage.cache_read.min(usage.prompt);
-        let cache_write = usage.cache_write.min(usage.prompt - cache_read);
-        let written_1h = usage.cache_write_1h.min(cache_write);
-        let write_price = self.cache_write.unwrap_or(self.prompt);
-        self.prompt
-            .times(usage.prompt - cache_read - cache_write)
-            .plus(self.cache_read.unwrap_or(self.prompt).times(cache_read))
-            .plus(write_price.times(cache_write - written_1h))
-            .plus(self.cache_write_1h.unwrap_or(write_price).times(written_1h))
-            .plus(self.completion.times(usage.completion))
+        let mut steps = self.steps.iter().rev();
+        match steps.find(|step| usage.prompt > step.above) {
+            Some(step) => step.price.cost_here(usage),
+            None => self.cost_here(usage),
+        }
+    }
+
+    fn cost_here(&self, usage: &Usage) -> PicoUsd {
+        let write = self.of(Kind::CacheWrite).unwrap_or(self.prompt);
+        // Each kind takes its part of what the ones before it have left, so that nothing is billed twice.
+        let part = |left: &mut u64, count: u64, kind: Kind, usual: PicoUsd| {
+            let count = count.min(*left);
+            *left -= count;
+            self.of(kind).unwrap_or(usual).times(count)
+        };
+        let mut prompt = usage.prompt;
+        let mut cost = part(&mut prompt, usage.cache_read, Kind::CacheRead, self.prompt);
+        let mut written = usage.cache_write.min(prompt);
+        prompt -= written;
+        cost = cost.plus(part(
+            &mut written,
+            usage.cache_write_1h,
+            Kind::CacheWrite1h,
+            write,
+        ));
+        for (count, kind) in [
+            (usage.audio_input, Kind::AudioInput),
+            (usage.image_input, Kind::ImageInput),
+        ] {
+            cost = cost.plus(part(&mut prompt, count, kind, self.prompt));
+        }
+        cost = cost.plus(write.times(written)).plus(self.prompt.times(prompt));
+        let mut completion = usage.completion;
+        for (count, kind) in [
+            (usage.reasoning, Kind::Reasoning),
+            (usage.audio_output, Kind::AudioOutput),
+            (usage.image_output, Kind::ImageOutput),
+        ] {
+            cost = cost.plus(part(&mut completion, count, kind, self.completion));
+        }
+        cost.plus(self.completion.times(completion))
     }
 
     /// One number to order endpoints by: a prompt token and a completion token together.
@@ -103,6 +199,19 @@ mod tests {
         PicoUsd::per_token_from_usd_per_million(text).unwrap()
     }
 
+    /// 3 and 15 USD per million tokens, and what is given beside them.
+    fn priced(kinds: &[(Kind, &str)]) -> Price {
+        let mut price = Price {
+            prompt: usd("3"),
+            completion: usd("15"),
+            ..Default::default()
+        };
+        for (kind, text) in kinds {
+            price.set(*kind, usd(text));
+        }
+        price
+    }
+
     #[test]
     fn published_prices_are_exact() {
         assert_eq!(usd("3.00"), PicoUsd(3_000_000));
@@ -116,13 +225,11 @@ mod tests {
 
     #[test]
     fn cached_tokens_have_their_own_price_and_are_not_billed_twice() {
-        let price = Price {
-            prompt: usd("3"),
-            completion: usd("15"),
-            cache_read: Some(usd("0.3")),
-            cache_write: Some(usd("3.75")),
-            cache_write_1h: Some(usd("6")),
-        };
+        let price = priced(&[
+            (Kind::CacheRead, "0.3"),
+            (Kind::CacheWrite, "3.75"),
+            (Kind::CacheWrite1h, "6"),
+        ]);
         let usage = Usage {
             prompt: 100,
             cache_read: 50,
@@ -130,6 +237,7 @@ mod tests {
             cache_write_1h: 10,
             completion: 7,
             reasoning: 3,
+            ..Default::default()
         };
         let expected = 20 * 3_000_000 + 50 * 300_000 + 20 * 3_750_000 + 10 * 6_000_000 + 7 * 15_000_000;
         assert_eq!(price.cost(&usage), PicoUsd(expected));
@@ -144,16 +252,89 @@ mod tests {
 
     #[test]
     fn absurd_counts_saturate() {
-        let price = Price {
-            prompt: usd("3"),
-            completion: usd("15"),
-            ..Default::default()
-        };
         let usage = Usage {
             prompt: u64::MAX,
             completion: u64::MAX,
             ..Default::default()
         };
-        assert_eq!(price.cost(&usage), PicoUsd(u64::MAX));
+        assert_eq!(priced(&[]).cost(&usage), PicoUsd(u64::MAX));
+    }
+
+    #[test]
+    fn kinds_are_at_their_own_indices() {
+        for (index, (kind, _, _)) in KINDS.iter().enumerate() {
+            assert_eq!(*kind as usize, index);
+        }
+    }
+
+    #[test]
+    fn thinking_audio_and_images_have_their_own_prices_where_they_are_counted() {
+        let usage = Usage {
+            prompt: 100,
+            cache_read: 10,
+            audio_input: 30,
+            image_input: 20,
+            completion: 50,
+            reasoning: 20,
+            audio_output: 10,
+            image_output: 5,
+            ..Default::default()
+        };
+        assert_eq!(
+            priced(&[]).cost(&usage),
+            PicoUsd(100 * 3_000_000 + 50 * 15_000_000)
+        );
+        let price = priced(&[
+            (Kind::AudioInput, "10"),
+            (Kind::ImageInput, "5"),
+            (Kind::Reasoning, "20"),
+            (Kind::AudioOutput, "40"),
+            (Kind::ImageOutput, "30"),
+        ]);
+        let prompt = 50 * 3_000_000 + 30 * 10_000_000 + 20 * 5_000_000;
+        let completion = 15 * 15_000_000 + 20 * 20_000_000 + 10 * 40_000_000 + 5 * 30_000_000;
+        assert_eq!(price.cost(&usage), PicoUsd(prompt + completion));
+    }
+
+    #[test]
+    fn counts_that_do_not_fit_into_the_whole_are_not_billed_beyond_it() {
+        let price = priced(&[(Kind::AudioInput, "10"), (Kind::Reasoning, "20")]);
+        let usage = Usage {
+            prompt: 10,
+            cache_read: 8,
+            cache_write: 5,
+            cache_write_1h: 9,
+            audio_input: 7,
+            completion: 4,
+            reasoning: u64::MAX,
+            audio_output: u64::MAX,
+            ..Default::default()
+        };
+        assert_eq!(price.cost(&usage), PicoUsd(10 * 3_000_000 + 4 * 20_000_000));
+    }
+
+    #[test]
+    fn beyond_a_step_every_token_costs_what_the_step_says() {
+        let mut price = priced(&[(Kind::CacheRead, "0.3")]);
+        let step = |prompt, completion| Price {
+            prompt: usd(prompt),
+            completion: usd(completion),
+            ..Default::default()
+        };
+        assert!(price.add_step(200, step("6", "22.5")));
+        assert!(price.add_step(500, step("9", "30")));
+        let cost = |prompt| {
+            let usage = Usage {
+                prompt,
+                cache_read: 100,
+                completion: 10,
+                ..Default::default()
+            };
+            price.cost(&usage).0
+        };
+        assert_eq!(cost(200), 100 * 3_000_000 + 100 * 300_000 + 10 * 15_000_000);
+        assert_eq!(cost(201), 101 * 6_000_000 + 100 * 300_000 + 10 * 22_500_000);
+        assert_eq!(cost(501), 401 * 9_000_000 + 100 * 300_000 + 10 * 30_000_000);
+        assert!(!price.add_step(500, step("9", "30")));
     }
 }

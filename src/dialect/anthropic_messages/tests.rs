@@ -252,6 +252,7 @@ fn counts_are_corrected_by_later_ones_but_not_by_a_bare_zero() {
         cache_write: Some(3),
         cache_write_1h: Some(2),
         reasoning: Some(1),
+        ..UsageReport::default()
     };
     assert_eq!(cached, expected);
 }

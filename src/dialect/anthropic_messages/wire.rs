@@ -143,6 +143,7 @@ impl Usage<'_> {
                 .output_tokens_details
                 .as_ref()
                 .and_then(|details| details.thinking_tokens),
+            ..UsageReport::default()
         }
     }
 }

@@ -231,7 +231,7 @@ impl Usage {
             cache_read: self.cache_read_input_tokens,
             cache_write: self.cache_write_input_tokens,
             cache_write_1h: self.cache_details.as_ref().map(written_1h),
-            reasoning: None,
+            ..UsageReport::default()
         }
     }
 }

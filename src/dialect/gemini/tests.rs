@@ -230,6 +230,22 @@ fn choices_without_end_are_an_error() {
 }
 
 #[test]
+fn audio_and_images_are_counted_apart_from_what_the_cache_held_of_them() {
+    let event = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":30,
+        "cachedContentTokenCount":40,"promptTokensDetails":[{"modality":"TEXT","tokenCount":20},{"modality":"AUDIO","tokenCount":80}],
+        "cacheTokensDetails":[{"modality":"AUDIO","tokenCount":40}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":25},{"modality":3}]}}"#;
+    let report = decode(&[event])
+        .into_iter()
+        .find_map(|delta| match delta {
+            Delta::Usage(report) => Some(report),
+            _ => None,
+        })
+        .unwrap();
+    assert_eq!((report.audio_input, report.image_input), (Some(40), None));
+    assert_eq!((report.audio_output, report.image_output), (None, Some(25)));
+}
+
+#[test]
 fn reasons_have_unified_words() {
     for (native, reason) in [
         ("STOP", Finish::Stop),

@@ -9,6 +9,11 @@ use serde_json::value::RawValue;
 pub(super) fn usage(raw: &RawValue) -> UsageReport {
     let members = Members::of(raw);
     let tools = members.count("toolUsePromptTokenCount").unwrap_or(0);
+    // What of it is audio or an image, of tokens that did not come from a cache.
+    let prompt = |modality| {
+        let cached = tokens_of(&members, "cacheTokensDetails", modality).unwrap_or(0);
+        tokens_of(&members, "promptTokensDetails", modality).map(|count| count.saturating_sub(cached))
+    };
     UsageReport {
         input: members
             .count("promptTokenCount")
@@ -16,8 +21,21 @@ pub(super) fn usage(raw: &RawValue) -> UsageReport {
         output: members.count("candidatesTokenCount"),
         cache_read: members.count("cachedContentTokenCount"),
         reasoning: members.count("thoughtsTokenCount"),
+        audio_input: prompt("AUDIO"),
+        audio_output: tokens_of(&members, "candidatesTokensDetails", "AUDIO"),
+        image_input: prompt("IMAGE"),
+        image_output: tokens_of(&members, "candidatesTokensDetails", "IMAGE"),
         ..UsageReport::default()
     }
+}
+
+/// The count of one modality in a list of `{"modality": …, "tokenCount": …}`.
+fn tokens_of(members: &Members<'_>, list: &str, modality: &str) -> Option<u64> {
+    members.items(list).into_iter().find_map(|item| {
+        let item = Members::of(item);
+        let same = item.text("modality").is_some_and(|name| &*name == modality);
+        same.then(|| item.count("tokenCount")).flatten()
+    })
 }
 
 /// The unified word for a `finishReason`. One that is not known yet is a plain end; its own word goes along.

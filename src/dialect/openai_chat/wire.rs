@@ -145,23 +145,24 @@ pub(super) struct Usage {
 pub(super) struct PromptDetails {
     pub(super) cached_tokens: Option<Count>,
     pub(super) cache_write_tokens: Option<Count>,
+    pub(super) audio_tokens: Option<Count>,
+    pub(super) image_tokens: Option<Count>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct CompletionDetails {
     pub(super) reasoning_tokens: Option<Count>,
+    pub(super) audio_tokens: Option<Count>,
+    pub(super) image_tokens: Option<Count>,
 }
 
 impl From<Usage> for UsageReport {
     fn from(usage: Usage) -> Self {
         let count = |count: Option<Count>| count.map(|count| count.0);
         let prompt = usage.prompt_tokens_details;
+        let completion = usage.completion_tokens_details;
         let input = count(usage.prompt_tokens);
-        let reasoning = count(
-            usage
-                .completion_tokens_details
-                .and_then(|details| details.reasoning_tokens),
-        );
+        let reasoning = count(completion.and_then(|details| details.reasoning_tokens));
         // xAI leaves the thinking out of the completion, and its total tells.
         let output = count(usage.completion_tokens).map(|output| {
             let both = output.saturating_add(reasoning.unwrap_or(0));
@@ -183,6 +184,10 @@ impl From<Usage> for UsageReport {
             cache_write: count(prompt.and_then(|details| details.cache_write_tokens)),
             cache_write_1h: None,
             reasoning,
+            audio_input: count(prompt.and_then(|details| details.audio_tokens)),
+            audio_output: count(completion.and_then(|details| details.audio_tokens)),
+            image_input: count(prompt.and_then(|details| details.image_tokens)),
+            image_output: count(completion.and_then(|details| details.image_tokens)),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, PreviousError};
 use crate::json;
 use buffered::Buffered;
 use serde::Serialize;
+use std::num::NonZeroU64;
 use stream::Stream;
 
 /// The client side of `openai-chat`.
@@ -114,11 +115,19 @@ struct UsageBody {
 struct PromptDetails {
     cached_tokens: u64,
     cache_write_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_tokens: Option<NonZeroU64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_tokens: Option<NonZeroU64>,
 }
 
 #[derive(Serialize)]
 struct CompletionDetails {
     reasoning_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_tokens: Option<NonZeroU64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_tokens: Option<NonZeroU64>,
 }
 
 impl From<&Usage> for UsageBody {
@@ -130,9 +139,13 @@ impl From<&Usage> for UsageBody {
             prompt_tokens_details: PromptDetails {
                 cached_tokens: usage.cache_read,
                 cache_write_tokens: usage.cache_write,
+                audio_tokens: NonZeroU64::new(usage.audio_input),
+                image_tokens: NonZeroU64::new(usage.image_input),
             },
             completion_tokens_details: CompletionDetails {
                 reasoning_tokens: usage.reasoning,
+                audio_tokens: NonZeroU64::new(usage.audio_output),
+                image_tokens: NonZeroU64::new(usage.image_output),
             },
         }
     }
