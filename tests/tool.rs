@@ -8,7 +8,7 @@
 )]
 
 use crosspoint::dialect::{DIALECTS, Loss};
-use crosspoint::provider::{Address, ROWS};
+use crosspoint::provider::{Address, ROWS, catalogue};
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::Path;
@@ -137,7 +137,10 @@ fn every_problem_is_named_with_its_path() {
             "providers: { openai: { default_max_tokens: 0 } }",
             "providers.openai.default_max_tokens: must be at least 1",
         ),
-        ("models: { a/b: {} }", "models.a/b.endpoints: is missing"),
+        (
+            "models: { a/b: {} }",
+            "models.a/b: is not in the catalogue, so it needs endpoints",
+        ),
         (
             "models: { a/b: { endpoints: [] } }",
             "models.a/b.endpoints: name at least one endpoint",
@@ -193,7 +196,8 @@ fn every_problem_is_named_with_its_path() {
         ),
     ];
     for (more, expected) in cases {
-        let known = "name, providers, models, keys, middleware, limits, timeouts, routing, listen, admin";
+        let known =
+            "name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, listen, admin";
         check(&config(more), &expected.replace("KNOWN", known));
     }
 }
@@ -485,7 +489,7 @@ fn nothing_is_rendered_of_a_wrong_configuration() {
     assert!(out.stdout.is_empty());
 }
 
-/// Every provider that is known by name, each with a key and a model.
+/// Every provider that is known by name, each with a key and a model, and the whole catalogue.
 fn everybody() -> String {
     let mut providers = String::from("providers:\n");
     let mut models = String::from("models:\n");
@@ -501,7 +505,7 @@ fn everybody() -> String {
         providers += &format!("  \"{id}\": {{ {base_url}key: {{ env: {} }} }}\n", key_env(id));
         models += &format!("  some/{id}: {{ endpoints: [ {{ provider: \"{id}\", model: m }} ] }}\n");
     }
-    providers + &models
+    providers + &models + "catalogue: true\n"
 }
 
 fn key_env(id: &str) -> String {
@@ -517,6 +521,9 @@ fn all_known_providers_work_at_once() {
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(said.contains(&format!("{} providers", ROWS.len())), "{said}");
     assert!(!said.contains("not set") && !said.contains("secret"), "{said}");
+    for model in catalogue::all() {
+        assert!(said.contains(&format!("\n  {}  ", model.id)), "{}", model.id);
+    }
 
     let bootstrap = Bootstrap::of(&[], &everybody());
     let clusters = bootstrap.0["static_resources"]["clusters"].as_array().unwrap();

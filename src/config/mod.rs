@@ -5,6 +5,7 @@
 //! no environment itself: keys come from a function that the caller gives.
 
 mod key;
+mod models;
 mod parse;
 mod price;
 mod providers;
@@ -16,6 +17,7 @@ use crate::chat::{ReasoningTokens, UsageConvention};
 use crate::dialect::{Dialect, Quirks, Target};
 use crate::meter::Price;
 use crate::middleware::Middleware;
+use crate::provider::Facts;
 use std::fmt;
 use std::rc::Rc;
 
@@ -168,6 +170,8 @@ impl BaseUrl {
 pub struct Model {
     /// `author/slug`.
     pub name: String,
+    /// Its name for people; the same as `name` where nobody knows another.
+    pub title: String,
     /// Its endpoints.
     pub endpoints: Vec<Endpoint>,
 }
@@ -185,6 +189,8 @@ pub struct Endpoint {
     pub quirks: &'static Quirks,
     /// What it costs.
     pub price: Price,
+    /// What else is known of it.
+    pub facts: Facts,
     /// The stable hash under which its health is kept.
     pub health_key: u64,
 }

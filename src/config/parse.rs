@@ -1,13 +1,12 @@
 //! The members of a configuration, one function a section.
 
-use super::price::price;
-use super::providers::{endpoint_dialect, providers};
+use super::models::models;
+use super::providers::providers;
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::{
-    ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Endpoint, Environment, Limits,
-    Listen, Model, Provider, Routing, Timeouts,
+    ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Environment, Limits, Listen,
+    Routing, Timeouts,
 };
-use crate::error::quoted;
 use crate::hash;
 use crate::middleware::{self, Middleware};
 use serde_json::Value;
@@ -46,10 +45,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         .required("providers")
         .map(|node| providers(&node, env))
         .unwrap_or_default();
-    let models = members
-        .required("models")
-        .map(|node| models(&node, &providers))
-        .unwrap_or_default();
+    let models = models(&mut members, &providers);
     let keys = members
         .optional("keys")
         .map(|node| keys(&node))
@@ -88,82 +84,6 @@ fn listen_admin(members: &mut Members<'_>) -> Listen {
         "127.0.0.1",
         9_901,
     )
-}
-
-fn models(node: &Node<'_>, providers: &[(Provider, bool)]) -> Vec<Model> {
-    let Some(members) = node.members() else {
-        return Vec::new();
-    };
-    let mut models: Vec<Model> = members
-        .all()
-        .into_iter()
-        .filter_map(|(name, node)| {
-            let mut members = node.members()?;
-            let endpoints_node = members.required("endpoints");
-            members.done();
-            let endpoints_node = endpoints_node?;
-            let nodes = endpoints_node.list();
-            if nodes.is_empty() && endpoints_node.value.is_array() {
-                endpoints_node.problem("name at least one endpoint");
-            }
-            let endpoints = nodes
-                .iter()
-                .filter_map(|node| endpoint(name, node, providers))
-                .collect();
-            Some(Model {
-                name: name.to_owned(),
-                endpoints,
-            })
-        })
-        .collect();
-    if members.all().is_empty() {
-        node.problem("name at least one model");
-    }
-    models.sort_by(|a, b| a.name.cmp(&b.name));
-    models
-}
-
-fn endpoint(model: &str, node: &Node<'_>, providers: &[(Provider, bool)]) -> Option<Endpoint> {
-    let mut members = node.members()?;
-    let provider_node = members.required("provider");
-    let provider_id = provider_node.as_ref().and_then(Node::string);
-    let upstream = members
-        .optional("model")
-        .map_or(Some(model), |node| node.string());
-    let dialect_node = members.optional("dialect");
-    let price = members
-        .optional("price")
-        .map(|node| price(&node))
-        .unwrap_or_default();
-    members.done();
-    let (provider_node, provider_id, upstream) = (provider_node?, provider_id?, upstream?);
-    let Some(provider) = providers
-        .iter()
-        .position(|(provider, _)| provider.id == provider_id)
-    else {
-        let known: Vec<_> = providers
-            .iter()
-            .map(|(provider, _)| provider.id.as_str())
-            .collect();
-        provider_node.problem(format!(
-            "{} is not under providers ({})",
-            quoted(provider_id),
-            known.join(", ")
-        ));
-        return None;
-    };
-    let (dialect, quirks) = providers
-        .get(provider)
-        .and_then(|(provider, _)| endpoint_dialect(provider, upstream, dialect_node.as_ref()))?;
-    let health_key = hash::stable(&[provider_id, upstream]);
-    Some(Endpoint {
-        provider,
-        model: upstream.to_owned(),
-        dialect,
-        quirks,
-        price,
-        health_key,
-    })
 }
 
 fn keys(node: &Node<'_>) -> Vec<ClientKey> {

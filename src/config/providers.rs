@@ -244,7 +244,7 @@ fn parse_base_url(text: &str) -> Option<BaseUrl> {
     })
 }
 
-fn at_least_one(node: &Node<'_>) -> Option<u64> {
+pub(super) fn at_least_one(node: &Node<'_>) -> Option<u64> {
     let value = node.whole()?;
     if value == 0 {
         node.problem("must be at least 1");

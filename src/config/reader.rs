@@ -182,6 +182,11 @@ impl<'a> Members<'a> {
         node
     }
 
+    /// Reports a problem of a member, be it there or not.
+    pub(super) fn problem(&self, name: &str, message: &str) {
+        self.problems.add(join(&self.path, name), message);
+    }
+
     /// Every member under its own name, for mappings whose names the operator chooses.
     #[inline(never)]
     pub(super) fn all(&self) -> Vec<(&'a str, Node<'a>)> {

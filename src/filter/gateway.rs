@@ -11,7 +11,7 @@ use crate::hash;
 use crate::middleware::{Reply, Step};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
@@ -33,7 +33,9 @@ const STUB: &[u8] = b"{}";
 pub(super) struct Gateway {
     config: Rc<Config>,
     pub(super) namespace: u64,
-    models: Vec<u8>,
+    /// The answer to `GET /v1/models`, once somebody has asked: with the whole catalogue it takes longer to write than
+    /// everything else that a start does.
+    models: OnceCell<Vec<u8>>,
     /// Makes ids that nobody can guess: random when the VM started, then stepped.
     random: RandomState,
     counter: Cell<u64>,
@@ -41,12 +43,11 @@ pub(super) struct Gateway {
 
 impl Gateway {
     pub(super) fn new(config: Config) -> Self {
-        let models = models::body(&config);
         let namespace = hash::stable(&[&config.name]);
         Self {
             config: Rc::new(config),
             namespace,
-            models,
+            models: OnceCell::new(),
             random: RandomState::new(),
             counter: Cell::new(0),
         }
@@ -157,10 +158,11 @@ impl GatewayContext {
 
     fn serve_models(&mut self) -> Action {
         self.phase = Phase::Done;
+        let models = &self.gateway.models;
         host::respond(&Head {
             status: 200,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: self.gateway.models.clone(),
+            body: models.get_or_init(|| models::body(&self.gateway.config)).clone(),
         });
         Action::Pause
     }

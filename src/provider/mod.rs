@@ -1,11 +1,14 @@
 //! Providers as rows of data. A new provider that speaks a known dialect is one more row.
 //!
 //! A row gives what an operator need not write: the dialect and how the provider deviates from it, where it is, how it
-//! takes its key, and whether it stops billing when a client leaves.
+//! takes its key, and whether it stops billing when a client leaves. [`catalogue`] knows which models it offers.
 
+pub mod catalogue;
+mod facts;
 mod quirks;
 mod rows;
 
+pub use facts::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters};
 pub use rows::ROWS;
 
 use crate::dialect::Quirks;
