@@ -15,23 +15,20 @@ pub struct PicoUsd(pub u64);
 impl PicoUsd {
     /// The price of one token, from a decimal number of USD per million tokens with at most six decimals.
     pub fn per_token_from_usd_per_million(text: &str) -> Option<Self> {
+        // Thousands are read when a worker starts, so this neither formats nor allocates.
         let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let decimals = decimals.trim_end_matches('0');
-        if (whole.is_empty() && decimals.is_empty())
-            || !digits(whole)
-            || !digits(decimals)
-            || decimals.len() > 6
-        {
+        if (whole.is_empty() && decimals.is_empty()) || decimals.len() > 6 {
             return None;
         }
-        let whole = if whole.is_empty() {
-            0
-        } else {
-            whole.parse::<u64>().ok()?
+        let digit = |price: u64, byte: u8| {
+            let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+            price.checked_mul(10)?.checked_add(digit)
         };
-        let decimals = format!("{decimals:0<6}").parse::<u64>().ok()?;
-        whole.checked_mul(1_000_000)?.checked_add(decimals).map(Self)
+        let price = whole.bytes().chain(decimals.bytes()).try_fold(0, digit)?;
+        (decimals.len()..6)
+            .try_fold(price, |price, _| price.checked_mul(10))
+            .map(Self)
     }
 
     /// This price for `count` tokens. Saturating: an absurd count must not wrap into a small bill.
