@@ -51,6 +51,7 @@ pub(super) enum Metric {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Level {
+    Info = 2,
     Warn = 3,
     Error = 4,
 }

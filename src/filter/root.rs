@@ -41,6 +41,7 @@ impl Root {
         match value.get("placement").and_then(Value::as_str) {
             Some("attempt") => Ok(Placement::Attempt),
             Some("gateway") => {
+                let begin = host::now_ms();
                 let env = |name: &str| std::env::var(name).ok();
                 let config = Config::read(value.get("config").unwrap_or(&Value::Null), Some(&env)).map_err(
                     |problems| {
@@ -50,6 +51,7 @@ impl Root {
                             .collect::<Vec<_>>()
                     },
                 )?;
+                announce(&config, host::now_ms().saturating_sub(begin));
                 #[cfg(feature = "shell")]
                 let config = super::added::with_added(config);
                 Ok(Placement::Gateway(Rc::new(Gateway::new(config))))
@@ -57,6 +59,19 @@ impl Root {
             _ => Err(vec!["placement: expected \"gateway\" or \"attempt\"".to_owned()]),
         }
     }
+}
+
+/// Says what a worker begins with, and how long it took to read.
+fn announce(config: &Config, took_ms: u64) {
+    let (providers, models) = (config.providers.len(), config.models.len());
+    let endpoints: usize = config.models.iter().map(|model| model.endpoints.len()).sum();
+    host::log(
+        Level::Info,
+        &format!(
+            "crosspoint: {}: {models} models with {endpoints} endpoints at {providers} providers, read in {took_ms} ms",
+            config.name
+        ),
+    );
 }
 
 impl Context for Root {}

@@ -36,7 +36,7 @@ KEYS = {variable: f"sim-{name}-key" for name, (_, _, variable) in PROVIDERS.item
 # Lines of Envoy's log that no test may cause: a VM that died, a host call that went wrong, Envoy itself crashing.
 BROKEN = re.compile(
     r"panicked|RefCell|Function: proxy_|wasm vm|VM (failure|reload)|failed to (load|reload|start)|"
-    r"suspect faulting|Backtrace|Segmentation|assert failure|\[critical\]|Proxy-Wasm plugin (panic|in-VM)",
+    r"suspect faulting|Backtrace \(|Segmentation|assert failure|\[critical\]|Proxy-Wasm plugin (panic|in-VM)",
     re.IGNORECASE,
 )
 
