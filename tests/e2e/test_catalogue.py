@@ -39,7 +39,6 @@ def test_every_worker_starts_with_everything_at_once(gateway):
 def test_every_model_is_listed_with_its_price_and_limits(gateway):
     models = HTTP.get(f"{gateway.url}/v1/models", timeout=30).json()["data"]
     assert [model["id"] for model in models] == listed()
-    assert sorted(model["id"] for model in models) == listed()
     for model in models:
         assert model["canonical_slug"] == model["id"] and model["name"]
         assert model["context_length"] > 0 and "text" in model["architecture"]["input_modalities"]
