@@ -10,7 +10,7 @@
 //! auth        signatures, for providers that want more than a key in a header
 //! chat        the unified form: requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
-//! wire        bytes to frames: SSE, AWS event stream
+//! wire        bytes to frames: SSE, AWS event stream, NDJSON
 //! middleware  stages that change requests and deltas, and may wait for a callout
 //! route       which endpoints an exchange may try, in which order, and why
 //! health      how well an endpoint does: a fixed-size record and a pure function of (record, sample, now)

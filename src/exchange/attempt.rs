@@ -185,6 +185,7 @@ impl Attempt {
         {
             Some("text/event-stream") => Framing::Sse,
             Some("application/vnd.amazon.eventstream") => Framing::EventStream,
+            Some("application/x-ndjson") => Framing::Ndjson,
             // Some providers say `text/plain` or nothing of a stream; none of a buffered answer says anything but JSON.
             Some("application/json") => Framing::Whole,
             _ if answer.stream => endpoint.dialect.framing(),

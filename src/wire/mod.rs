@@ -4,9 +4,11 @@
 //! at the end is given by `finish`. Every framer has a cap on one frame, so memory does not grow with the response.
 
 mod eventstream;
+mod ndjson;
 mod sse;
 
 pub use eventstream::EventStream;
+pub use ndjson::Ndjson;
 pub use sse::Sse;
 
 use std::fmt;
@@ -64,6 +66,8 @@ pub enum Framing {
     Sse,
     /// `application/vnd.amazon.eventstream`
     EventStream,
+    /// `application/x-ndjson`
+    Ndjson,
     /// One document: everything up to the end is one frame.
     Whole,
 }
@@ -75,6 +79,8 @@ pub enum Framer {
     Sse(Sse),
     /// AWS's binary event stream.
     EventStream(EventStream),
+    /// JSON by the line.
+    Ndjson(Ndjson),
     /// One document.
     Whole(Whole),
 }
@@ -85,6 +91,7 @@ impl Framer {
         match framing {
             Framing::Sse => Self::Sse(Sse::new(cap)),
             Framing::EventStream => Self::EventStream(EventStream::new(cap)),
+            Framing::Ndjson => Self::Ndjson(Ndjson::new(cap)),
             Framing::Whole => Self::Whole(Whole::new(cap)),
         }
     }
@@ -97,6 +104,7 @@ impl Framer {
         match self {
             Self::Sse(framer) => framer.feed(bytes, sink),
             Self::EventStream(framer) => framer.feed(bytes, sink),
+            Self::Ndjson(framer) => framer.feed(bytes, sink),
             Self::Whole(framer) => framer.feed(bytes),
         }
     }
@@ -112,6 +120,10 @@ impl Framer {
                 Ok(())
             }
             Self::EventStream(framer) => framer.finish(),
+            Self::Ndjson(framer) => {
+                framer.finish(sink);
+                Ok(())
+            }
             Self::Whole(framer) => {
                 framer.finish(sink);
                 Ok(())
