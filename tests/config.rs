@@ -36,7 +36,7 @@ mod table {
 
     const PROVIDERS: &str = "providers:\n  openai: {}";
     const MODELS: &str = "models: { a/b: { endpoints: [{ provider: openai }] } }";
-    const DIALECTS: &str = "openai-chat, anthropic-messages, bedrock-converse, gemini";
+    const DIALECTS: &str = "openai-chat, anthropic-messages, bedrock-converse, gemini, ollama";
 
     fn problems(text: &str) -> Vec<String> {
         let value: Value = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));

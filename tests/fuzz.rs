@@ -221,6 +221,7 @@ mod targets {
         Some("text/event-stream; charset=utf-8"),
         Some("application/json"),
         Some("application/vnd.amazon.eventstream"),
+        Some("application/x-ndjson"),
         Some("text/html"),
         Some(";"),
         None,
@@ -284,7 +285,7 @@ mod targets {
                 let bytes = match (status, content_type) {
                     (400.., _) if rng.chance(2) => errors.noise(rng),
                     (_, Some("application/json")) => buffered.noise(rng),
-                    (_, Some(name)) if name.starts_with("application") => corpus.framed_noise(rng),
+                    (_, Some("application/vnd.amazon.eventstream")) => corpus.framed_noise(rng),
                     _ => corpus.noise(rng),
                 };
                 if !rng.chance(20) {
@@ -352,10 +353,10 @@ mod targets {
             } else {
                 streams.noise(rng)
             };
-            let content_type = if framed {
-                "application/vnd.amazon.eventstream"
-            } else {
-                "text/event-stream"
+            let content_type = match *name {
+                "bedrock-converse" => "application/vnd.amazon.eventstream",
+                "ollama" => "application/x-ndjson",
+                _ => "text/event-stream",
             };
             let client = *rng.one_of(&[Client::Stream, Client::QuietStream, Client::Buffered]);
             let whole = serve(config, client, content_type, &[&bytes]);

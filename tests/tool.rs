@@ -99,11 +99,11 @@ fn every_problem_is_named_with_its_path() {
         ),
         (
             "providers: { openai: {}, mine: { base_url: \"http://10.0.0.1\" } }",
-            "providers.mine: is no provider known by name, so it needs a dialect (openai-chat, anthropic-messages, bedrock-converse, gemini) and a base_url",
+            "providers.mine: is no provider known by name, so it needs a dialect (openai-chat, anthropic-messages, bedrock-converse, gemini, ollama) and a base_url",
         ),
         (
             "providers: { openai: { dialect: openai } }",
-            "providers.openai.dialect: \"openai\" is no dialect; known: openai-chat, anthropic-messages, bedrock-converse, gemini",
+            "providers.openai.dialect: \"openai\" is no dialect; known: openai-chat, anthropic-messages, bedrock-converse, gemini, ollama",
         ),
         (
             "providers: { openai: { base_url: api.openai.com } }",

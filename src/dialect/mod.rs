@@ -10,6 +10,7 @@ pub mod client;
 mod features;
 mod gaps;
 mod gemini;
+mod ollama;
 mod openai_chat;
 mod quirks;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &anthropic_messages::AnthropicMessages,
     &bedrock_converse::BedrockConverse,
     &gemini::Gemini,
+    &ollama::Ollama,
 ];
 
 /// The dialect of this name.

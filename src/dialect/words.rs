@@ -28,6 +28,9 @@ static MEANINGS: &[(&str, Kind)] = &[
     ("user location is not supported", Kind::ProviderUnavailable),
     // OpenAI and vLLM, whose code says so too; others who copied the message, but not the code.
     ("maximum context length", Kind::ContextLengthExceeded),
+    // Ollama and llama.cpp: `llm/llama_server.go`.
+    ("exceeds the context length", Kind::ContextLengthExceeded),
+    ("exceeds the available context", Kind::ContextLengthExceeded),
 ];
 
 /// The kind of an error that status and code call `kind`, by what its message says. A rate is still a rate, unless it is

@@ -111,7 +111,7 @@ pub static ROWS: &[Row] = &[
     chat("novita", "https://api.novita.ai/openai", Stops), // models.dev
     chat("nscale", "https://inference.api.nscale.com/v1", Unknown), // Portkey
     chat("nvidia", "https://integrate.api.nvidia.com/v1", Unknown), // models.dev
-    account("ollama", "http://localhost:11434/v1", Unknown), // docs
+    account("ollama", "http://localhost:11434", Unknown).speaks("ollama"), // docs
     chat("ollama-cloud", "https://ollama.com/v1", Unknown), // models.dev
     chat("openai", "https://api.openai.com/v1", Stops).with(&quirks::OPENAI), // own docs
     chat("opencode-go", "https://opencode.ai/zen/go/v1", Unknown), // models.dev

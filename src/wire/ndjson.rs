@@ -132,7 +132,11 @@ mod tests {
             let fed = framer
                 .feed(head, &mut |_| count += 1)
                 .and_then(|()| framer.feed(tail, &mut |_| count += 1));
-            assert_eq!((fed, count), (Err(FrameError::TooLong { cap: 10 }), 1), "cut at {at}");
+            assert_eq!(
+                (fed, count),
+                (Err(FrameError::TooLong { cap: 10 }), 1),
+                "cut at {at}"
+            );
         }
     }
 

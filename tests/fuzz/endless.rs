@@ -47,10 +47,42 @@ const BEDROCK: &str = "bedrock-converse";
 const OPENAI: &str = "openai-chat";
 const ANTHROPIC: &str = "anthropic-messages";
 const GEMINI: &str = "gemini";
+const OLLAMA: &str = "ollama";
+const SAID: &str = "{\"message\":{\"content\":\"hi\"},\"done\":false}\n";
 const HI: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
 const START: &str = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"x\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}}\n\n";
 
 static STREAMS: &[Endless] = &[
+    Endless {
+        name: "text",
+        dialect: OLLAMA,
+        begin: SAID,
+        event: |n| format!("{{\"message\":{{\"content\":\"word {n} \"}},\"done\":false}}\r\n"),
+    },
+    Endless {
+        name: "blank lines",
+        dialect: OLLAMA,
+        begin: SAID,
+        event: |_| "\r\n \n".to_owned(),
+    },
+    Endless {
+        name: "one line",
+        dialect: OLLAMA,
+        begin: SAID,
+        event: |_| "{\"message\":".to_owned(),
+    },
+    Endless {
+        name: "calls",
+        dialect: OLLAMA,
+        begin: SAID,
+        event: |n| format!("{{\"message\":{{\"tool_calls\":[{{\"function\":{{\"name\":\"f{n}\"}}}}]}}}}\n"),
+    },
+    Endless {
+        name: "probabilities",
+        dialect: OLLAMA,
+        begin: SAID,
+        event: |n| format!("{{\"logprobs\":[{{\"token\":\"{n}\",\"logprob\":-1}}]}}\n"),
+    },
     Endless {
         name: "text",
         dialect: OPENAI,
@@ -339,10 +371,10 @@ fn check(stream: &Endless, masks: bool, request: &str) {
     let framed = stream.dialect == BEDROCK;
     let head = ResponseHead {
         status: 200,
-        content_type: Some(if framed {
-            "application/vnd.amazon.eventstream"
-        } else {
-            "text/event-stream"
+        content_type: Some(match stream.dialect {
+            BEDROCK => "application/vnd.amazon.eventstream",
+            OLLAMA => "application/x-ndjson",
+            _ => "text/event-stream",
         }),
         ..Default::default()
     };

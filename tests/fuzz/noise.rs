@@ -50,6 +50,8 @@ const TOKENS: &[&[u8]] = &[
     b"\"tool_calls\":[{}],",
     b"\"content\":[{\"type\":\"text\",\"text\":\"4111\"}],",
     b"\"type\":\"message_start\",",
+    b"\"done\":true,",
+    b"\"error\":\"no\",",
 ];
 
 impl Rng {
@@ -150,12 +152,7 @@ impl Corpus {
             .iter()
             .flat_map(|dialect| fixtures::all(dialect.name(), kind))
             .collect();
-        let is_framed = |fixture: &&fixtures::Fixture| {
-            fixture
-                .path
-                .extension()
-                .is_some_and(|extension| extension == "jsonl")
-        };
+        let is_framed = |fixture: &&fixtures::Fixture| fixture.extension() == "jsonl";
         let bytes = fixtures
             .iter()
             .map(|fixture| match kind {

@@ -155,11 +155,22 @@ fn gemini_is_the_same_wherever_it_is_cut() {
 }
 
 #[test]
+fn ollama_is_the_same_wherever_it_is_cut() {
+    check_all_cuts("ollama");
+}
+
+#[test]
 fn no_dialect_is_left_out_above() {
     let names: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
     assert_eq!(
         names,
-        ["openai-chat", "anthropic-messages", "bedrock-converse", "gemini"]
+        [
+            "openai-chat",
+            "anthropic-messages",
+            "bedrock-converse",
+            "gemini",
+            "ollama"
+        ]
     );
 }
 

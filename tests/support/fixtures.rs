@@ -112,15 +112,20 @@ impl Fixture {
 
     /// The bytes that a provider would send for a stream fixture.
     pub(crate) fn stream(&self) -> Vec<u8> {
-        if self
-            .path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl")
-        {
-            event_stream(&self.bytes)
-        } else {
-            self.bytes.clone()
+        match self.extension() {
+            "jsonl" => event_stream(&self.bytes),
+            // The first line says where it is from.
+            "ndjson" => {
+                let end = self.bytes.iter().position(|byte| *byte == b'\n').unwrap();
+                self.bytes[end + 1..].to_vec()
+            }
+            _ => self.bytes.clone(),
         }
+    }
+
+    /// The extension of the file, which says how a stream is framed.
+    pub(crate) fn extension(&self) -> &str {
+        self.path.extension().unwrap().to_str().unwrap()
     }
 
     /// Whether a stream fixture says where it is from: in a comment, or in its first line.
@@ -134,14 +139,10 @@ impl Fixture {
 
     /// The `content-type` that a stream fixture comes with.
     pub(crate) fn content_type(&self) -> &'static str {
-        if self
-            .path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl")
-        {
-            "application/vnd.amazon.eventstream"
-        } else {
-            "text/event-stream"
+        match self.extension() {
+            "jsonl" => "application/vnd.amazon.eventstream",
+            "ndjson" => "application/x-ndjson",
+            _ => "text/event-stream",
         }
     }
 }
@@ -155,8 +156,11 @@ pub(crate) fn all(dialect: &str, kind: &str) -> Vec<Fixture> {
     let mut fixtures: Vec<_> = entries
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| ["json", "jsonl", "sse"].iter().any(|known| extension == *known))
+            path.extension().is_some_and(|extension| {
+                ["json", "jsonl", "ndjson", "sse"]
+                    .iter()
+                    .any(|known| extension == *known)
+            })
         })
         .map(|path| Fixture {
             name: format!("{dialect}/{kind}/{}", path.file_stem().unwrap().display()),

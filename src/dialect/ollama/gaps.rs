@@ -1,0 +1,60 @@
+//! What Ollama's API cannot carry.
+
+use super::super::gaps::{Gaps, NO_PLACE, dropped, refused};
+
+const CACHES: &str = "caches prompts without being asked";
+const FORCED: &str = "cannot be told to call a tool; of several, only the named one is offered";
+const NO_FILES: &str = "reads no files";
+const NO_VIDEO: &str = "reads no video";
+
+pub(super) static GAPS: Gaps = Gaps {
+    models: &["llama3.2", "qwen3:8b", "gpt-oss:20b"],
+    list: &[
+        dropped("top_a", NO_PLACE),
+        dropped("logit_bias", NO_PLACE),
+        refused("n", "gives one choice per request; leave n out or set it to 1"),
+        dropped("prediction", NO_PLACE),
+        refused("response_format: grammar", "cannot carry grammar"),
+        dropped("verbosity", NO_PLACE),
+        refused("modalities: image", "gives no images"),
+        refused("modalities: audio", "gives no audio"),
+        dropped("audio", NO_PLACE),
+        dropped("image_config", NO_PLACE),
+        dropped("reasoning.summary", "gives all thinking"),
+        dropped("reasoning.context", NO_PLACE),
+        dropped("reasoning.mode", NO_PLACE),
+        dropped("tools.strict", NO_PLACE),
+        dropped("tools.cache_control", CACHES),
+        refused("tools: custom", "cannot carry custom"),
+        dropped("tool_choice: required", FORCED),
+        dropped("tool_choice: function", FORCED),
+        dropped("parallel_tool_calls", NO_PLACE),
+        dropped("max_tool_calls", NO_PLACE),
+        refused("functions", "has no such form of tools; send them as tools"),
+        refused("function_call", "has no such form of tools; send tool_choice"),
+        dropped("web_search_options", NO_PLACE),
+        dropped("x_search_filter", NO_PLACE),
+        dropped("service_tier: flex", "has no such tier"),
+        dropped("service_tier: priority", "has no such tier"),
+        dropped("user", NO_PLACE),
+        dropped("safety_identifier", NO_PLACE),
+        dropped("metadata", NO_PLACE),
+        dropped("store", NO_PLACE),
+        dropped("moderation", NO_PLACE),
+        dropped("cache_control", CACHES),
+        dropped("prompt_cache_key", CACHES),
+        dropped("prompt_cache_options", CACHES),
+        dropped("prompt_cache_retention", CACHES),
+        dropped("messages.cache_control", CACHES),
+        refused("messages: image_url (https)", "takes images only as data"),
+        dropped("messages: image_url.detail", NO_PLACE),
+        refused("messages: file (data)", NO_FILES),
+        refused("messages: file (https)", NO_FILES),
+        refused("messages: file (id)", NO_FILES),
+        refused("messages: video_url (data)", NO_VIDEO),
+        refused("messages: video_url (https)", NO_VIDEO),
+        dropped("messages.images", "takes no images in what a model said"),
+        dropped("messages.audio", "knows no audio of others"),
+        dropped("messages.annotations", NO_PLACE),
+    ],
+};

@@ -1,0 +1,229 @@
+//! A unified request in Ollama's form.
+//!
+//! What it cannot carry is in [`gaps`](super::gaps). A call of one certain tool is asked for by offering no other. What a
+//! caller writes in Ollama's own words (`options`, `think`, `format`) goes before what is made of the unified ones.
+
+use super::turns::{Turn, conversation};
+use crate::chat::{Effort, ReasoningRequest, Request, ResponseFormat, Tool, ToolChoice};
+use crate::dialect::features::native;
+use crate::dialect::{Encoded, Target, write_body};
+use crate::error::{Error, cut};
+use crate::json::{self, Members, Shape};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Offer<'a>>,
+    #[serde(skip_serializing_if = "Raws::is_empty")]
+    options: Raws<'a>,
+    #[serde(flatten)]
+    rest: Raws<'a>,
+    /// A stream is what Ollama sends when nothing is said.
+    stream: bool,
+}
+
+#[derive(Serialize)]
+struct Offer<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<&'a RawValue>,
+}
+
+/// Members by name, each name once: the first stands.
+#[derive(Default)]
+struct Raws<'a>(Vec<(&'a str, Cow<'a, RawValue>)>);
+
+impl<'a> Raws<'a> {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn keep(&mut self, name: &'a str, value: Cow<'a, RawValue>) {
+        if !self.0.iter().any(|(known, _)| *known == name) {
+            self.0.push((name, value));
+        }
+    }
+
+    fn set<T: Serialize + ?Sized>(&mut self, name: &'a str, value: &T) {
+        self.keep(name, Cow::Owned(json::to_raw(value)));
+    }
+}
+
+impl Serialize for Raws<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// The members of `options` that the unified form has no word for (`api/types.go`, `Options` and `Runner`).
+const OPTIONS: &[&str] = &[
+    "draft_num_predict",
+    "main_gpu",
+    "num_batch",
+    "num_ctx",
+    "num_gpu",
+    "num_keep",
+    "num_predict",
+    "num_thread",
+    "repeat_last_n",
+    "repeat_penalty",
+    "typical_p",
+    "use_mmap",
+];
+
+/// Writes `request` for `target`.
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let messages = request.messages()?;
+    let offered = request.tools()?;
+    let own: Option<Members<'_>> = request.get("options")?;
+    let own = own.unwrap_or_default();
+    let (native, others): (Vec<_>, Vec<_>) =
+        native(request, &["options"]).partition(|(name, _)| OPTIONS.contains(name));
+    let mut rest = Raws::default();
+    for (name, raw) in others {
+        rest.keep(name, Cow::Borrowed(raw));
+    }
+    answer(request, &mut rest)?;
+    let body = Body {
+        model: target.model,
+        messages: conversation(&messages)?,
+        tools: tools(&offered, request.tool_choice()?.as_ref())?,
+        options: options(request, &own, native)?,
+        rest,
+        stream: target.stream,
+    };
+    Ok(Encoded {
+        path: "/api/chat".to_owned(),
+        headers: Vec::new(),
+        body: write_body(request, &body),
+    })
+}
+
+/// The members that are numbers on both sides, with their spelling kept.
+static NUMBERS: &[(&str, &str)] = &[
+    ("temperature", "temperature"),
+    ("top_p", "top_p"),
+    ("top_k", "top_k"),
+    ("min_p", "min_p"),
+    ("seed", "seed"),
+    ("frequency_penalty", "frequency_penalty"),
+    ("presence_penalty", "presence_penalty"),
+    ("repetition_penalty", "repeat_penalty"),
+];
+
+fn options<'a>(
+    request: &'a Request,
+    own: &'a Members<'a>,
+    native: Vec<(&'a str, &'a RawValue)>,
+) -> Result<Raws<'a>, Error> {
+    let mut out = Raws::default();
+    let own = own.0.iter().map(|(name, raw)| (name.as_str(), *raw));
+    for (name, raw) in own.chain(native) {
+        out.keep(name, Cow::Borrowed(raw));
+    }
+    if let Some(limit) = request.max_tokens()? {
+        out.set("num_predict", &limit);
+    }
+    for (name, theirs) in NUMBERS {
+        match request.get::<&RawValue>(name)? {
+            None => {}
+            Some(raw) if json::shape(raw) == Shape::Number => out.keep(theirs, Cow::Borrowed(raw)),
+            Some(_) => return Err(Error::invalid(format!("{name}: expected a number"))),
+        }
+    }
+    let stops = request.stop()?;
+    if !stops.is_empty() {
+        out.set("stop", &stops);
+    }
+    Ok(out)
+}
+
+/// What the answer is to hold: its form, thinking, probabilities.
+fn answer<'a>(request: &'a Request, out: &mut Raws<'a>) -> Result<(), Error> {
+    match request.response_format()? {
+        None | Some(ResponseFormat::Text) => {}
+        Some(ResponseFormat::JsonObject) => out.set("format", "json"),
+        Some(ResponseFormat::JsonSchema { schema, .. }) => out.keep("format", Cow::Borrowed(schema)),
+        Some(ResponseFormat::Other(kind)) => {
+            return Err(Error::invalid(format!(
+                "response_format: ollama cannot carry {}",
+                cut(&kind, 80)
+            )));
+        }
+    }
+    match request.reasoning()?.and_then(think) {
+        None => {}
+        Some(Think::Switch(on)) => out.set("think", &on),
+        Some(Think::Level(level)) => out.set("think", level),
+    }
+    if request.get::<bool>("logprobs")? == Some(true) {
+        out.set("logprobs", &true);
+        if let Some(most) = request.get::<u64>("top_logprobs")? {
+            out.set("top_logprobs", &most);
+        }
+    }
+    Ok(())
+}
+
+/// Ollama's `think`.
+enum Think {
+    Switch(bool),
+    Level(&'static str),
+}
+
+/// The levels are those that Ollama itself makes of OpenAI's (`openai/openai.go`, `thinkFromReasoningEffort`). Models
+/// that only know a switch take any level as yes.
+fn think(wish: ReasoningRequest) -> Option<Think> {
+    Some(match (wish.enabled, wish.effort) {
+        (Some(false), _) | (_, Some(Effort::None)) => Think::Switch(false),
+        (_, Some(Effort::Minimal | Effort::Low)) => Think::Level("low"),
+        (_, Some(Effort::Medium)) => Think::Level("medium"),
+        (_, Some(Effort::High)) => Think::Level("high"),
+        (_, Some(Effort::Xhigh | Effort::Max)) => Think::Level("max"),
+        (Some(true), None) => Think::Switch(true),
+        (None, None) => return wish.max_tokens.map(|_| Think::Switch(true)),
+    })
+}
+
+fn tools<'a>(offered: &'a [Tool<'a>], choice: Option<&ToolChoice>) -> Result<Vec<Offer<'a>>, Error> {
+    let mut out = Vec::with_capacity(offered.len());
+    for (at, tool) in offered.iter().enumerate() {
+        let function = match tool {
+            Tool::Function(function) => function,
+            Tool::Other { kind, .. } => {
+                let kind = cut(kind, 80);
+                return Err(Error::invalid(format!("tools[{at}]: ollama cannot carry {kind}")));
+            }
+        };
+        let is_wanted = match choice {
+            None | Some(ToolChoice::Auto | ToolChoice::Required) => true,
+            Some(ToolChoice::None) => false,
+            Some(ToolChoice::Function(name)) => *name == *function.name,
+        };
+        if is_wanted {
+            out.push(Offer {
+                kind: "function",
+                function: Function {
+                    name: &function.name,
+                    description: function.description.as_deref(),
+                    parameters: function.parameters,
+                },
+            });
+        }
+    }
+    Ok(out)
+}

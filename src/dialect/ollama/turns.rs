@@ -1,0 +1,158 @@
+//! The conversation as Ollama wants it: a text a message, images and sound beside it, arguments as objects.
+//!
+//! Where an image stands among the texts of its message has no place in Ollama's form: models see it before the text.
+
+use crate::chat::{Content, DataUrl, Message, Part, Role};
+use crate::error::{Error, cut, quoted};
+use crate::json::Members;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// One message.
+#[derive(Debug, Serialize)]
+pub(super) struct Turn<'a> {
+    role: &'static str,
+    content: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    thinking: Cow<'a, str>,
+    /// Base64 without anything around it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Call<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    id: &'a str,
+    function: Function<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: Box<RawValue>,
+}
+
+/// Writes `messages`.
+///
+/// # Errors
+/// When a part cannot be carried.
+pub(super) fn conversation<'a>(messages: &'a [Message<'a>]) -> Result<Vec<Turn<'a>>, Error> {
+    let turn = |(at, message): (usize, &'a Message<'a>)| {
+        turn(
+            message,
+            messages.get(..at).unwrap_or_default(),
+            &format!("messages[{at}]"),
+        )
+    };
+    messages.iter().enumerate().map(turn).collect()
+}
+
+fn turn<'a>(message: &'a Message<'a>, before: &'a [Message<'a>], path: &str) -> Result<Turn<'a>, Error> {
+    let (mut content, images) = content(&message.content, path)?;
+    let mut turn = Turn {
+        role: match message.role {
+            Role::System | Role::Developer => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+        },
+        content: Cow::Borrowed(""),
+        thinking: thinking(message),
+        images,
+        tool_calls: calls(message, path)?,
+        tool_name: None,
+        tool_call_id: None,
+    };
+    if message.role == Role::Tool {
+        turn.tool_call_id = message.tool_call_id.as_deref();
+        let calls = before.iter().rev().flat_map(|message| &message.tool_calls);
+        let called = calls
+            .filter(|call| Some(&*call.id) == turn.tool_call_id)
+            .map(|call| &*call.function.name);
+        turn.tool_name = message.name.as_deref().or_else(|| called.into_iter().next());
+    } else if let Some(name) = message.name.as_ref().filter(|_| !content.is_empty()) {
+        // No provider but OpenAI has a place for the speaker's name, and OpenRouter writes it so.
+        content = Cow::Owned(format!("{}: {content}", &**name));
+    }
+    turn.content = content;
+    Ok(turn)
+}
+
+/// The text of a content, and the base64 of what else is in it.
+fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<(Cow<'a, str>, Vec<Cow<'a, str>>), Error> {
+    let mut text = Cow::Borrowed("");
+    let mut images = Vec::new();
+    match content {
+        Content::Nothing => {}
+        Content::Text(whole) => text = Cow::Borrowed(whole),
+        Content::Parts(parts) => {
+            for (at, part) in parts.iter().enumerate() {
+                let cannot =
+                    |what: &str| Error::invalid(format!("{path}.content[{at}]: ollama cannot carry {what}"));
+                match part {
+                    Part::Text { text: more, .. } => text += &**more,
+                    Part::Image { url, .. } => match DataUrl::parse(url) {
+                        Some(DataUrl { base64, .. }) => images.push(Cow::Borrowed(base64)),
+                        None => {
+                            let url = quoted(url);
+                            return Err(cannot(&format!(
+                                "the image at {url}; send it as a base64 data: URL"
+                            )));
+                        }
+                    },
+                    Part::File { .. } => return Err(cannot("a file")),
+                    Part::Other { kind, raw } => {
+                        images.push(sound(kind, raw).ok_or_else(|| cannot(cut(kind, 80)))?);
+                    }
+                }
+            }
+        }
+    }
+    Ok((text, images))
+}
+
+/// Sound goes where images do: `openai/openai.go`, `FromChatRequest`.
+fn sound<'a>(kind: &str, raw: &'a RawValue) -> Option<Cow<'a, str>> {
+    if kind != "input_audio" {
+        return None;
+    }
+    Some(Members::of(Members::of(raw).get(kind)?).text("data")?.0)
+}
+
+/// What an assistant thought, in plain text.
+fn thinking<'a>(message: &'a Message<'a>) -> Cow<'a, str> {
+    if let Some(reasoning) = &message.reasoning {
+        return Cow::Borrowed(reasoning);
+    }
+    let texts = message.reasoning_details.iter();
+    let mut texts = texts.filter_map(|detail| detail.text.as_deref().or(detail.summary.as_deref()));
+    let first = Cow::Borrowed(texts.next().unwrap_or(""));
+    texts.fold(first, |all, more| all + more)
+}
+
+fn calls<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Call<'a>>, Error> {
+    let call = |(at, call): (usize, &'a crate::chat::ToolCall<'a>)| {
+        let arguments = call.function.arguments_object().map_err(|error| {
+            Error::invalid(format!(
+                "{path}.tool_calls[{at}].function.arguments: {}",
+                error.message
+            ))
+        })?;
+        Ok(Call {
+            id: &call.id,
+            function: Function {
+                name: &call.function.name,
+                arguments,
+            },
+        })
+    };
+    message.tool_calls.iter().enumerate().map(call).collect()
+}
