@@ -279,7 +279,7 @@ fn every_stream_that_came_to_its_end_has_one_done_and_it_is_last() {
 const PASSED_ON: &[&str] = &[
     "text",
     "azure",
-    "content_array",
+    "azure_filtered",
     "image",
     "logprobs",
     "null_members",
@@ -314,10 +314,16 @@ fn a_stream_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
     }
 }
 
+/// Answers that OpenAI's clients could not read as they come.
+const MENDED: &[&str] = &["arguments_as_an_object", "content_array", "mistral_reference"];
+
 #[test]
 fn a_buffered_answer_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
     let config = config("openai-chat");
     for fixture in fixtures::all("openai-chat", "buffered") {
+        if MENDED.iter().any(|name| fixture.name.ends_with(name)) {
+            continue;
+        }
         let response = Response::of_buffered(&fixture);
         let served = response.serve(&config, Client::Buffered, &[&response.bytes]);
         if served.receipt_member("outcome") == "success" {

@@ -2,44 +2,26 @@
 
 use crate::dialect::words::{refine, silent};
 use crate::error::{Error, Kind};
-use crate::json::{self, Shape, Str};
-use serde::Deserialize;
+use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;
 
-#[derive(Default, Deserialize)]
-struct WireError<'a> {
-    #[serde(borrow)]
-    message: Option<Str<'a>>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<Str<'a>>,
-    #[serde(borrow)]
-    code: Option<&'a RawValue>,
-}
+/// How many of a validator's complaints a caller gets to read.
+const MAX_COMPLAINTS: usize = 5;
 
 /// The error of a response whose status is not 200.
 pub(super) fn of_body(status: u16, body: &[u8]) -> Error {
-    #[derive(Deserialize)]
-    struct Body<'a> {
-        #[serde(borrow)]
-        error: Option<&'a RawValue>,
-        #[serde(borrow)]
-        message: Option<Str<'a>>,
-    }
-    let fallback = || silent(Some(status));
-    let Ok(Body { error, message }) = serde_json::from_slice::<Body<'_>>(body) else {
-        return fallback();
-    };
-    match json::present(error) {
+    // What cannot be read says nothing.
+    let said: Members<'_> = serde_json::from_slice(body).unwrap_or_default();
+    match said.get("error") {
         Some(raw) => read_error(raw, Some(status)),
-        None if message.is_some_and(|message| !message.is_empty()) => flat(body, Some(status)),
-        None => fallback(),
+        None => of_members(&said, Some(status)),
     }
 }
 
 /// An error that is the whole body or chunk, as vLLM's and Mistral's are.
 pub(super) fn flat(body: &[u8], status: Option<u16>) -> Error {
     // What cannot be read says nothing.
-    of_wire(&serde_json::from_slice(body).unwrap_or_default(), status)
+    of_members(&serde_json::from_slice(body).unwrap_or_default(), status)
 }
 
 /// The error inside a response that had status 200.
@@ -48,24 +30,76 @@ pub(super) fn in_band(raw: &RawValue) -> Error {
 }
 
 fn read_error(raw: &RawValue, status: Option<u16>) -> Error {
-    // What cannot be read says nothing.
-    let wire = match json::shape(raw) {
-        Shape::String => WireError {
-            message: serde_json::from_str(raw.get()).ok(),
-            ..Default::default()
-        },
-        _ => serde_json::from_str(raw.get()).unwrap_or_default(),
-    };
-    of_wire(&wire, status)
+    match json::shape(raw) {
+        Shape::String => error(text(raw), None, "", None, status),
+        _ => of_members(&Members::of(raw), status),
+    }
 }
 
-fn of_wire(wire: &WireError<'_>, status: Option<u16>) -> Error {
-    let code = json::present(wire.code).map(|code| code.get().trim_matches('"'));
+fn of_members(members: &Members<'_>, status: Option<u16>) -> Error {
+    let code = members.get("code").map(|code| code.get().trim_matches('"'));
+    // Azure's word for what it blocked stands one level deeper (`content_filter` is the usual outer one).
+    let inner = members.get("innererror").map(Members::of).unwrap_or_default();
+    let inner = inner.text("code");
+    let kind_name = members.text("type");
+    let said = members.get("message").or_else(|| members.get("detail"));
+    error(
+        said.and_then(message),
+        code,
+        kind_name.as_deref().unwrap_or(""),
+        inner.as_deref(),
+        status,
+    )
+}
+
+/// A message is a text, or what a validator complains of (`{"detail":[{"loc":[…],"msg":"…"}]}`: FastAPI, and Mistral in
+/// its message).
+fn message(raw: &RawValue) -> Option<String> {
+    match json::shape(raw) {
+        Shape::String => text(raw),
+        Shape::Object => message(Members::of(raw).get("detail")?),
+        Shape::Array => {
+            let complaints: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+            let complaints = complaints.into_iter().take(MAX_COMPLAINTS).filter_map(complaint);
+            Some(complaints.collect::<Vec<_>>().join("; "))
+        }
+        Shape::Null | Shape::Bool | Shape::Number => None,
+    }
+}
+
+/// `messages.0.name: Extra inputs are not permitted`
+fn complaint(raw: &RawValue) -> Option<String> {
+    let members = Members::of(raw);
+    let said = members.text("msg").filter(|said| !said.is_empty())?;
+    let place = members.items("loc");
+    let place: Vec<_> = place.iter().map(|step| step.get().trim_matches('"')).collect();
+    let place = place.strip_prefix(&["body"]).unwrap_or(&place).join(".");
+    Some(if place.is_empty() {
+        said.into_string()
+    } else {
+        format!("{place}: {}", &*said)
+    })
+}
+
+fn text(raw: &RawValue) -> Option<String> {
+    // What cannot be read says nothing.
+    serde_json::from_str::<Str<'_>>(raw.get())
+        .ok()
+        .map(Str::into_string)
+}
+
+fn error(
+    message: Option<String>,
+    code: Option<&str>,
+    kind_name: &str,
+    inner: Option<&str>,
+    status: Option<u16>,
+) -> Error {
     let numeric = code
         .and_then(|code| code.parse::<u16>().ok())
         .filter(|code| (400..600).contains(code));
-    let kind_name = wire.kind.as_deref().unwrap_or("");
     let named = match (code.unwrap_or(""), kind_name) {
+        _ if inner == Some("ResponsibleAIPolicyViolation") => Some(Kind::ContentPolicyViolation),
         ("context_length_exceeded" | "string_above_max_length", _) => Some(Kind::ContextLengthExceeded),
         ("content_filter" | "content_policy_violation", _) => Some(Kind::ContentPolicyViolation),
         ("insufficient_quota", _) | (_, "insufficient_quota") => Some(Kind::PaymentRequired),
@@ -82,9 +116,8 @@ fn of_wire(wire: &WireError<'_>, status: Option<u16>) -> Error {
         .map_or(Kind::ProviderUnavailable, Kind::of_provider_status);
     let code = code.or(Some(kind_name).filter(|name| !name.is_empty()));
     let kind = named.unwrap_or(by_status);
-    let said = wire.message.as_deref().filter(|message| !message.is_empty());
-    match said {
-        Some(message) => Error::of_provider(refine(kind, message), message, code),
+    match message.filter(|message| !message.is_empty()) {
+        Some(message) => Error::of_provider(refine(kind, &message), &message, code),
         None => Error::of_provider(kind, &silent(status).message, code),
     }
 }

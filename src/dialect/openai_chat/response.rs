@@ -3,7 +3,7 @@
 use super::super::{Decoder, Fidelity};
 use super::error;
 use super::wire::{
-    CHOICE_MEMBERS, Choice, MESSAGE_MEMBERS, Message, Part, RESPONSE_MEMBERS, Response, ToolCall,
+    CHOICE_MEMBERS, Choice, MESSAGE_MEMBERS, Message, RESPONSE_MEMBERS, Response, ToolCall, Usage,
 };
 use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, ReasoningDetail};
 use crate::error::{Error, Kind};
@@ -117,8 +117,12 @@ impl Reader {
             out.push(Delta::Error(error::flat(data, None)));
             return;
         }
+        let usage = response.usage.or(response.x_groq.and_then(|groq| groq.usage));
         // A `ping`, or whatever else is no chunk.
-        let Some(choices) = response.choices else { return };
+        if response.choices.is_none() && usage.is_none() {
+            return;
+        }
+        let choices = response.choices.unwrap_or_default();
         if !self.started {
             self.started = true;
             let own = |text: Option<Str<'_>>| text.filter(|text| !text.is_empty()).map(Str::into_string);
@@ -139,7 +143,7 @@ impl Reader {
                 return;
             }
         }
-        if let Some(usage) = response.usage.or(response.x_groq.and_then(|groq| groq.usage)) {
+        if let Some(usage) = usage {
             out.push(Delta::Usage(usage.into()));
         }
     }
@@ -173,6 +177,11 @@ impl Reader {
                 reason: finish(native),
                 native: Some(shown.to_owned()),
             });
+        }
+        // What is no count says nothing.
+        let usage = json::present(choice.usage).and_then(|raw| serde_json::from_str::<Usage>(raw.get()).ok());
+        if let Some(usage) = usage {
+            out.push(Delta::Usage(usage.into()));
         }
         Some(())
     }
@@ -311,18 +320,45 @@ fn content(raw: &RawValue, piece: &mut impl FnMut(Piece)) {
             }
         }
         Shape::Array => {
-            for part in serde_json::from_str::<Vec<Part<'_>>>(raw.get()).unwrap_or_default() {
-                for thinking in part.thinking.unwrap_or_default() {
-                    if let Some(text) = thinking.text.filter(|text| !text.is_empty()) {
-                        piece(thought(text.into_string()));
-                    }
-                }
-                if let Some(text) = part.text.filter(|text| !text.is_empty()) {
-                    piece(Piece::Text(text.into_string()));
-                }
+            for raw in serde_json::from_str::<Vec<&RawValue>>(raw.get()).unwrap_or_default() {
+                part(raw, piece);
             }
         }
         _ => {}
+    }
+}
+
+/// One part of a content, as Mistral has them (mistralai/client-python, `ContentChunk`). What is neither text, thinking
+/// nor an image goes along as an annotation: `reference`, which names the sources of the text before it.
+fn part(raw: &RawValue, piece: &mut impl FnMut(Piece)) {
+    let members = Members::of(raw);
+    let own = |members: &Members<'_>, name| {
+        let text = members.text(name).filter(|text| !text.is_empty());
+        text.map(Str::into_string)
+    };
+    let (index, format) = (0, Format::Unknown);
+    if members.get("thinking").is_some() {
+        for raw in members.items("thinking") {
+            if let Some(text) = own(&Members::of(raw), "text") {
+                piece(thought(text));
+            }
+        }
+        if let Some(signature) = own(&members, "signature") {
+            piece(Piece::Reasoning(Reasoning::Signature {
+                index,
+                signature,
+                format,
+            }));
+        }
+    } else if members.get("text").is_some() {
+        own(&members, "text")
+            .into_iter()
+            .for_each(|text| piece(Piece::Text(text)));
+    } else if let Some(image) = members.get("image_url") {
+        let url = own(&members, "image_url").or_else(|| own(&Members::of(image), "url"));
+        url.into_iter().for_each(|url| piece(Piece::Image { url }));
+    } else if json::shape(raw) == Shape::Object {
+        piece(Piece::Annotation(raw.to_owned()));
     }
 }
 

@@ -37,6 +37,9 @@ pub(super) struct Choice<'a> {
     pub(super) finish_reason: Option<Str<'a>>,
     #[serde(borrow)]
     pub(super) native_finish_reason: Option<Str<'a>>,
+    /// Moonshot's place for the usage of a stream.
+    #[serde(borrow)]
+    pub(super) usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +69,7 @@ pub(super) const CHOICE_MEMBERS: &[&str] = &[
     "message",
     "finish_reason",
     "native_finish_reason",
+    "usage",
 ];
 pub(super) const MESSAGE_MEMBERS: &[&str] = &[
     "role",
@@ -121,15 +125,6 @@ pub(super) struct ImageUrl<'a> {
     pub(super) url: Str<'a>,
 }
 
-/// A part of a content that came as an array, as Mistral's does.
-#[derive(Deserialize)]
-pub(super) struct Part<'a> {
-    #[serde(borrow)]
-    pub(super) text: Option<Str<'a>>,
-    #[serde(borrow)]
-    pub(super) thinking: Option<Vec<Part<'a>>>,
-}
-
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct Usage {
     pub(super) prompt_tokens: Option<Count>,
@@ -139,6 +134,8 @@ pub(super) struct Usage {
     pub(super) completion_tokens_details: Option<CompletionDetails>,
     /// DeepSeek's name for cached tokens.
     pub(super) prompt_cache_hit_tokens: Option<Count>,
+    /// Where DeepSeek on Azure has its thinking tokens.
+    pub(super) reasoning_tokens: Option<Count>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -162,7 +159,8 @@ impl From<Usage> for UsageReport {
         let prompt = usage.prompt_tokens_details;
         let completion = usage.completion_tokens_details;
         let input = count(usage.prompt_tokens);
-        let reasoning = count(completion.and_then(|details| details.reasoning_tokens));
+        let reasoning = completion.and_then(|details| details.reasoning_tokens);
+        let reasoning = count(reasoning.or(usage.reasoning_tokens));
         // xAI leaves the thinking out of the completion, and its total tells.
         let output = count(usage.completion_tokens).map(|output| {
             let both = output.saturating_add(reasoning.unwrap_or(0));

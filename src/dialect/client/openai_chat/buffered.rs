@@ -1,6 +1,7 @@
 //! A buffered answer: one `chat.completion`.
 
 use super::super::{Answer, ClientDialect, Encoder};
+use super::mend::mended;
 use super::{Detail, Head, ImageBody, Name, OpenAiChat, UsageBody, member, shown};
 use crate::chat::{Delta, Folded, FoldedChoice, Reasoning, Usage};
 use crate::error::Error;
@@ -40,9 +41,12 @@ impl Encoder for Buffered {
         self.folded.push(delta);
     }
 
-    fn forward(&mut self, frame: &Frame<'_>, _: &[Delta], _: Option<&Usage>, out: &mut Vec<u8>) {
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], _: Option<&Usage>, out: &mut Vec<u8>) {
         self.done = true;
-        out.extend_from_slice(frame.raw);
+        match mended(frame.data, deltas) {
+            Some(data) => out.extend_from_slice(&data),
+            None => out.extend_from_slice(frame.raw),
+        }
     }
 
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {

@@ -4,6 +4,7 @@
 //! Shapes: <https://platform.openai.com/docs/api-reference/chat>, <https://openrouter.ai/docs/api-reference/streaming>.
 
 mod buffered;
+mod mend;
 mod stream;
 
 use super::{Answer, ClientDialect, Encoder};

@@ -1,6 +1,7 @@
 //! A streamed answer: `chat.completion.chunk`s, or a provider's own where it speaks the same dialect.
 
 use super::super::{Answer, Encoder};
+use super::mend::mended;
 use super::{Detail, ErrorBody, Head, ImageBody, Name, UsageBody, member, shown};
 use crate::chat::{Delta, Finish, Piece, Place, Usage};
 use crate::error::Error;
@@ -249,9 +250,11 @@ impl Encoder for Stream {
             self.show_usage(usage, out);
             self.done = true;
         }
+        let mended = mended(frame.data, deltas);
+        let data = mended.as_deref().unwrap_or(frame.data);
         // Token counts are for callers who asked for them, as we always do.
         if deltas.iter().any(|delta| matches!(delta, Delta::Usage(_)))
-            && let Ok(Members(members)) = serde_json::from_slice(frame.data)
+            && let Ok(Members(members)) = serde_json::from_slice(data)
         {
             let shows =
                 |(name, raw): &(String, &RawValue)| name == "usage" && json::present(Some(raw)).is_some();
@@ -264,6 +267,12 @@ impl Encoder for Stream {
                 }
                 return;
             }
+        }
+        if let Some(data) = mended {
+            out.extend_from_slice(b"data: ");
+            out.extend_from_slice(&data);
+            out.extend_from_slice(b"\n\n");
+            return;
         }
         let end = frame
             .raw

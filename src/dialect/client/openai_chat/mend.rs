@@ -1,0 +1,343 @@
+//! Mends what a provider of the same dialect sends and OpenAI's clients cannot read, in a frame that else goes out as it
+//! came: content that is an array of parts (Mistral's thinking), calls without an index or id, arguments as an object,
+//! reasons for the end that only the provider knows, choices that are `null`.
+//!
+//! What was read of the frame stands in the place of what was odd; all other members keep their bytes.
+
+use super::{Detail, ImageBody, shown};
+use crate::chat::{Delta, Piece};
+use crate::json::{self, Members, Shape};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The frame `data`, mended with what was read of it; `None` where nothing is odd, which is nearly always.
+pub(super) fn mended(data: &[u8], deltas: &[Delta]) -> Option<Vec<u8>> {
+    if !deltas.iter().any(may_be_odd) && !may_have_parts(data) {
+        return None;
+    }
+    // A frame that cannot be read has failed already.
+    let members = serde_json::from_slice::<Members<'_>>(data).ok()?;
+    let mut is_odd = false;
+    let mut out = Vec::with_capacity(data.len().saturating_add(256));
+    object(&mut out, &members, |out, name, raw| {
+        if name == "choices" {
+            is_odd |= json::shape(raw) == Shape::Null;
+            let choices: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+            list(out, (0..).zip(choices), |out, at, raw| {
+                is_odd |= choice(out, at, raw, deltas);
+            });
+        } else {
+            out.extend_from_slice(raw.get().as_bytes());
+        }
+    });
+    // Between tokens only: a line break would end the line of an event.
+    out.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+    is_odd.then_some(out)
+}
+
+/// Whether the frame that this was read of deserves a look.
+fn may_be_odd(delta: &Delta) -> bool {
+    match delta {
+        Delta::Piece { piece, .. } => {
+            matches!(piece, Piece::ToolCall { .. } | Piece::ToolArguments { .. })
+        }
+        Delta::Finish { native, reason, .. } => {
+            native.as_deref().is_some_and(|native| native != reason.name())
+        }
+        Delta::Usage(_) => true,
+        Delta::Start { .. } | Delta::Error(_) => false,
+    }
+}
+
+/// Whether `"content"` is an array somewhere; that of probabilities is one too. Costs a look at every bracket.
+fn may_have_parts(data: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(offset) = data.iter().skip(from).position(|byte| *byte == b'[') {
+        let at = from.saturating_add(offset);
+        let head = data.get(..at).unwrap_or_default().trim_ascii_end();
+        let name = head.strip_suffix(b":").map(<[u8]>::trim_ascii_end);
+        if name.is_some_and(|name| name.ends_with(b"\"content\"")) {
+            return true;
+        }
+        from = at.saturating_add(1);
+    }
+    false
+}
+
+/// The reasons that OpenAI's clients know, OpenRouter's `error`, and none yet.
+const REASONS: &[&str] = &[
+    "",
+    "stop",
+    "length",
+    "tool_calls",
+    "content_filter",
+    "function_call",
+    "error",
+];
+
+/// Writes one choice; says whether anything was odd.
+fn choice(out: &mut Vec<u8>, at: u64, raw: &RawValue, deltas: &[Delta]) -> bool {
+    let members = Members::of(raw);
+    let index = members.count("index").unwrap_or(at);
+    let pieces: Vec<&Piece> = deltas
+        .iter()
+        .filter_map(|delta| match delta {
+            Delta::Piece { choice, piece } if u64::from(*choice) == index => Some(piece),
+            _ => None,
+        })
+        .collect();
+    let native = members
+        .text("finish_reason")
+        .filter(|native| !REASONS.contains(&&**native));
+    let reason = deltas.iter().find_map(|delta| match delta {
+        Delta::Finish { choice, reason, .. } if u64::from(*choice) == index => Some(reason.name()),
+        _ => None,
+    });
+    let reason = native.as_ref().and(reason);
+    let mut is_odd = reason.is_some();
+    object(out, &members, |out, name, raw| match (name, reason) {
+        ("delta" | "message", _) if json::shape(raw) == Shape::Object => {
+            is_odd |= message(out, raw, &pieces, name == "delta");
+        }
+        ("finish_reason", Some(reason)) => {
+            json::write(out, reason);
+            if members.get("native_finish_reason").is_none() {
+                put(out, "native_finish_reason", |out| json::write(out, &native));
+            }
+        }
+        _ => out.extend_from_slice(raw.get().as_bytes()),
+    });
+    is_odd
+}
+
+/// What stands beside parts and is written with them.
+const BESIDE_PARTS: &[&str] = &[
+    "annotations",
+    "images",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+];
+
+fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool) -> bool {
+    let mut members = Members::of(raw);
+    let has_parts = members
+        .get("content")
+        .is_some_and(|raw| json::shape(raw) == Shape::Array);
+    if has_parts {
+        members
+            .0
+            .retain(|(name, _)| !BESIDE_PARTS.contains(&name.as_str()));
+    }
+    let mut is_odd = has_parts;
+    object(out, &members, |out, name, raw| match name {
+        "content" if has_parts => parts(out, pieces, streamed),
+        "tool_calls" if json::shape(raw) == Shape::Array => {
+            let calls: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+            list(out, (0..).zip(calls), |out, at, raw| {
+                is_odd |= call(out, at, raw, pieces, streamed);
+            });
+        }
+        _ => out.extend_from_slice(raw.get().as_bytes()),
+    });
+    is_odd
+}
+
+/// Writes the value of `content`, and after it the members that hold what is no text.
+fn parts(out: &mut Vec<u8>, pieces: &[&Piece], streamed: bool) {
+    let mut text = String::new();
+    let mut thought = String::new();
+    let (mut details, mut images, mut annotations) = (Vec::new(), Vec::new(), Vec::new());
+    for piece in pieces {
+        match piece {
+            Piece::Text(more) => text.push_str(more),
+            Piece::Reasoning(reasoning) => {
+                thought.push_str(shown(reasoning).map_or("", String::as_str));
+                details.push(Detail::new(reasoning));
+            }
+            Piece::Image { url } => images.push(ImageBody::new(url)),
+            Piece::Annotation(raw) => annotations.push(raw),
+            Piece::Refusal(_)
+            | Piece::ToolCall { .. }
+            | Piece::ToolArguments { .. }
+            | Piece::Other { .. } => {}
+        }
+    }
+    json::write(out, &Some(&text).filter(|text| streamed || !text.is_empty()));
+    if !thought.is_empty() {
+        put(out, "reasoning", |out| json::write(out, &thought));
+    }
+    beside(out, "reasoning_details", &details);
+    beside(out, "images", &images);
+    beside(out, "annotations", &annotations);
+}
+
+fn beside<T: Serialize>(out: &mut Vec<u8>, name: &str, items: &[T]) {
+    if !items.is_empty() {
+        put(out, name, |out| json::write(out, items));
+    }
+}
+
+/// Writes one call; says whether anything was odd.
+fn call(out: &mut Vec<u8>, at: u64, raw: &RawValue, pieces: &[&Piece], streamed: bool) -> bool {
+    let members = Members::of(raw);
+    let own_index = members.count("index");
+    let own_id = members.text("id").filter(|id| !id.is_empty());
+    let begun = pieces.iter().find_map(|piece| match piece {
+        Piece::ToolCall { index, id, .. } => {
+            let is_it = match (own_index, own_id.as_deref()) {
+                (Some(own), _) => u64::from(*index) == own,
+                (None, Some(own)) => id == own,
+                (None, None) => u64::from(*index) == at,
+            };
+            is_it.then_some((u64::from(*index), id))
+        }
+        _ => None,
+    });
+    let index = own_index.or(begun.map(|(index, _)| index)).unwrap_or(at);
+    let arguments: String = pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::ToolArguments { index: of, json } if u64::from(*of) == index => Some(json.as_str()),
+            _ => None,
+        })
+        .collect();
+    let function = members.get("function").map(Members::of).unwrap_or_default();
+    let is_text = function.get("arguments").map(json::shape) == Some(Shape::String);
+    let index = Some(index).filter(|_| streamed && own_index.is_none());
+    let id = begun.map(|(_, id)| id).filter(|_| own_id.is_none());
+    let arguments = Some(arguments).filter(|text| !is_text && !text.is_empty());
+    if index.is_none() && id.is_none() && arguments.is_none() {
+        out.extend_from_slice(raw.get().as_bytes());
+        return false;
+    }
+    out.push(b'{');
+    if let Some(index) = index {
+        put(out, "index", |out| json::write(out, &index));
+    }
+    for (name, raw) in &members.0 {
+        match (name.as_str(), &arguments) {
+            ("id", _) if id.is_some() => {}
+            ("function", Some(text)) => put(out, name, |out| {
+                out.push(b'{');
+                for (name, raw) in function.0.iter().filter(|(name, _)| name != "arguments") {
+                    put(out, name, |out| out.extend_from_slice(raw.get().as_bytes()));
+                }
+                put(out, "arguments", |out| json::write(out, text));
+                out.push(b'}');
+            }),
+            _ => put(out, name, |out| out.extend_from_slice(raw.get().as_bytes())),
+        }
+    }
+    if let Some(id) = id {
+        put(out, "id", |out| json::write(out, id));
+    }
+    out.push(b'}');
+    true
+}
+
+/// Writes an object with the same names; `value` writes each value.
+fn object(out: &mut Vec<u8>, members: &Members<'_>, mut value: impl FnMut(&mut Vec<u8>, &str, &RawValue)) {
+    out.push(b'{');
+    for (name, raw) in &members.0 {
+        put(out, name, |out| value(out, name, raw));
+    }
+    out.push(b'}');
+}
+
+fn list<'a>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = (u64, &'a RawValue)>,
+    mut item: impl FnMut(&mut Vec<u8>, u64, &RawValue),
+) {
+    out.push(b'[');
+    for (at, raw) in items {
+        if at > 0 {
+            out.push(b',');
+        }
+        item(out, at, raw);
+    }
+    out.push(b']');
+}
+
+/// Writes one member, after a comma where one is needed.
+fn put(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    json::write(out, name);
+    out.push(b':');
+    value(out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::{Fidelity, find};
+    use crate::test;
+
+    /// What becomes of a buffered answer.
+    fn check(data: &str, expected: Option<&str>) {
+        let mut deltas = Vec::new();
+        let dialect = find("openai-chat").unwrap();
+        dialect.decode_buffered(data.as_bytes(), Fidelity::Metering, &mut deltas);
+        let found = mended(data.as_bytes(), &deltas);
+        assert_eq!(
+            found.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(),
+            expected
+        );
+    }
+
+    fn message(message: &str) -> String {
+        format!(r#"{{"created":1.0,"choices":[{{"message":{message},"finish_reason":"stop"}}]}}"#)
+    }
+
+    #[test]
+    fn what_is_not_odd_stays() {
+        for text in [
+            r#"{"content":"\"content\":[1]"}"#,
+            r#"{"content":"a","logprobs":{"content":[]}}"#,
+            r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}]}"#,
+        ] {
+            check(&message(text), None);
+        }
+        assert!(!may_have_parts(b"[[[ : [\"content\"["));
+        assert!(may_have_parts(b"\"content\" :\n ["));
+    }
+
+    #[test]
+    fn parts_become_text_and_what_stands_beside_it() {
+        check(
+            &message(
+                r#"{"role":"assistant","content":[{"type":"reference","reference_ids":[2]}, 7],"x":[1.0]}"#,
+            ),
+            Some(&message(
+                r#"{"role":"assistant","content":null,"annotations":[{"type":"reference","reference_ids":[2]}],"x":[1.0]}"#,
+            )),
+        );
+    }
+
+    #[test]
+    fn a_reason_that_nobody_knows_becomes_ours_and_stays_beside_it() {
+        check(
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"model_length","x":1.0}]}"#,
+            Some(
+                r#"{"choices":[{"message":{"content":"a"},"finish_reason":"length","native_finish_reason":"model_length","x":1.0}]}"#,
+            ),
+        );
+        check(
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","native_finish_reason":"end_turn"}]}"#,
+            None,
+        );
+    }
+
+    #[test]
+    fn only_what_is_odd_of_a_call_changes() {
+        check(
+            &message(r#"{"tool_calls":[{"extra":{"s":1.0},"function":{"name":"f","arguments":{"a": 1}}}]}"#),
+            Some(&message(
+                r#"{"tool_calls":[{"extra":{"s":1.0},"function":{"name":"f","arguments":"{\"a\": 1}"},"id":"call_0_0"}]}"#,
+            )),
+        );
+    }
+}
