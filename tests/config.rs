@@ -113,7 +113,7 @@ mod table {
             row(
                 Provider("{ kluster: x }"),
                 &[
-                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, key, cluster, default_max_tokens, on_cancel",
+                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, key, cluster, default_max_tokens, on_cancel, path",
                 ],
             ),
             row(
@@ -147,6 +147,22 @@ mod table {
                 &[
                     "providers.openai: its cluster \"openai\" is also that of provider \"acme\"; a provider needs a cluster of its own, so that its key goes nowhere else",
                 ],
+            ),
+            row(
+                Provider("{ path: 'chat' }"),
+                &[
+                    "providers.openai.path: \"chat\" is no path of the form /chat/completions, with {model} where the model's id stands",
+                ],
+            ),
+            row(
+                Provider("{ path: '/d/{deployment}/chat' }"),
+                &[
+                    "providers.openai.path: \"/d/{deployment}/chat\" is no path of the form /chat/completions, with {model} where the model's id stands",
+                ],
+            ),
+            row(
+                Provider("{ dialect: ollama, base_url: 'http://a', path: /api/chat }"),
+                &["providers.openai.path: is for providers that speak openai-chat"],
             ),
             row(
                 Provider("{ base_url: 'api.openai.com/v1' }"),
@@ -721,6 +737,11 @@ admin: { port: 9000.0 }
             (
                 "azure: { base_url: 'https://x' }",
                 "/openai/v1/chat/completions?api-version=v1",
+                Included,
+            ),
+            (
+                "azure-openai: { base_url: 'https://x' }",
+                "/openai/deployments/{model}/chat/completions?api-version=2024-10-21",
                 Included,
             ),
             (

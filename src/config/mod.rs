@@ -14,7 +14,7 @@ mod reader;
 pub use reader::Problem;
 
 use crate::chat::{ReasoningTokens, UsageConvention};
-use crate::dialect::{Dialect, Quirks, Target};
+use crate::dialect::{Dialect, Quirks, Target, path_of};
 use crate::meter::Price;
 use crate::middleware::Middleware;
 use crate::provider::Facts;
@@ -83,9 +83,19 @@ pub struct Provider {
     pub on_cancel: crate::provider::OnCancel,
     /// How it deviates from its dialect.
     pub quirks: &'static Quirks,
+    /// Where chats go instead, to be appended to the base URL; `{model}` stands for the model's id.
+    pub path: Option<String>,
 }
 
 impl Provider {
+    /// Where a request for one of its endpoints goes, where the operator says so. That is a path of what the provider
+    /// speaks, and of no other dialect that an endpoint may.
+    pub fn path(&self, endpoint: &Endpoint) -> Option<String> {
+        let own = endpoint.dialect.name() == self.dialect.name();
+        let path = self.path.as_deref().filter(|_| own)?;
+        Some(path_of(path, &endpoint.model))
+    }
+
     /// Where a request for one of its endpoints goes.
     pub fn target<'e>(&self, endpoint: &'e Endpoint, stream: bool) -> Target<'e> {
         Target {

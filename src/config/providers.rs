@@ -8,6 +8,8 @@ use crate::error::quoted;
 use crate::provider::{self, Address, OnCancel, Row};
 
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
+/// The dialect whose requests all go to one path.
+const PATH_DIALECT: &str = "openai-chat";
 /// The dialect of the service that signatures are made for.
 const SIGNED_DIALECT: &str = "bedrock-converse";
 
@@ -122,6 +124,12 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
             }
         },
     };
+    let path = members.optional("path").and_then(|node| {
+        if found.is_some_and(|dialect| dialect.name() != PATH_DIALECT) {
+            node.problem(format!("is for providers that speak {PATH_DIALECT}"));
+        }
+        path(&node)
+    });
     members.done();
     // The row tells how the provider deviates from the dialect in the row, and from no other.
     let (quirks, model_dialects) = match row {
@@ -146,6 +154,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         default_max_tokens,
         on_cancel,
         quirks,
+        path,
     };
     Some((provider, sound))
 }
@@ -182,6 +191,20 @@ fn unknown_dialect(node: &Node<'_>, name: &str) {
 fn known_dialects() -> String {
     let known: Vec<_> = dialect::DIALECTS.iter().map(|dialect| dialect.name()).collect();
     known.join(", ")
+}
+
+fn path(node: &Node<'_>) -> Option<String> {
+    let text = node.string()?;
+    let rest = text.replace("{model}", "");
+    let sound = |byte: u8| byte.is_ascii_graphic() && !b"#\"\\{}".contains(&byte);
+    if !text.starts_with('/') || !rest.bytes().all(sound) {
+        node.problem(format!(
+            "{} is no path of the form /chat/completions, with {{model}} where the model's id stands",
+            quoted(text)
+        ));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn header_name(node: &Node<'_>) -> Option<String> {

@@ -155,6 +155,11 @@ fn write_body(request: &Request, body: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
+/// The path that `template` is for a model: `{model}` stands for its id.
+pub fn path_of(template: &str, model: &str) -> String {
+    template.replace("{model}", &path_segment(model))
+}
+
 /// Moves some items before all others; the order is kept among them and among the others.
 fn to_front<T>(items: &mut Vec<T>, is_first: fn(&T) -> bool) {
     let mut others = Vec::new();
@@ -178,6 +183,12 @@ mod tests {
         assert_eq!(path_segment("a/b:c%d é"), "a%2Fb%3Ac%25d%20%C3%A9");
         assert_eq!(path_segment(".."), "%2E%2E");
         assert_eq!(path_segment("claude-4.5"), "claude-4.5");
+    }
+
+    #[test]
+    fn a_template_holds_the_model_as_one_segment() {
+        assert_eq!(path_of("/d/{model}/c?v=1", "a/b"), "/d/a%2Fb/c?v=1");
+        assert_eq!(path_of("/chat/completions", "a"), "/chat/completions");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! Only `openai-chat` has such deviations so far, because hundreds of providers call themselves compatible with it.
 
+use crate::chat::Effort;
+
 /// How one provider deviates.
 #[derive(Debug)]
 pub struct Quirks {
-    /// Where chats go, to be appended to the base URL.
+    /// Where chats go, to be appended to the base URL. `{model}` stands for the model's id.
     pub path: &'static str,
     /// What becomes of the members of a request.
     pub parameters: Edits,
@@ -19,6 +21,10 @@ pub struct Quirks {
     pub cache_control: bool,
     /// Whether ids of tool calls must be nine letters or digits.
     pub short_tool_ids: bool,
+    /// Whether documents go as `document_url` parts, and sound as bare base64.
+    pub document_parts: bool,
+    /// What becomes of how hard `reasoning` asks to think, where the provider does not know every word: ours, and theirs.
+    pub efforts: &'static [(Effort, Effort)],
     /// Whether the reported completion tokens leave the thinking tokens out.
     pub reasoning_outside_completion: bool,
 }
@@ -42,6 +48,8 @@ impl Quirks {
         developer_role: true,
         cache_control: true,
         short_tool_ids: false,
+        document_parts: false,
+        efforts: &[],
         reasoning_outside_completion: false,
     };
 }

@@ -260,7 +260,7 @@ impl Exchange {
             return Err(Refused::WrongCluster);
         }
         let request = self.request.as_ref().ok_or(Refused::NothingPlanned)?;
-        let encoded = match self.encoded.take() {
+        let mut encoded = match self.encoded.take() {
             Some(encoded) if self.next == 0 => encoded,
             _ => {
                 let target = provider.target(endpoint, self.envelope.stream);
@@ -268,6 +268,7 @@ impl Exchange {
                 encoded.map_err(|_| Refused::CannotEncode)?
             }
         };
+        encoded.path = provider.path(endpoint).unwrap_or(encoded.path);
         let chain = ResponseChain::new(&config.middleware, request);
         let outgoing = outgoing(provider, encoded, self.envelope.stream, now_ms);
         let attempt = Attempt::new(candidate, endpoint.usage(), chain, now_ms);

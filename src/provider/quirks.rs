@@ -1,5 +1,6 @@
 //! How the providers in the table deviate from `openai-chat`, each with its source.
 
+use crate::chat::Effort;
 use crate::dialect::{Edits, Quirks};
 
 /// What OpenRouter's parameters add to OpenAI's. OpenAI answers `Unknown parameter` to them.
@@ -54,6 +55,14 @@ pub(super) static AZURE: Quirks = Quirks {
     ..Quirks::NONE
 };
 
+/// The older surface: a deployment has a path of its own. 2024-10-21 is its last version that is no preview; a provider's
+/// `path` chooses another. It knows `stream_options` (griptape-ai/griptape#1640).
+pub(super) static AZURE_DEPLOYMENTS: Quirks = Quirks {
+    path: "/openai/deployments/{model}/chat/completions?api-version=2024-10-21",
+    parameters: unsupported(BEYOND_OPENAI),
+    ..Quirks::NONE
+};
+
 /// litellm renames for these providers (`openai_like/providers.json`).
 pub(super) static MAX_TOKENS: Quirks = Quirks {
     parameters: Edits {
@@ -63,19 +72,34 @@ pub(super) static MAX_TOKENS: Quirks = Quirks {
     ..PLAIN
 };
 
-/// mistralai/client-python, `ChatCompletionRequest`; members outside of it are answered with 422 `extra_forbidden`, in
-/// messages too (BerriAI/litellm#30835, Gage-Technologies/mistral-go#3). Ids of tool calls: 400, code 3280.
+/// mistralai/client-python 3.7, `ChatCompletionRequest`; members outside of it are answered with 422 `extra_forbidden`, in
+/// messages too (BerriAI/litellm#30835, Gage-Technologies/mistral-go#3). Ids of tool calls: 400, code 3280. Documents:
+/// `DocumentURLChunk`, `AudioChunk`. Of the efforts, all models that can be told take `none` and `high`
+/// (anomalyco/models.dev#1986, mistralai/mistral-vibe#1117; vercel/ai#13688 does the same); a caller's own
+/// `reasoning_effort` goes out as it is.
 pub(super) static MISTRAL: Quirks = Quirks {
     parameters: Edits {
         unsupported: &[
-            "top_k",
+            "audio",
+            "cache_control",
+            "function_call",
+            "functions",
+            "image_config",
             "logit_bias",
-            "logprobs",
-            "top_logprobs",
-            "user",
+            "max_tool_calls",
             "min_p",
+            "modalities",
+            "moderation",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "stop_server_tools_when",
+            "store",
             "top_a",
-            "repetition_penalty",
+            "user",
+            "verbosity",
+            "web_search_options",
+            "x_search_filter",
         ],
         renames: &[("seed", "random_seed"), TO_MAX_TOKENS],
     },
@@ -83,6 +107,14 @@ pub(super) static MISTRAL: Quirks = Quirks {
     stream_options: false,
     cache_control: false,
     short_tool_ids: true,
+    document_parts: true,
+    efforts: &[
+        (Effort::Minimal, Effort::High),
+        (Effort::Low, Effort::High),
+        (Effort::Medium, Effort::High),
+        (Effort::Xhigh, Effort::High),
+        (Effort::Max, Effort::High),
+    ],
     ..PLAIN
 };
 

@@ -33,6 +33,7 @@ pub static ROWS: &[Row] = &[
     chat("atlas-cloud", "https://api.atlascloud.ai/v1", Unknown), // clients
     chat("avian", "https://api.avian.io/v1", Stops), // clients
     account("azure", "https://{resource}.openai.azure.com", Stops).key("api-key", "").with(&quirks::AZURE), // Portkey, vercel/ai
+    account("azure-openai", "https://{resource}.openai.azure.com", Stops).key("api-key", "").with(&quirks::AZURE_DEPLOYMENTS), // Portkey, vercel/ai
     chat("baidu", "https://qianfan.baidubce.com/v2", Unknown), // clients
     chat("baseten", "https://inference.baseten.co/v1", Unknown), // models.dev
     chat("berget", "https://api.berget.ai/v1", Unknown), // models.dev

@@ -146,6 +146,39 @@ fn any_json() -> impl Strategy<Value = String> {
 }
 
 #[test]
+fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
+    use crosspoint::config::Config;
+    use crosspoint::dialect::client;
+    use crosspoint::exchange::Exchange;
+    use crosspoint::health::Standing;
+
+    let config = serde_json::json!({
+        "providers": {"azure-openai": {
+            "base_url": "https://a.openai.azure.com/x", "key": {"env": "KEY"},
+            "auth": {"header": "authorization", "prefix": "Bearer "},
+            "path": "/openai/deployments/{model}/chat/completions?api-version=2025-04-01-preview",
+        }},
+        "models": {"m": {"endpoints": [{"provider": "azure-openai", "model": "gpt/4 o"}]}},
+    });
+    let config = std::rc::Rc::new(Config::read(&config, Some(&|_| Some("k".to_owned()))).unwrap());
+    let mut exchange = Exchange::open(config, client::OPENAI_CHAT, "gen-1".to_owned(), None, 0);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}],"top_k":1}"#;
+    exchange.read(body.to_vec()).unwrap();
+    exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+    let (_, outgoing) = exchange.begin("azure-openai", 1).unwrap();
+    let has = |name: &str, value: &str| outgoing.headers.contains(&(name.to_owned(), value.to_owned()));
+    assert!(has(
+        ":path",
+        "/x/openai/deployments/gpt%2F4%20o/chat/completions?api-version=2025-04-01-preview"
+    ));
+    assert!(has("authorization", "Bearer k"), "{:?}", outgoing.headers);
+    assert_eq!(
+        String::from_utf8(outgoing.body).unwrap(),
+        r#"{"model":"gpt/4 o","messages":[{"role":"user","content":"Hi."}]}"#
+    );
+}
+
+#[test]
 fn every_attempt_is_signed_at_its_own_time() {
     use crosspoint::auth::sigv4::{self, Credentials, Scope};
     use crosspoint::config::Config;

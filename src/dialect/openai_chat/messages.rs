@@ -4,6 +4,7 @@ use super::super::Quirks;
 use super::request::member;
 use crate::hash;
 use crate::json::{self, Members, Str};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// The mark for caching, as OpenRouter took it over from Anthropic.
@@ -16,6 +17,7 @@ pub(super) fn concern(quirks: &Quirks, text: &str) -> bool {
         || (!quirks.developer_role && text.contains("developer"))
         || (quirks.short_tool_ids && text.contains("tool_call"))
         || is_marked(quirks, text)
+        || (quirks.document_parts && (text.contains("\"file\"") || text.contains("\"input_audio\"")))
 }
 
 /// Whether `text` has marks for caching that the provider does not take, or a word that looks like one.
@@ -60,10 +62,47 @@ fn message(body: &mut Vec<u8>, raw: &RawValue, quirks: &Quirks) {
                     Some((name, (!id.is_empty()).then_some(id)))
                 });
             }),
+            "content" if quirks.document_parts => each(&mut out, value.get(), &document_part),
             _ => return Some((name, None)),
         }
         Some((name, Some(out)))
     });
+}
+
+/// A part of a content: a file with data, or at an address, as `document_url`; sound as bare base64.
+fn document_part(out: &mut Vec<u8>, raw: &RawValue) {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        r#type: &'static str,
+        document_url: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        document_name: Option<&'a str>,
+    }
+    #[derive(Serialize)]
+    struct Sound<'a> {
+        r#type: &'static str,
+        input_audio: &'a str,
+    }
+    let members = Members::of(raw);
+    let inside = |name| members.get(name).map(Members::of).unwrap_or_default();
+    let data = |name, data| {
+        let is_it = members.text("type").as_deref() == Some(name);
+        is_it.then(|| inside(name).text(data)).flatten()
+    };
+    if let Some(url) = data("file", "file_data") {
+        let name = inside("file").text("filename");
+        let part = Document {
+            r#type: "document_url",
+            document_url: &url,
+            document_name: name.as_deref(),
+        };
+        json::write(out, &part);
+    } else if let Some(sound) = data("input_audio", "data") {
+        let (r#type, input_audio) = ("input_audio", &*sound);
+        json::write(out, &Sound { r#type, input_audio });
+    } else {
+        out.extend_from_slice(raw.get().as_bytes());
+    }
 }
 
 /// Writes every item of the array in `text` with `item`; anything but an array as it stands there.

@@ -2,7 +2,7 @@
 //! what the provider's quirks say.
 
 use super::super::features::GATEWAY;
-use super::super::{Encoded, Target};
+use super::super::{Encoded, Target, path_of};
 use super::messages;
 use crate::chat::{Effort, ReasoningRequest, Request};
 use crate::error::Error;
@@ -45,6 +45,10 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         stream_options: others,
     } = own(request, target)?;
     let quirks = target.quirks;
+    let effort = effort.map(|effort| {
+        let theirs = quirks.efforts.iter().find(|(ours, _)| *ours == effort);
+        theirs.map_or(effort, |(_, theirs)| *theirs)
+    });
     let mut body = Vec::with_capacity(request.capacity());
     body.push(b'{');
     member(&mut body, "model", |body| json::write(body, target.model));
@@ -82,7 +86,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     }
     body.push(b'}');
     Ok(Encoded {
-        path: quirks.path.to_owned(),
+        path: path_of(quirks.path, target.model),
         headers: Vec::new(),
         body,
     })
