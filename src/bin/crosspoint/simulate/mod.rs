@@ -19,6 +19,7 @@ mod exchange;
 mod fault;
 mod gemini;
 mod ledger;
+mod ollama;
 mod openai;
 mod provider;
 mod schema;

@@ -6,14 +6,17 @@ use hyper::HeaderMap;
 use super::fault::Faults;
 use super::script::Piece;
 use super::text::{Answer, Ask};
-use super::{anthropic, bedrock, gemini, openai};
+use super::{anthropic, bedrock, gemini, ollama, openai};
 
 /// Every simulated provider.
 pub(super) static PROVIDERS: &[&dyn Provider] = &[
-    &openai::OpenAi,
+    &openai::OPENAI,
     &anthropic::Anthropic,
     &bedrock::Bedrock,
     &gemini::Gemini,
+    &ollama::Ollama,
+    &openai::AZURE,
+    &openai::MISTRAL,
 ];
 
 /// A provider on the wire, and how it bills.
@@ -200,6 +203,13 @@ pub(super) struct Stamp {
 
 /// Response headers.
 pub(super) type Headers = Vec<(&'static str, String)>;
+
+/// Sets a member of an object.
+pub(super) fn set(object: &mut serde_json::Value, name: &str, value: impl Into<serde_json::Value>) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value.into());
+    }
+}
 
 /// One server-sent event, spelled as the faults want it.
 pub(super) fn sse(event: Option<&str>, data: &str, faults: &Faults) -> Bytes {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::super::provider::{Call, Refusal};
 use super::super::seed::decoded_len;
 use super::super::text::{Ask, Image, Thinking};
+use super::OpenAi;
 use super::features::{format, tools};
 
 type Object = Map<String, Value>;
@@ -98,8 +99,8 @@ fn named(value: &Value) -> &'static str {
     }
 }
 
-/// Checks a request and frees it of its dialect.
-pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
+/// What OpenAI asks of the place and the key.
+pub(super) fn admits(call: &Call<'_>) -> Result<Option<String>, Refusal> {
     if !call.path.ends_with("/v1/chat/completions") {
         let message = format!("Invalid URL ({} {})", call.method, call.path);
         return Err(Refusal::new(404, "invalid_request_error", message));
@@ -121,6 +122,12 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     if key != call.keys.get("openai") {
         return Err(super::fault(401, ""));
     }
+    Ok(None)
+}
+
+/// Checks a request and frees it of its dialect.
+pub(super) fn read(provider: &OpenAi, call: &Call<'_>) -> Result<Ask, Refusal> {
+    let model = (provider.admits)(call)?;
     if !call
         .header("content-type")
         .is_some_and(|kind| kind.starts_with("application/json"))
@@ -132,9 +139,10 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     let body: Value = serde_json::from_slice(call.body).map_err(|_| {
         invalid("We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
     })?;
-    let Value::Object(body) = &body else {
+    let Value::Object(body) = body else {
         return Err(invalid("The JSON body is to be an object."));
     };
+    let body = &(provider.translated)(body)?;
     parameters(body)?;
     conflicts(body)?;
     let mut ask = Ask {
@@ -146,6 +154,8 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     super::messages::read(body, &mut ask)?;
     tools(body, &mut ask)?;
     format(body, &mut ask)?;
+    (provider.noted)(&mut ask);
+    ask.id = model.unwrap_or(ask.id);
     Ok(ask)
 }
 

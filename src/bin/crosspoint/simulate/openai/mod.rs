@@ -3,13 +3,16 @@
 //! Seen on the real API and kept: buffered answers are pretty-printed; a single tool call starts in the role chunk;
 //! `finish_reason` is `stop` when one function was forced by name; chunks are padded with `obfuscation`.
 
+mod azure;
 mod check;
 mod features;
 mod messages;
+mod mistral;
 mod refusal;
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::fault::Faults;
 use super::provider::{Call as Request, Headers, Provider, Refusal, Secret, Stamp, sse};
@@ -19,22 +22,64 @@ use super::text::{Answer, Ask, Choice, Finish, Thinking, Usage, fragments};
 
 use refusal::fault;
 
-/// OpenAI.
+pub(super) use azure::AZURE;
+pub(super) use mistral::MISTRAL;
+
+type Object = Map<String, Value>;
+
+/// A provider that speaks OpenAI's dialect, and where it goes its own way.
 #[derive(Debug)]
-pub(super) struct OpenAi;
+pub(super) struct OpenAi {
+    name: &'static str,
+    port: u16,
+    secrets: &'static [Secret],
+    key_header: (&'static str, &'static str),
+    /// Whether a request came to the right place with the right key; the model, where the path names it.
+    admits: fn(&Request<'_>) -> Result<Option<String>, Refusal>,
+    /// A body in OpenAI's words, after everything that OpenAI would not refuse was.
+    translated: fn(Object) -> Result<Object, Refusal>,
+    /// What it knows of the request that OpenAI does not.
+    noted: fn(&mut Ask),
+    /// What it writes otherwise than OpenAI, in an answer or a chunk.
+    altered: fn(&Ask, &mut Value),
+    /// What it says before the first chunk.
+    opening: fn(&Ask) -> Option<Value>,
+    /// The body of an error.
+    failure: fn(&Refusal) -> Value,
+    /// Whether usage comes with the end of a choice, without being asked for.
+    usage_on_finish: bool,
+}
+
+/// OpenAI.
+pub(super) static OPENAI: OpenAi = OpenAi {
+    name: "openai",
+    port: 18001,
+    secrets: &[Secret::key("openai", "sim-openai-key")],
+    key_header: ("authorization", "Bearer "),
+    admits: check::admits,
+    translated: Ok,
+    noted: |_| {},
+    altered: |_, _| {},
+    opening: |_| None,
+    failure: refusal::failure,
+    usage_on_finish: false,
+};
 
 impl Provider for OpenAi {
     fn name(&self) -> &'static str {
-        "openai"
+        self.name
     }
 
     fn port(&self) -> u16 {
-        18001
+        self.port
     }
 
     fn secrets(&self) -> &'static [Secret] {
-        const SECRETS: &[Secret] = &[Secret::key("openai", "sim-openai-key")];
-        SECRETS
+        self.secrets
+    }
+
+    fn key_header(&self) -> (&'static str, &'static str) {
+        self.key_header
     }
 
     fn stream_type(&self) -> &'static str {
@@ -42,19 +87,19 @@ impl Provider for OpenAi {
     }
 
     fn read(&self, call: &Request<'_>) -> Result<Ask, Refusal> {
-        check::read(call)
+        check::read(self, call)
     }
 
     fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
-        buffered(ask, answer, faults, stamp)
+        self.whole(ask, answer, faults, stamp)
     }
 
     fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
-        streamed(ask, answer, faults, stamp)
+        self.chunks(ask, answer, faults, stamp)
     }
 
     fn error_event(&self, _ask: &Ask, faults: &Faults, _stamp: Stamp) -> Bytes {
-        refusal::error_event(faults)
+        refusal::error_event(self.failure, faults)
     }
 
     fn fault(&self, status: u16, model: &str) -> Refusal {
@@ -62,7 +107,7 @@ impl Provider for OpenAi {
     }
 
     fn refusal_body(&self, refusal: &Refusal, _stamp: Stamp) -> Vec<u8> {
-        refusal::refusal_body(refusal)
+        serde_json::to_vec_pretty(&(self.failure)(refusal)).unwrap_or_default()
     }
 
     fn headers(&self, _refusal: Option<&Refusal>, stamp: Stamp) -> Headers {
@@ -226,97 +271,112 @@ fn arguments(written: &str) -> &str {
     if written.is_empty() { "{}" } else { written }
 }
 
-fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
-    let text = answer.whole_text();
-    let thought = answer.whole_thought();
-    let calls = answer.calls.iter().enumerate().map(|(index, call)| Call {
-        index: None,
-        id: Some(call_id("call_", ask, index)),
-        kind: Some("function"),
-        function: Function {
-            name: Some(&call.name),
-            arguments: arguments(&call.arguments),
-        },
-    });
-    let calls: Vec<Call<'_>> = calls.collect();
-    let choices = (0..ask.copies).map(|index| Whole {
-        index,
-        message: Message {
-            role: "assistant",
-            content: if calls.is_empty() || !text.is_empty() {
-                Some(&text)
-            } else {
-                None
+impl OpenAi {
+    fn whole(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
+        let text = answer.whole_text();
+        let thought = answer.whole_thought();
+        let calls = answer.calls.iter().enumerate().map(|(index, call)| Call {
+            index: None,
+            id: Some(call_id("call_", ask, index)),
+            kind: Some("function"),
+            function: Function {
+                name: Some(&call.name),
+                arguments: arguments(&call.arguments),
             },
-            reasoning_content: (answer.thinking == Thinking::Shown).then_some(thought.as_str()),
-            tool_calls: calls.clone(),
-            refusal: None,
-            annotations: [],
-        },
-        logprobs: None,
-        finish_reason: finish_reason(ask, answer),
-    });
-    let body = Completion {
-        id: id(stamp),
-        object: "chat.completion",
-        created: stamp.now,
-        model: ask.model(),
-        choices: choices.collect(),
-        usage: (!faults.no_usage).then(|| usage(&answer.usage, ask.copies)),
-        service_tier: "default",
-        system_fingerprint: FINGERPRINT,
-    };
-    // Nothing here has a map with odd keys, the only thing that serde_json refuses to write.
-    let mut bytes = serde_json::to_vec_pretty(&body).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+        });
+        let calls: Vec<Call<'_>> = calls.collect();
+        let choices = (0..ask.copies).map(|index| Whole {
+            index,
+            message: Message {
+                role: "assistant",
+                content: if calls.is_empty() || !text.is_empty() {
+                    Some(&text)
+                } else {
+                    None
+                },
+                reasoning_content: (answer.thinking == Thinking::Shown).then_some(thought.as_str()),
+                tool_calls: calls.clone(),
+                refusal: None,
+                annotations: [],
+            },
+            logprobs: None,
+            finish_reason: finish_reason(ask, answer),
+        });
+        let body = Completion {
+            id: id(stamp),
+            object: "chat.completion",
+            created: stamp.now,
+            model: ask.model(),
+            choices: choices.collect(),
+            usage: (!faults.no_usage).then(|| usage(&answer.usage, ask.copies)),
+            service_tier: "default",
+            system_fingerprint: FINGERPRINT,
+        };
+        // Nothing here has a map with odd keys, the only thing that serde_json refuses to write.
+        let mut body = serde_json::to_value(&body).unwrap_or_default();
+        (self.altered)(ask, &mut body);
+        let mut bytes = serde_json::to_vec_pretty(&body).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    fn chunks(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+        let id = id(stamp);
+        let usage_on_finish = faults.usage_on_finish || self.usage_on_finish;
+        let mut writer = Writer {
+            provider: self,
+            ask,
+            faults,
+            stamp,
+            id: &id,
+            pieces: Vec::new(),
+        };
+        let mut steps = deltas(ask, answer, faults.nulls);
+        let finish = finish_reason(ask, answer);
+        steps.push((Delta::default(), 0));
+        let last = steps.len() - 1;
+        let numbers = usage(&answer.usage, ask.copies);
+        let with_usage = (ask.usage_chunk || self.usage_on_finish) && !faults.no_usage;
+        if let Some(opening) = (self.opening)(ask) {
+            writer.push(&opening, 0);
+        }
+        for (n, (delta, tokens)) in steps.into_iter().enumerate() {
+            for index in 0..ask.copies {
+                let reason = (n == last).then_some(finish);
+                let with_finish = usage_on_finish && n == last && index + 1 == ask.copies;
+                let usage = if with_finish {
+                    Some(Some(numbers))
+                } else {
+                    (with_usage && !self.usage_on_finish).then_some(None)
+                };
+                let part = Part {
+                    index,
+                    delta: delta.clone(),
+                    logprobs: None,
+                    finish_reason: reason,
+                };
+                writer.write(vec![part], usage, tokens);
+            }
+        }
+        if with_usage && !usage_on_finish {
+            writer.write(Vec::new(), Some(Some(numbers)), 0);
+        }
+        if answer.thinking == Thinking::Hidden
+            && let Some(first) = writer.pieces.first_mut()
+        {
+            first.hidden = answer.usage.reasoning * ask.copies;
+        }
+        if !faults.no_done {
+            writer.pieces.push(Piece::plain(sse(None, "[DONE]", faults)));
+        }
+        writer.pieces
+    }
 }
 
-fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
-    let id = id(stamp);
-    let mut writer = Writer {
-        ask,
-        faults,
-        stamp,
-        id: &id,
-        pieces: Vec::new(),
-    };
-    let mut steps = deltas(ask, answer, faults.nulls);
-    let finish = finish_reason(ask, answer);
-    steps.push((Delta::default(), 0));
-    let last = steps.len() - 1;
-    let numbers = usage(&answer.usage, ask.copies);
-    let with_usage = ask.usage_chunk && !faults.no_usage;
-    for (n, (delta, tokens)) in steps.into_iter().enumerate() {
-        for index in 0..ask.copies {
-            let reason = (n == last).then_some(finish);
-            let with_finish = faults.usage_on_finish && n == last && index + 1 == ask.copies;
-            let usage = if with_finish {
-                Some(Some(numbers))
-            } else {
-                with_usage.then_some(None)
-            };
-            let part = Part {
-                index,
-                delta: delta.clone(),
-                logprobs: None,
-                finish_reason: reason,
-            };
-            writer.write(vec![part], usage, tokens);
-        }
-    }
-    if with_usage && !faults.usage_on_finish {
-        writer.write(Vec::new(), Some(Some(numbers)), 0);
-    }
-    if answer.thinking == Thinking::Hidden
-        && let Some(first) = writer.pieces.first_mut()
-    {
-        first.hidden = answer.usage.reasoning * ask.copies;
-    }
-    if !faults.no_done {
-        writer.pieces.push(Piece::plain(sse(None, "[DONE]", faults)));
-    }
-    writer.pieces
+/// The choices of an answer or a chunk.
+fn choices(body: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let choices = body.get_mut("choices").and_then(Value::as_array_mut);
+    choices.into_iter().flatten()
 }
 
 /// What one choice streams, with the tokens in each delta.
@@ -429,6 +489,7 @@ fn more(index: usize, arguments: &str, nulls: bool) -> Delta<'_> {
 }
 
 struct Writer<'a> {
+    provider: &'a OpenAi,
     ask: &'a Ask,
     faults: &'a Faults,
     stamp: Stamp,
@@ -451,9 +512,14 @@ impl Writer<'_> {
             obfuscation: self.ask.padding.then(|| letters(seed as u64, 1 + seed * 7 % 13)),
         };
         // As above: nothing here that serde_json refuses.
-        let data = serde_json::to_string(&chunk).unwrap_or_default();
-        self.pieces
-            .push(Piece::tokens(sse(None, &data, self.faults), tokens));
+        let mut chunk = serde_json::to_value(&chunk).unwrap_or_default();
+        (self.provider.altered)(self.ask, &mut chunk);
+        self.push(&chunk, tokens);
+    }
+
+    fn push(&mut self, chunk: &Value, tokens: u64) {
+        let event = sse(None, &chunk.to_string(), self.faults);
+        self.pieces.push(Piece::tokens(event, tokens));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::super::fault::Faults;
 use super::super::provider::{Headers, Refusal, Stamp, sse};
@@ -34,11 +35,11 @@ impl<'a> Failure<'a> {
     }
 }
 
-pub(super) fn refusal_body(refusal: &Refusal) -> Vec<u8> {
-    serde_json::to_vec_pretty(&Failure::of(refusal)).unwrap_or_default()
+pub(super) fn failure(refusal: &Refusal) -> Value {
+    serde_json::to_value(Failure::of(refusal)).unwrap_or_default()
 }
 
-pub(super) fn error_event(faults: &Faults) -> Bytes {
+pub(super) fn error_event(failure: fn(&Refusal) -> Value, faults: &Faults) -> Bytes {
     let refusal = fault(500, "");
     let refusal = match &faults.error {
         Some(kind) => Refusal {
@@ -47,11 +48,7 @@ pub(super) fn error_event(faults: &Faults) -> Bytes {
         },
         None => refusal,
     };
-    sse(
-        None,
-        &serde_json::to_string(&Failure::of(&refusal)).unwrap_or_default(),
-        faults,
-    )
+    sse(None, &failure(&refusal).to_string(), faults)
 }
 
 /// OpenAI's words for an error status.

@@ -8,7 +8,7 @@ use super::super::provider::{Call, Refusal, Stamp, sample_keys};
 use super::super::text::{Ask, answer};
 use super::check::read;
 use super::refusal::error_event;
-use super::{buffered, streamed};
+use super::{OPENAI, Provider, refusal};
 
 const STAMP: Stamp = Stamp {
     sequence: 7,
@@ -28,7 +28,7 @@ fn ask(body: &Value) -> Result<Ask, Refusal> {
         body: bytes.as_bytes(),
         keys: &keys,
     };
-    read(&call)
+    read(&OPENAI, &call)
 }
 
 fn said(more: Value) -> Value {
@@ -48,7 +48,7 @@ fn tool(name: &str) -> Value {
 fn events(body: &Value) -> Vec<Value> {
     let ask = ask(body).unwrap();
     let faults = Faults::parse(split_model(&ask.id).1).unwrap();
-    let pieces = streamed(&ask, &answer(&ask, &faults, false), &faults, STAMP);
+    let pieces = OPENAI.streamed(&ask, &answer(&ask, &faults, false), &faults, STAMP);
     let text: String = pieces
         .iter()
         .map(|p| String::from_utf8(p.bytes.to_vec()).unwrap())
@@ -146,7 +146,7 @@ fn one_call_starts_in_the_role_chunk_and_two_do_not() {
 fn a_function_forced_by_name_finishes_with_stop() {
     let choice = json!({"type": "function", "function": {"name": "a"}});
     let ask = ask(&said(json!({"tools": [tool("a")], "tool_choice": choice}))).unwrap();
-    let bytes = buffered(
+    let bytes = OPENAI.buffered(
         &ask,
         &answer(&ask, &Faults::default(), false),
         &Faults::default(),
@@ -161,7 +161,7 @@ fn a_function_forced_by_name_finishes_with_stop() {
 #[test]
 fn cached_tokens_are_part_of_the_prompt_tokens() {
     let ask = ask(&said(json!({"model": "gpt-cached"}))).unwrap();
-    let bytes = buffered(
+    let bytes = OPENAI.buffered(
         &ask,
         &answer(&ask, &Faults::default(), false),
         &Faults::default(),
@@ -176,7 +176,7 @@ fn cached_tokens_are_part_of_the_prompt_tokens() {
 fn hidden_reasoning_is_counted_and_the_compatible_kind_is_shown() {
     let ask_hidden = ask(&said(json!({"reasoning_effort": "low", "stream": true}))).unwrap();
     let hidden = answer(&ask_hidden, &Faults::default(), false);
-    let pieces = streamed(&ask_hidden, &hidden, &Faults::default(), STAMP);
+    let pieces = OPENAI.streamed(&ask_hidden, &hidden, &Faults::default(), STAMP);
     assert_eq!(
         pieces.iter().map(|p| p.hidden + p.tokens).sum::<u64>(),
         hidden.usage.completion
@@ -260,7 +260,7 @@ fn a_wrong_key_is_refused_before_the_body_is_read() {
             body: b"",
             keys: &keys,
         };
-        read(&call).unwrap_err().status
+        read(&OPENAI, &call).unwrap_err().status
     };
     assert_eq!(status(None), 401);
     assert_eq!(status(Some("Bearer sim-anthropic-key")), 401);
@@ -269,7 +269,10 @@ fn a_wrong_key_is_refused_before_the_body_is_read() {
 
 #[test]
 fn an_error_in_a_stream_is_an_error_object() {
-    let event = error_event(&Faults::parse("error=rate_limit_exceeded").unwrap());
+    let event = error_event(
+        refusal::failure,
+        &Faults::parse("error=rate_limit_exceeded").unwrap(),
+    );
     let data = std::str::from_utf8(&event)
         .unwrap()
         .strip_prefix("data: ")
