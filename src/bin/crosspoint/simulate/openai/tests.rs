@@ -8,7 +8,7 @@ use super::super::provider::{Call, Refusal, Stamp, sample_keys};
 use super::super::text::{Ask, answer};
 use super::check::read;
 use super::refusal::error_event;
-use super::{OPENAI, Provider, refusal};
+use super::{AZURE, MISTRAL, OPENAI, OpenAi, Provider, refusal};
 
 const STAMP: Stamp = Stamp {
     sequence: 7,
@@ -281,4 +281,97 @@ fn an_error_in_a_stream_is_an_error_object() {
         serde_json::from_str::<Value>(data).unwrap()["error"]["type"],
         "rate_limit_exceeded"
     );
+}
+
+fn at(
+    provider: &OpenAi,
+    path: &str,
+    query: Option<&str>,
+    key: (&'static str, &str),
+    body: &Value,
+) -> Result<Ask, Refusal> {
+    let mut headers = HeaderMap::new();
+    headers.insert(key.0, key.1.parse().unwrap());
+    headers.insert("content-type", "application/json".parse().unwrap());
+    let (keys, bytes) = (sample_keys(), body.to_string());
+    let call = Call {
+        method: "POST",
+        path,
+        query,
+        headers: &headers,
+        body: bytes.as_bytes(),
+        keys: &keys,
+    };
+    read(provider, &call)
+}
+
+#[test]
+fn azure_has_two_paths_and_two_kinds_of_credentials() {
+    const KEY: (&str, &str) = ("api-key", "sim-azure-key");
+    const TOKEN: (&str, &str) = ("authorization", "Bearer sim-azure-token");
+    let deployment = "/openai/deployments/my%20gpt/chat/completions";
+    let dated = Some("api-version=2024-10-21");
+    let id = |path, query, key| at(&AZURE, path, query, key, &said(json!({}))).map(|ask| ask.id);
+    assert_eq!(id(deployment, dated, KEY).unwrap(), "my gpt");
+    let v1 = "/openai/v1/chat/completions";
+    assert_eq!(id(v1, Some("api-version=v1"), TOKEN).unwrap(), "gpt-4o");
+    for (path, query, key, status) in [
+        (deployment, None, KEY, 404),
+        ("/v1/chat/completions", dated, KEY, 404),
+        (v1, None, ("authorization", "Bearer sim-azure-key"), 401),
+        (v1, None, ("api-key", "sim-openai-key"), 401),
+    ] {
+        assert_eq!(id(path, query, key).unwrap_err().status, status, "{path}");
+    }
+    let blocked = said(json!({"model": "blocked"}));
+    let refusal = at(&AZURE, v1, None, KEY, &blocked).unwrap_err();
+    let body: Value = serde_json::from_slice(&AZURE.refusal_body(&refusal, STAMP)).unwrap();
+    assert_eq!(
+        body["error"]["innererror"]["code"],
+        "ResponsibleAIPolicyViolation"
+    );
+}
+
+#[test]
+fn mistral_takes_its_own_members_and_no_others() {
+    const KEY: (&str, &str) = ("authorization", "Bearer sim-mistral-key");
+    let ask = |more: Value| at(&MISTRAL, "/v1/chat/completions", None, KEY, &said(more));
+    let own = json!({"random_seed": 1, "safe_prompt": true, "top_k": 3, "reasoning_effort": "high", "stream": true});
+    let asked = ask(own).unwrap();
+    let answer = answer(&asked, &Faults::default(), false);
+    let text: String = MISTRAL
+        .streamed(&asked, &answer, &Faults::default(), STAMP)
+        .iter()
+        .map(|piece| String::from_utf8(piece.bytes.to_vec()).unwrap())
+        .collect();
+    assert!(
+        text.contains(r#""content":[{"closed":true,"thinking":[{"#),
+        "{text}"
+    );
+    assert_eq!(text.matches(r#""prompt_tokens":"#).count(), 1);
+    let call = |id: &str| json!({"role": "assistant", "tool_calls": [{"id": id, "type": "function", "function": {"name": "a", "arguments": ""}}]});
+    for (more, status) in [
+        (json!({"seed": 1}), 422),
+        (json!({"stream_options": {"include_usage": true}}), 422),
+        (json!({"user": "u"}), 422),
+        (json!({"messages": [{"role": "developer", "content": "a"}]}), 422),
+        (
+            json!({"messages": [{"role": "user", "content": "a", "name": "ann"}]}),
+            422,
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": [{"type": "file"}]}]}),
+            422,
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": "a"}, call("call_a")]}),
+            400,
+        ),
+        (json!({"reasoning_effort": "medium"}), 400),
+    ] {
+        let refusal = ask(more.clone()).unwrap_err();
+        assert_eq!(refusal.status, status, "{more}");
+        let body: Value = serde_json::from_slice(&MISTRAL.refusal_body(&refusal, STAMP)).unwrap();
+        assert_eq!(body.get("detail").is_some(), status == 422, "{body}");
+    }
 }
