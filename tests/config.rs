@@ -36,7 +36,15 @@ mod table {
 
     const PROVIDERS: &str = "providers:\n  openai: {}";
     const MODELS: &str = "models: { a/b: { endpoints: [{ provider: openai }] } }";
-    const DIALECTS: &str = "openai-chat, anthropic-messages, bedrock-converse, gemini, ollama";
+
+    /// Every dialect, as messages list them.
+    fn dialects() -> String {
+        let names: Vec<_> = crosspoint::dialect::DIALECTS
+            .iter()
+            .map(|dialect| dialect.name())
+            .collect();
+        names.join(", ")
+    }
 
     fn problems(text: &str) -> Vec<String> {
         let value: Value = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
@@ -119,7 +127,8 @@ mod table {
             row(
                 Provider("{ dialect: soap }"),
                 &[&format!(
-                    "providers.openai.dialect: \"soap\" is no dialect; known: {DIALECTS}"
+                    "providers.openai.dialect: \"soap\" is no dialect; known: {}",
+                    dialects()
                 )],
             ),
             row(
@@ -129,7 +138,8 @@ mod table {
             row(
                 Providers("acme: {}"),
                 &[&format!(
-                    "providers.acme: is no provider known by name, so it needs a dialect ({DIALECTS}) and a base_url"
+                    "providers.acme: is no provider known by name, so it needs a dialect ({}) and a base_url",
+                    dialects()
                 )],
             ),
             row(
@@ -350,7 +360,10 @@ mod table {
             row(
                 Endpoint("{ provider: openai, dialect: soap }, { provider: openai, dialect: {} }"),
                 &[
-                    &format!("models.a/b.endpoints[0].dialect: \"soap\" is no dialect; known: {DIALECTS}"),
+                    &format!(
+                        "models.a/b.endpoints[0].dialect: \"soap\" is no dialect; known: {}",
+                        dialects()
+                    ),
                     "models.a/b.endpoints[1].dialect: expected a string, found a mapping",
                 ],
             ),

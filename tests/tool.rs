@@ -99,11 +99,11 @@ fn every_problem_is_named_with_its_path() {
         ),
         (
             "providers: { openai: {}, mine: { base_url: \"http://10.0.0.1\" } }",
-            "providers.mine: is no provider known by name, so it needs a dialect (openai-chat, anthropic-messages, bedrock-converse, gemini, ollama) and a base_url",
+            "providers.mine: is no provider known by name, so it needs a dialect (DIALECTS) and a base_url",
         ),
         (
             "providers: { openai: { dialect: openai } }",
-            "providers.openai.dialect: \"openai\" is no dialect; known: openai-chat, anthropic-messages, bedrock-converse, gemini, ollama",
+            "providers.openai.dialect: \"openai\" is no dialect; known: DIALECTS",
         ),
         (
             "providers: { openai: { base_url: api.openai.com } }",
@@ -198,7 +198,11 @@ fn every_problem_is_named_with_its_path() {
     for (more, expected) in cases {
         let known =
             "name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, listen, admin";
-        check(&config(more), &expected.replace("KNOWN", known));
+        let dialects: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
+        let expected = expected
+            .replace("KNOWN", known)
+            .replace("DIALECTS", &dialects.join(", "));
+        check(&config(more), &expected);
     }
 }
 

@@ -134,44 +134,28 @@ fn check_all_cuts(dialect: &str) {
     }
 }
 
-#[test]
-fn openai_chat_is_the_same_wherever_it_is_cut() {
-    check_all_cuts("openai-chat");
+/// One test a dialect, so that they run beside each other.
+macro_rules! the_same_wherever_it_is_cut {
+    ($($test:ident: $dialect:literal,)*) => {
+        $(#[test]
+        fn $test() {
+            check_all_cuts($dialect);
+        })*
+
+        #[test]
+        fn no_dialect_is_left_out_of_the_cuts() {
+            let names: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
+            assert_eq!(names, [$($dialect),*]);
+        }
+    };
 }
 
-#[test]
-fn anthropic_messages_is_the_same_wherever_it_is_cut() {
-    check_all_cuts("anthropic-messages");
-}
-
-#[test]
-fn bedrock_converse_is_the_same_wherever_it_is_cut() {
-    check_all_cuts("bedrock-converse");
-}
-
-#[test]
-fn gemini_is_the_same_wherever_it_is_cut() {
-    check_all_cuts("gemini");
-}
-
-#[test]
-fn ollama_is_the_same_wherever_it_is_cut() {
-    check_all_cuts("ollama");
-}
-
-#[test]
-fn no_dialect_is_left_out_above() {
-    let names: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
-    assert_eq!(
-        names,
-        [
-            "openai-chat",
-            "anthropic-messages",
-            "bedrock-converse",
-            "gemini",
-            "ollama"
-        ]
-    );
+the_same_wherever_it_is_cut! {
+    openai_chat_is_the_same_wherever_it_is_cut: "openai-chat",
+    anthropic_messages_is_the_same_wherever_it_is_cut: "anthropic-messages",
+    bedrock_converse_is_the_same_wherever_it_is_cut: "bedrock-converse",
+    gemini_is_the_same_wherever_it_is_cut: "gemini",
+    ollama_is_the_same_wherever_it_is_cut: "ollama",
 }
 
 #[test]
