@@ -13,6 +13,7 @@ mod gemini;
 mod ollama;
 mod openai_chat;
 mod quirks;
+mod raws;
 #[cfg(test)]
 mod steps;
 mod words;
@@ -21,8 +22,8 @@ pub use features::{FEATURES, Fate, Feature};
 pub use gaps::{Gap, Gaps, Loss};
 pub use quirks::{Edits, Quirks};
 
-use crate::chat::{Delta, Request, UsageConvention};
-use crate::error::Error;
+use crate::chat::{Delta, Piece, Request, UsageConvention};
+use crate::error::{Error, Kind};
 use crate::json;
 use crate::wire::{Frame, Framing};
 use serde::Serialize;
@@ -171,6 +172,24 @@ fn to_front<T>(items: &mut Vec<T>, is_first: fn(&T) -> bool) {
         }
     }
     items.append(&mut others);
+}
+
+/// Takes the next number.
+fn next(counter: &mut u32) -> u32 {
+    let index = *counter;
+    *counter = counter.saturating_add(1);
+    index
+}
+
+/// Tells of a piece of the first choice: most dialects have only one.
+fn say(piece: Piece, out: &mut Vec<Delta>) {
+    out.push(Delta::Piece { choice: 0, piece });
+}
+
+/// The error of a response of which something, `what`, is no JSON or not of its form.
+fn garbled(what: &str) -> Error {
+    let message = format!("the provider sent {what} that cannot be read");
+    Error::of_provider(Kind::ProviderUnavailable, &message, None)
 }
 
 #[cfg(test)]

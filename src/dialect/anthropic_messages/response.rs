@@ -7,7 +7,7 @@ use super::citations::{Citations, Source};
 use super::error;
 use super::wire::{Block, BlockDelta, BlockKind, Citation, Event, Message, Usage, finish};
 use crate::chat::{Delta, Format, Piece, Place, Reasoning};
-use crate::dialect::Decoder;
+use crate::dialect::{Decoder, garbled, next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Str};
 use crate::wire::Frame;
@@ -237,7 +237,7 @@ impl Reader {
                 if let Some(data) = block.data.filter(|data| !data.is_empty()) {
                     let (index, data, format) =
                         (next(&mut self.thoughts), data.into_string(), Format::Anthropic);
-                    piece(
+                    say(
                         Piece::Reasoning(Reasoning::Encrypted {
                             index,
                             data,
@@ -254,7 +254,7 @@ impl Reader {
                 let index = next(&mut self.calls);
                 let id = block.id.unwrap_or_default().into_string();
                 let name = block.name.unwrap_or_default().into_string();
-                piece(Piece::ToolCall { index, id, name }, out);
+                say(Piece::ToolCall { index, id, name }, out);
                 let input = json::present(block.input).map(ToOwned::to_owned);
                 Ok(OpenKind::Tool {
                     index,
@@ -294,7 +294,7 @@ impl Reader {
             ("input_json_delta", Some(OpenKind::Tool { index, instead })) => {
                 if let Some(json) = delta.partial_json.filter(|json| !json.is_empty()) {
                     *instead = None;
-                    piece(
+                    say(
                         Piece::ToolArguments {
                             index: *index,
                             json: json.into_string(),
@@ -333,7 +333,7 @@ impl Reader {
                 index,
                 instead: Some(input),
             } => {
-                piece(
+                say(
                     Piece::ToolArguments {
                         index,
                         json: input.get().to_owned(),
@@ -348,33 +348,15 @@ impl Reader {
     fn text(&mut self, text: Option<Str<'_>>, out: &mut Vec<Delta>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.length = self.length.saturating_add(text.chars().count());
-            piece(Piece::Text(text.into_string()), out);
+            say(Piece::Text(text.into_string()), out);
         }
     }
-}
-
-fn next(counter: &mut u32) -> u32 {
-    let index = *counter;
-    *counter = counter.saturating_add(1);
-    index
-}
-
-fn garbled(what: &str) -> Error {
-    Error::of_provider(
-        Kind::ProviderUnavailable,
-        &format!("the provider sent {what} that cannot be read"),
-        None,
-    )
-}
-
-fn piece(piece: Piece, out: &mut Vec<Delta>) {
-    out.push(Delta::Piece { choice: 0, piece });
 }
 
 fn think(index: u32, text: Option<Str<'_>>, signature: Option<Str<'_>>, out: &mut Vec<Delta>) {
     let format = Format::Anthropic;
     if let Some(text) = text.filter(|text| !text.is_empty()) {
-        piece(
+        say(
             Piece::Reasoning(Reasoning::Text {
                 index,
                 text: text.into_string(),
@@ -384,7 +366,7 @@ fn think(index: u32, text: Option<Str<'_>>, signature: Option<Str<'_>>, out: &mu
         );
     }
     if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
-        piece(
+        say(
             Piece::Reasoning(Reasoning::Signature {
                 index,
                 signature: signature.into_string(),
@@ -402,7 +384,7 @@ fn count(usage: &Usage<'_>, first: bool, out: &mut Vec<Delta>) {
         json::present(usage.server_tool_use).filter(|raw| raw.get().contains(|c| matches!(c, '1'..='9')))
     {
         let (place, name, value) = (Place::Response, "server_tool_use".to_owned(), raw.to_owned());
-        piece(Piece::Other { place, name, value }, out);
+        say(Piece::Other { place, name, value }, out);
     }
 }
 

@@ -8,8 +8,8 @@ mod blocks;
 use super::error;
 use super::wire::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, Response, finish};
 use crate::chat::Delta;
-use crate::dialect::Decoder;
 use crate::dialect::anthropic_messages::citations::Citations;
+use crate::dialect::{Decoder, garbled};
 use crate::error::{Error, Kind};
 use crate::json::Str;
 use crate::wire::{Frame, FrameKind};
@@ -217,12 +217,4 @@ impl Reader {
 
 fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(data)
-}
-
-fn garbled(what: &str) -> Error {
-    Error::of_provider(
-        Kind::ProviderUnavailable,
-        &format!("the provider sent {what} that cannot be read"),
-        None,
-    )
 }

@@ -6,10 +6,11 @@ use super::models::{Model, Thinking};
 use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
+use crate::dialect::raws::Raws;
 use crate::dialect::{Encoded, Target, path_segment, write_body};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Shape, Str};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -78,30 +79,6 @@ struct Calling<'a> {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_function_names: Option<[&'a str; 1]>,
-}
-
-/// Members by name, some as they came and some of ours.
-#[derive(Default)]
-struct Raws<'a>(Vec<(&'a str, Cow<'a, RawValue>)>);
-
-impl<'a> Raws<'a> {
-    const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn set<T: Serialize + ?Sized>(&mut self, name: &'a str, value: &T) {
-        self.0.push((name, Cow::Owned(json::to_raw(value))));
-    }
-
-    fn keep(&mut self, name: &'a str, value: Option<&'a RawValue>) {
-        self.0.extend(value.map(|value| (name, Cow::Borrowed(value))));
-    }
-}
-
-impl Serialize for Raws<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
 }
 
 /// Writes `request` for `target`.

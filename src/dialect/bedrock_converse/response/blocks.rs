@@ -4,6 +4,7 @@ use super::{MAX_OPEN, Open, OpenKind, Phase, Reader};
 use crate::chat::{Delta, Format, Piece, Reasoning};
 use crate::dialect::anthropic_messages::citations::{Citations, Source};
 use crate::dialect::bedrock_converse::wire::{Block, Change, CitedText, Thought, ThoughtText, ToolUse};
+use crate::dialect::{next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Str};
 use serde_json::value::RawValue;
@@ -26,7 +27,7 @@ impl Reader {
         let index = next(&mut self.calls);
         self.open(at, OpenKind::Tool { index, bare: true }, out);
         if self.phase == Phase::Open {
-            piece(
+            say(
                 Piece::ToolCall {
                     index,
                     id: call.tool_use_id.to_string(),
@@ -64,7 +65,7 @@ impl Reader {
             .and_then(|image| image.source.as_ref()?.bytes.as_deref())
         {
             let format = block.image.as_ref().map_or("png", |image| &image.format);
-            piece(
+            say(
                 Piece::Image {
                     url: data_url(format, bytes),
                 },
@@ -94,7 +95,7 @@ impl Reader {
                 }) => format,
                 _ => "png",
             };
-            piece(
+            say(
                 Piece::Image {
                     url: data_url(format, &bytes),
                 },
@@ -126,7 +127,7 @@ impl Reader {
         }
         if self.at(at, Self::fresh_text, out).is_some() {
             self.length = self.length.saturating_add(text.chars().count());
-            piece(Piece::Text(text.into_string()), out);
+            say(Piece::Text(text.into_string()), out);
         }
     }
 
@@ -151,7 +152,7 @@ impl Reader {
         ) = (json.is_empty(), open)
         {
             *bare = false;
-            piece(
+            say(
                 Piece::ToolArguments {
                     index: *index,
                     json: json.to_owned(),
@@ -233,7 +234,7 @@ impl Reader {
     pub(super) fn close(&self, open: Open, out: &mut Vec<Delta>) {
         match open.kind {
             OpenKind::Text(mut citations) => citations.give(self.length, out),
-            OpenKind::Tool { index, bare: true } => piece(
+            OpenKind::Tool { index, bare: true } => say(
                 Piece::ToolArguments {
                     index,
                     json: "{}".to_owned(),
@@ -248,18 +249,8 @@ impl Reader {
     }
 }
 
-fn next(counter: &mut u32) -> u32 {
-    let index = *counter;
-    *counter = counter.saturating_add(1);
-    index
-}
-
-fn piece(piece: Piece, out: &mut Vec<Delta>) {
-    out.push(Delta::Piece { choice: 0, piece });
-}
-
 fn reason(reasoning: Reasoning, out: &mut Vec<Delta>) {
-    piece(Piece::Reasoning(reasoning), out);
+    say(Piece::Reasoning(reasoning), out);
 }
 
 fn data_url(format: &str, base64: &str) -> String {
