@@ -72,6 +72,8 @@ pub enum Part<'a> {
     Image {
         /// The URL.
         url: Str<'a>,
+        /// How closely to look: `auto`, `low`, `high`.
+        detail: Option<Str<'a>>,
         /// The caller's mark that the prompt up to here is to be cached.
         cache_control: Option<&'a RawValue>,
     },
@@ -379,6 +381,8 @@ impl<'a> Part<'a> {
         struct Url<'a> {
             #[serde(borrow)]
             url: Str<'a>,
+            #[serde(borrow)]
+            detail: Option<Str<'a>>,
         }
         #[derive(Deserialize)]
         struct File<'a> {
@@ -406,12 +410,20 @@ impl<'a> Part<'a> {
             }),
             "image_url" => {
                 let raw = json::present(wire.image_url).ok_or_else(|| missing("image_url"))?;
-                let url = match json::shape(raw) {
+                let path = format!("{path}.image_url");
+                let Url { url, detail } = match json::shape(raw) {
                     // Some callers write the bare URL, as Mistral's dialect allows.
-                    Shape::String => read(&format!("{path}.image_url"), raw)?,
-                    _ => read::<Url<'a>>(&format!("{path}.image_url"), raw)?.url,
+                    Shape::String => Url {
+                        url: read(&path, raw)?,
+                        detail: None,
+                    },
+                    _ => read(&path, raw)?,
                 };
-                Ok(Self::Image { url, cache_control })
+                Ok(Self::Image {
+                    url,
+                    detail,
+                    cache_control,
+                })
             }
             "file" => match wire.file {
                 Some(File {

@@ -64,7 +64,7 @@ const TALK: &str = r#"{"messages":[{"role":"user","content":"Hi."}]}"#;
 const PART: &str = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."}]}]}"#;
 const IMAGE: &str = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}]}]}"#;
 const TURNS: &str = r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi."},{"role":"user","content":"Hi."}]}"#;
-const TOOLS: &str = r#"{"messages":[{"role":"user","content":"Hi."}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}],"tool_choice":"auto"}"#;
+const TOOLS: &str = r#"{"messages":[{"role":"user","content":"Hi."}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}}}],"tool_choice":"auto"}"#;
 
 const fn over(base: &'static str, name: &'static str, sample: &'static str) -> Feature {
     Feature {
@@ -125,8 +125,8 @@ pub static FEATURES: &[Feature] = &[
     parameter("reasoning_effort", r#"{"reasoning_effort":"high"}"#),
     // Tools.
     parameter("tools", r#"{"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}]}"#).neutral("[]"),
-    over(TOOLS, "tools.strict", r#"{"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{}}}}]}"#),
-    over(TOOLS, "tools.cache_control", r#"{"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}},"cache_control":{"type":"ephemeral"}}]}"#),
+    over(TOOLS, "tools.strict", r#"{"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}}}]}"#),
+    over(TOOLS, "tools.cache_control", r#"{"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}},"cache_control":{"type":"ephemeral"}}]}"#),
     over(TOOLS, "tools: custom", r#"{"tools":[{"type":"custom","custom":{"name":"f"}}]}"#),
     over(TOOLS, "tool_choice: none", r#"{"tool_choice":"none"}"#),
     over(TOOLS, "tool_choice: required", r#"{"tool_choice":"required"}"#),
@@ -166,7 +166,7 @@ pub static FEATURES: &[Feature] = &[
     over(TURNS, "messages.tool_calls", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi.","tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_1","content":"42"}]}"#),
     over(TURNS, "messages.reasoning", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi.","reasoning":"Hm."},{"role":"user","content":"Hi."}]}"#),
     // One of each format: a dialect takes back what it gave out.
-    over(TURNS, "messages.reasoning_details", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi.","reasoning_details":[{"type":"reasoning.text","text":"Hm.","signature":"c2ln","format":"anthropic-claude-v1","index":0},{"type":"reasoning.encrypted","data":"c2ln","format":"google-gemini-v1","index":1},{"type":"reasoning.encrypted","data":"c2ln","format":"openai-responses-v1","id":"rs_1","index":2}]},{"role":"user","content":"Hi."}]}"#),
+    over(TURNS, "messages.reasoning_details", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi.","reasoning_details":[{"type":"reasoning.text","text":"Hm.","signature":"c2ln","format":"anthropic-claude-v1","index":0},{"type":"reasoning.encrypted","data":"c2ln","format":"google-gemini-v1","index":1},{"type":"reasoning.encrypted","data":"c2ln","format":"openai-responses-v1","id":"rs_1","index":2},{"type":"reasoning.text","text":"Hm.","format":"unknown","index":3}]},{"role":"user","content":"Hi."}]}"#),
     over(r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":null},{"role":"user","content":"Hi."}]}"#, "messages.refusal", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":null,"refusal":"No."},{"role":"user","content":"Hi."}]}"#),
     over(TURNS, "messages.images", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi.","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}]},{"role":"user","content":"Hi."}]}"#),
     over(TURNS, "messages.audio", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi.","audio":{"id":"audio_1"}},{"role":"user","content":"Hi."}]}"#),

@@ -7,6 +7,7 @@
 mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
+mod cohere_v2;
 mod features;
 mod gaps;
 mod gemini;
@@ -36,6 +37,7 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &bedrock_converse::BedrockConverse,
     &gemini::Gemini,
     &ollama::Ollama,
+    &cohere_v2::CohereV2,
 ];
 
 /// The dialect of this name.

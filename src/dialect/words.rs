@@ -26,6 +26,10 @@ static MEANINGS: &[(&str, Kind)] = &[
     ),
     ("credits are depleted", Kind::PaymentRequired),
     ("user location is not supported", Kind::ProviderUnavailable),
+    // Cohere, with status 400.
+    ("tokens in the prompt cannot exceed", Kind::ContextLengthExceeded),
+    ("size limit exceeded by", Kind::ContextLengthExceeded),
+    ("is not ready for serving", Kind::ProviderUnavailable),
     // OpenAI and vLLM, whose code says so too; others who copied the message, but not the code.
     ("maximum context length", Kind::ContextLengthExceeded),
     // Ollama and llama.cpp: `llm/llama_server.go`.
@@ -104,6 +108,22 @@ mod tests {
             (
                 "This model's maximum context length is 8192 tokens.",
                 Kind::ContextLengthExceeded,
+            ),
+            (
+                "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 4292.",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "too many tokens: size limit exceeded by 11326 tokens.",
+                Kind::ContextLengthExceeded,
+            ),
+            (
+                "too many tokens: max tokens must be less than or equal to 4096 - received 8192.",
+                Kind::InvalidRequest,
+            ),
+            (
+                "finetuned model with name xyz is not ready for serving",
+                Kind::ProviderUnavailable,
             ),
             (
                 "The text field in the ContentBlock object at messages.0.content.0 is blank.",

@@ -43,6 +43,7 @@ pub static ROWS: &[Row] = &[
     chat("clarifai", "https://api.clarifai.com/v2/ext/openai/v1", Unknown), // models.dev
     chat("cloudferro-sherlock", "https://api-sherlock.cloudferro.com/openai/v1", Unknown), // models.dev
     account("cloudflare", "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai/v1", Stops), // models.dev
+    chat("cohere", "https://api.cohere.com/v2", Stops).speaks("cohere-v2"), // own SDK
     chat("coralbricks", "https://inference.coralbricks.ai/v1", Unknown), // models.dev
     chat("cortecs", "https://api.cortecs.ai/v1", Unknown), // models.dev
     chat("crof", "https://crof.ai/v1", Unknown), // models.dev

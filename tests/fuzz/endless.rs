@@ -39,6 +39,10 @@ fn candidate(parts: &str, more: &str) -> String {
     format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{parts}]}}{more}}}]}}\r\n\r\n")
 }
 
+fn message(kind: &str, at: usize, message: &str) -> String {
+    format!("data: {{\"type\":\"{kind}\",\"index\":{at},\"delta\":{{\"message\":{{{message}}}}}}}\n\n")
+}
+
 fn line(event: &str, payload: &str) -> String {
     format!("{{\"event\":\"{event}\",\"payload\":{{{payload}}}}}\n")
 }
@@ -49,6 +53,7 @@ const ANTHROPIC: &str = "anthropic-messages";
 const GEMINI: &str = "gemini";
 const OLLAMA: &str = "ollama";
 const SAID: &str = "{\"message\":{\"content\":\"hi\"},\"done\":false}\n";
+const COHERE: &str = "cohere-v2";
 const HI: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
 const START: &str = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"x\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}}\n\n";
 
@@ -305,6 +310,61 @@ static STREAMS: &[Endless] = &[
                 ),
             )
         },
+    },
+    Endless {
+        name: "text and its probabilities",
+        dialect: COHERE,
+        begin: "",
+        event: |n| {
+            let delta = format!("\"content\":{{\"text\":\"word {n} \"}}");
+            message("content-delta", 0, &delta).replace(
+                "\"delta\"",
+                "\"logprobs\":{\"text\":\"a\",\"token_ids\":[1],\"logprobs\":[-0.5]},\"delta\"",
+            )
+        },
+    },
+    Endless {
+        name: "blocks of thinking",
+        dialect: COHERE,
+        begin: "",
+        event: |n| {
+            message(
+                "content-start",
+                n,
+                "\"content\":{\"type\":\"thinking\",\"thinking\":\"hm \"}",
+            )
+        },
+    },
+    Endless {
+        name: "calls that do not end",
+        dialect: COHERE,
+        begin: "",
+        event: |n| {
+            message(
+                "tool-call-start",
+                n,
+                "\"tool_calls\":{\"id\":\"c\",\"function\":{\"name\":\"f\"}}",
+            )
+        },
+    },
+    Endless {
+        name: "citations",
+        dialect: COHERE,
+        begin: "",
+        event: |n| {
+            let sources = "\"sources\":[{\"type\":\"document\",\"id\":\"doc:0\"}]";
+            message(
+                "citation-start",
+                n,
+                &format!("\"citations\":{{\"start\":0,\"end\":1,{sources}}}"),
+            )
+        },
+    },
+    Endless {
+        name: "unknown events",
+        dialect: COHERE,
+        begin: "",
+        event: |n| message("later", n, "\"a\":1"),
     },
     Endless {
         name: "text",

@@ -156,6 +156,7 @@ the_same_wherever_it_is_cut! {
     bedrock_converse_is_the_same_wherever_it_is_cut: "bedrock-converse",
     gemini_is_the_same_wherever_it_is_cut: "gemini",
     ollama_is_the_same_wherever_it_is_cut: "ollama",
+    cohere_v2_is_the_same_wherever_it_is_cut: "cohere-v2",
 }
 
 #[test]

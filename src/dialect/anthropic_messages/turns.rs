@@ -202,7 +202,9 @@ fn text_block<'a>(text: &'a str, cache_control: Option<&'a RawValue>) -> Option<
 fn block<'a>(part: &'a Part<'a>) -> Result<Option<Block<'a>>, String> {
     match part {
         Part::Text { text, cache_control } => Ok(text_block(text, *cache_control)),
-        Part::Image { url, cache_control } => Ok(Some(Block::Image {
+        Part::Image {
+            url, cache_control, ..
+        } => Ok(Some(Block::Image {
             source: image(url)?,
             cache_control: *cache_control,
         })),

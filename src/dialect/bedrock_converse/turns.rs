@@ -224,7 +224,9 @@ impl<'a> Conversation<'a> {
     fn part(&mut self, part: &'a Part<'a>, out: &mut Vec<Block<'a>>) -> Result<(), String> {
         let (block, mark) = match part {
             Part::Text { text, cache_control } => (text_block(text), *cache_control),
-            Part::Image { url, cache_control } => (Some(Block::Image(media::image(url)?)), *cache_control),
+            Part::Image {
+                url, cache_control, ..
+            } => (Some(Block::Image(media::image(url)?)), *cache_control),
             Part::File { filename, data } => {
                 let block = match media::image_in_file(data) {
                     Some(image) => Block::Image(image?),
