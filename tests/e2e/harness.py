@@ -32,6 +32,7 @@ PROVIDERS = {
     "ollama": ("ollama", "", "OLLAMA_API_KEY"),
     "azure": ("openai-chat", "", "AZURE_OPENAI_API_KEY"),
     "mistral": ("openai-chat", "/v1", "MISTRAL_API_KEY"),
+    "cohere": ("cohere-v2", "/v2", "COHERE_API_KEY"),
 }
 # What each of them accepts; a test that wants a wrong one sets it in the environment of its gateway.
 KEYS = {variable: f"sim-{name}-key" for name, (_, _, variable) in PROVIDERS.items()}

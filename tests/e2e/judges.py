@@ -1,8 +1,8 @@
 """Judges of bodies that are not ours: the providers' own schemas.
 
-OpenAI's and Anthropic's come from their published OpenAPI files, Bedrock's from the service model in AWS's SDK, Mistral's
-and Ollama's from the models in their SDKs. What we send must hold to the letter; what we answer may say more than OpenAI
-does, as OpenRouter's answers do.
+OpenAI's, Anthropic's and Cohere's come from their published OpenAPI files, Bedrock's from the service model in AWS's SDK,
+Mistral's and Ollama's from the models in their SDKs. What we send must hold to the letter; what we answer may say more than
+OpenAI does, as OpenRouter's answers do.
 """
 
 import functools
@@ -82,6 +82,56 @@ def _wrong_enums(value, shape, path):
         yield f"{path}: {value!r} is none of {shape.enum}"
 
 
+@functools.cache
+def _cohere_specification() -> dict:
+    return _by_discriminator(_specification("cohere"))
+
+
+def _by_discriminator(node):
+    """One of several by the value of a member, in the words of JSON schema: Cohere's ways are not apart otherwise."""
+    if isinstance(node, list):
+        return [_by_discriminator(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    node = {name: _by_discriminator(part) for name, part in node.items()}
+    if "oneOf" in node and "mapping" in node.get("discriminator", {}):
+        name, mapping = node["discriminator"]["propertyName"], node["discriminator"]["mapping"]
+        ways = [{"properties": {name: {"const": value}}, "$ref": way} for value, way in mapping.items()]
+        return {**node, "oneOf": ways}
+    return node
+
+
+def _cohere(body):
+    specification = _cohere_specification()
+    schema = specification["paths"]["/v2/chat"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator({**schema, "components": specification["components"]})
+    problems = [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(body)]
+    problems += _strangers(body, schema, "$")
+    assert not problems, f"Cohere: {problems}\n{body}"
+
+
+def _strangers(value, schema: dict, path: str) -> list:
+    """The members that Cohere's description names nowhere: it does not say that there are no others."""
+    while "$ref" in schema:
+        schema = _cohere_specification()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [one for at, item in enumerate(value) for one in _strangers(item, items, f"{path}[{at}]")]
+    if not isinstance(value, dict):
+        return []
+    if "oneOf" in schema:
+        name = schema.get("discriminator", {}).get("propertyName")
+        ways = [way for way in schema["oneOf"] if name is None or way["properties"][name]["const"] == value.get(name)]
+        return min((_strangers(value, way, path) for way in ways), key=len, default=[])
+    # An object of any members.
+    if "properties" not in schema:
+        return []
+    known = schema["properties"]
+    strangers = [f"{path}: {name} is not known" for name in value if name not in known]
+    inside = [_strangers(item, known[name], f"{path}.{name}") for name, item in value.items() if name in known]
+    return strangers + [one for part in inside for one in part]
+
+
 def provider_request(recorded: dict):
     """What a simulated provider received."""
     provider, body, path = recorded["provider"], recorded["body"], recorded["path"]
@@ -110,6 +160,9 @@ def provider_request(recorded: dict):
     elif provider == "gemini":
         # Google's discovery file is behind its API: here the simulator, which refuses unknown members, is the judge.
         assert re.fullmatch("/v1beta/models/[^/]+:(generateContent|streamGenerateContent)", path.partition("?")[0])
+    elif provider == "cohere":
+        assert path == "/v2/chat"
+        _cohere(body)
     else:
         _bedrock(body, path)
 

@@ -1,4 +1,4 @@
-"""Everything a caller may ask for, buffered and streamed, through all provider dialects.
+"""Everything a caller may ask for, buffered and streamed, through every provider dialect.
 
 The simulator refuses what the real provider refuses and predicts what it says; the providers' own schemas judge what it
 received, and OpenAI's what the client did.
@@ -19,6 +19,7 @@ MODELS = {
     "ollama": endpoint("ollama", "qwen3:8b"),
     "azure": endpoint("azure", "gpt-4o"),
     "mistral": endpoint("mistral", "mistral-small-latest"),
+    "cohere": endpoint("cohere", "command-a-03-2025"),
 }
 # These speak the client's own dialect: what they say is passed on as it came.
 ALIKE = ("openai", "azure", "mistral")
@@ -29,15 +30,25 @@ CACHED = {
     "gemini-cached": endpoint("gemini", "gemini-2.0-flash-cached"),
     "azure-cached": endpoint("azure", "gpt-4o-cached"),
     "mistral-cached": endpoint("mistral", "mistral-small-cached"),
+    "cohere-cached": endpoint("cohere", "command-a-03-2025-cached"),
 }
 OTHERS = {
     "openai-thinking": endpoint("openai", "reasoning-content-1"),
+    "cohere-thinking": endpoint("cohere", "command-a-reasoning-08-2025"),
     "anthropic-redacted": endpoint("anthropic", "claude-sonnet-4-5-redacted"),
     "bedrock-redacted": endpoint("bedrock", "anthropic.claude-sonnet-4-5-redacted-v1:0"),
     "azure-deployment": endpoint("azure-openai", "my gpt/4o"),
     "azure-filtered": endpoint("azure", "gpt-4o-filtered"),
     "azure-blocked": endpoint("azure", "gpt-4o-blocked"),
     "ollama-oldtools": endpoint("ollama", "oldtools"),
+}
+FAILING = {
+    "cohere-down": endpoint("cohere", "command-a-03-2025!status=503"),
+    "cohere-limited": endpoint("cohere", "command-a-03-2025!status=429"),
+    "cohere-expired": endpoint("cohere", "command-a-03-2025!status=498"),
+    "cohere-failing": endpoint("cohere", "command-a-03-2025!error_at=0"),
+    "cohere-late": endpoint("cohere", "command-a-03-2025!error_at=3;error=TIMEOUT;token_delay=60"),
+    "cohere-wrong": endpoint("cohere", "command-a-03-2025!error_200"),
 }
 # One byte at a time, and as odd as a provider may write.
 ODD = {
@@ -48,6 +59,7 @@ ODD = {
     "ollama-bytes": endpoint("ollama", "qwen3:8b!chunk=1"),
     "azure-bytes": endpoint("azure", "gpt-4o!chunk=1"),
     "mistral-bytes": endpoint("mistral", "mistral-small-latest!chunk=1"),
+    "cohere-bytes": endpoint("cohere", "command-a-03-2025!chunk=1"),
     "openai-odd": endpoint("openai", "gpt-4o!crlf;nospace;comments;nulls;usage_on_finish;chunk=7"),
     "anthropic-odd": endpoint("anthropic", "claude-sonnet-4-5!crlf;nospace;comments;late_input=3;chunk=7"),
     "bedrock-odd": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0!usage_on_finish;chunk=7"),
@@ -55,6 +67,7 @@ ODD = {
     "ollama-odd": endpoint("ollama", "qwen3:8b!crlf;comments;chunk=7"),
     "azure-odd": endpoint("azure", "gpt-4o!crlf;nospace;comments;nulls;chunk=7"),
     "mistral-odd": endpoint("mistral", "mistral-small-latest!crlf;nospace;comments;nulls;chunk=7"),
+    "cohere-odd": endpoint("cohere", "command-a-03-2025!crlf;nospace;comments;no_done;chunk=7"),
 }
 # A PNG of one pixel.
 PIXEL = (
@@ -82,7 +95,7 @@ ways = pytest.mark.parametrize("stream", [False, True], ids=["buffered", "stream
 
 @pytest.fixture(scope="module")
 def gateway(module_gateway, simulator):
-    models = {**MODELS, **CACHED, **OTHERS, **ODD}
+    models = {**MODELS, **CACHED, **OTHERS, **FAILING, **ODD}
     providers = simulator.providers()
     # The same Azure by the paths of its deployments, and with a token instead of a key.
     providers["azure-openai"] = {
@@ -108,8 +121,12 @@ def ask(gateway, simulator):
         (recorded,) = simulator.requests(provider)
         judges.provider_request(recorded)
         said = simulator.predict(recorded)
-        assert reply.text == said["text"]
-        assert reply.reasoning == ("" if "redacted" in (model or "") else said["thought"])
+        text, thought = said["text"], said["thought"]
+        if provider == "cohere" and said["calls"]:
+            # What it says before calls is its plan.
+            text, thought = "", thought + text
+        assert reply.text == text
+        assert reply.reasoning == ("" if "redacted" in (model or "") else thought)
         names = [(call["function"]["name"], json.loads(call["function"]["arguments"])) for call in reply.calls]
         assert names == [(call["name"], json.loads(call["arguments"] or "{}")) for call in said["calls"]]
         check_usage(provider, reply, said["usage"])
@@ -181,7 +198,9 @@ def test_instructions_by_system_and_developer(ask, provider, stream):
     _, body = ask(provider, stream, messages)
     text = json.dumps(body)
     assert text.count("Be brief.") == 1 and text.count("Be kind.") == 1
-    if provider in ("anthropic", "bedrock", "gemini"):
+    if provider == "cohere":
+        assert "Be kind." in json.dumps(body["messages"][0]) and body["messages"][0]["role"] == "system"
+    elif provider in ("anthropic", "bedrock", "gemini"):
         assert "Be kind." in json.dumps(body["systemInstruction" if provider == "gemini" else "system"])
 
 
@@ -233,7 +252,7 @@ def test_parallel_tools_and_their_results(ask, provider, stream):
     question = {"role": "user", "content": "explain, then use both tools in parallel"}
     reply, _ = ask(provider, stream, [question], tools=[WEATHER, CLOCK])
     assert [call["function"]["name"] for call in reply.calls] == ["get_weather", "get_time"]
-    assert reply.text == "I will call that ."
+    assert "I will call that ." in (reply.text, reply.reasoning)
     results = [
         {"role": "tool", "tool_call_id": call["id"], "content": content}
         for call, content in zip(reply.calls, ["sunny", [{"type": "text", "text": "noon"}]])
@@ -241,7 +260,10 @@ def test_parallel_tools_and_their_results(ask, provider, stream):
     again = {"role": "user", "content": "and?"}
     reply, body = ask(provider, stream, [question, reply.message(), *results], tools=[WEATHER, CLOCK])
     assert reply.text == "The tool said: sunny; noon"
-    if provider in ("anthropic", "bedrock", "gemini"):
+    if provider == "cohere":
+        assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "tool", "tool"]
+        assert body["messages"][1]["tool_plan"] == "I will call that ."
+    elif provider in ("anthropic", "bedrock", "gemini"):
         turns, model = (body["contents"], "model") if provider == "gemini" else (body["messages"], "assistant")
         assert [turn["role"] for turn in turns] == ["user", model, "user"]
     ask(provider, stream, [question, {"role": "assistant", "content": "hm"}, again], tools=[WEATHER, CLOCK])
@@ -250,7 +272,7 @@ def test_parallel_tools_and_their_results(ask, provider, stream):
 @ways
 @providers
 def test_no_parallel_tools(ask, provider, stream):
-    if provider in ("bedrock", "gemini", "ollama"):
+    if provider in ("bedrock", "gemini", "ollama", "cohere"):
         pytest.skip("the format cannot say it")
     reply, _ = ask(provider, stream, "use tools in parallel", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
     assert len(reply.calls) == 1
@@ -388,6 +410,44 @@ def test_a_prompt_that_azures_filter_blocks(gateway, stream):
 
 
 @ways
+def test_thinking_and_plans_of_cohere_go_back_as_what_they_were(ask, stream):
+    question = {"role": "user", "content": "explain, then use a tool"}
+    more = {"model": "cohere-thinking", "tools": [WEATHER], "extra_body": {"reasoning": {"max_tokens": 500}}}
+    reply, body = ask("cohere", stream, [question], **more)
+    assert body["thinking"] == {"type": "enabled", "token_budget": 500}
+    assert {detail["type"] for detail in reply.details} == {"reasoning.text", "reasoning.summary"}
+    result = {"role": "tool", "tool_call_id": reply.calls[0]["id"], "content": "sunny"}
+    again, body = ask("cohere", stream, [question, reply.message(), result], **more)
+    assert again.text == "The tool said: sunny"
+    turn = body["messages"][1]
+    assert turn["content"] == [{"type": "thinking", "thinking": "Let me think about explain, then use a tool"}]
+    assert turn["tool_plan"] == "I will call that ."
+    quiet, body = ask("cohere", stream, "well", model="cohere-thinking", reasoning_effort="none")
+    assert body["thinking"] == {"type": "disabled"} and quiet.reasoning == ""
+
+
+@ways
+def test_documents_of_cohere_are_cited_and_its_probabilities_shown(gateway, simulator, stream):
+    simulator.reset()
+    documents = [{"id": "d1", "data": {"title": "T", "text": "You said."}}]
+    request = {"model": "sim/cohere", "messages": [{"role": "user", "content": "hello"}], "logprobs": True}
+    made = sdk(gateway).chat.completions.create(**request, stream=stream, extra_body={"documents": documents})
+    if stream:
+        choices = [chunk.choices[0] for chunk in made if chunk.choices]
+        annotations = [one for choice in choices for one in getattr(choice.delta, "annotations", None) or []]
+        tokens = [one.token for choice in choices if choice.logprobs for one in choice.logprobs.content]
+    else:
+        (choice,) = made.choices
+        annotations = choice.message.to_dict()["annotations"]
+        tokens = [one.token for one in choice.logprobs.content]
+    assert annotations == [{"type": "url_citation", "url_citation": {
+        "url": "source:d1", "title": "T", "content": "You said.", "start_index": 0, "end_index": 3}}]
+    assert "".join(tokens).startswith("You said: hello")
+    (recorded,) = simulator.requests("cohere")
+    judges.provider_request(recorded)
+
+
+@ways
 @pytest.mark.parametrize("provider", [name.removesuffix("-cached") for name in CACHED])
 def test_cached_tokens_are_counted_and_billed_once(ask, provider, stream):
     reply, _ = ask(provider, stream, "one two three four five six seven", model=f"{provider}-cached")
@@ -404,6 +464,32 @@ def test_a_refused_request_is_translated_and_not_tried_again(gateway, simulator,
     assert error["type"] == "invalid_request_error"
     receipt = gateway.receipt(response.headers["x-generation-id"])
     assert receipt["outcome"] in ("error", "refused") and len(receipt["attempts"]) <= 1
+
+
+@ways
+@pytest.mark.parametrize("kind, status, error_type", [
+    ("down", 503, "provider_overloaded"),
+    ("limited", 429, "rate_limit_exceeded"),
+    ("expired", 502, "provider_unavailable"),
+    ("failing", None, None),
+    ("wrong", 502, "provider_unavailable"),
+])
+def test_a_failure_of_cohere_before_its_first_token(gateway, kind, status, error_type, stream):
+    response = gateway.chat(f"sim/cohere-{kind}", stream=stream)
+    # In a stream it is an event, else a status.
+    expected = (502, "provider_unavailable") if stream else (503, "provider_overloaded")
+    error = judges.error(response.json())
+    assert (response.status_code, error["metadata"]["error_type"]) == ((status, error_type) if status else expected)
+
+
+def test_a_failure_of_cohere_in_an_answer_is_its_last_event(gateway):
+    response = gateway.chat("sim/cohere-late", stream=True)
+    assert response.status_code == 200
+    last = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: {")][-1]
+    assert last["error"]["metadata"]["error_type"] == "timeout"
+    assert last["choices"][0]["finish_reason"] == "error"
+    receipt = gateway.receipt(response.headers["x-generation-id"])
+    assert receipt["outcome"] == "cut" and receipt["tokens"]["completion_source"] == "estimate"
 
 
 def test_unknown_members_reach_a_provider_of_the_same_dialect(gateway, simulator):

@@ -64,7 +64,7 @@ pub(super) struct Faults {
     pub(super) empty: bool,
     /// An in-band error after so many tokens.
     pub(super) error_at: Option<u64>,
-    /// The type (OpenAI, Anthropic), exception (Bedrock) or status (Gemini) of that error.
+    /// The type (OpenAI, Anthropic), exception (Bedrock), status (Gemini) or finish reason (Cohere) of that error.
     pub(super) error: Option<String>,
     /// Silence after so many tokens.
     pub(super) stall_at: Option<u64>,

@@ -14,6 +14,7 @@
 
 mod anthropic;
 mod bedrock;
+mod cohere;
 mod control;
 mod exchange;
 mod fault;

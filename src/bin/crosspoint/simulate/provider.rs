@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use super::fault::Faults;
 use super::script::Piece;
 use super::text::{Answer, Ask};
-use super::{anthropic, bedrock, gemini, ollama, openai};
+use super::{anthropic, bedrock, cohere, gemini, ollama, openai};
 
 /// Every simulated provider.
 pub(super) static PROVIDERS: &[&dyn Provider] = &[
@@ -17,6 +17,7 @@ pub(super) static PROVIDERS: &[&dyn Provider] = &[
     &ollama::Ollama,
     &openai::AZURE,
     &openai::MISTRAL,
+    &cohere::Cohere,
 ];
 
 /// A provider on the wire, and how it bills.

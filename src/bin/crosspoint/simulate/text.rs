@@ -15,8 +15,8 @@ whitespace-separated word of the text in system prompts, messages and tool resul
 definitions, tool-call arguments and thinking blocks in the history count nothing.\n\
 completion tokens: 1 for each word of text, 1 for each word of reasoning; JSON text (structured output) 1 for each \
 8 characters begun; a tool call 1, and 1 more for each 8 characters begun of its arguments ({} sent as nothing counts 0).\n\
-a model id with `cached` in it reads half of the prompt tokens from the cache (rounded down) and, but for OpenAI \
-and Gemini, writes a quarter; Anthropic and Bedrock report the rest as input.\n\
+a model id with `cached` in it reads half of the prompt tokens from the cache (rounded down) and, but for OpenAI, \
+Gemini and Cohere, writes a quarter; Anthropic and Bedrock report the rest as input.\n\
 reasoning: `Let me think about` and the first 8 words of the last user text.\n\
 text: `You said:`, at most 32 words of the last user text, then 3 + (words of it % 5) words of filler. Cut at \
 max_tokens less the reasoning, and at stop sequences.";
@@ -66,6 +66,9 @@ pub(super) struct Ask {
     pub(super) copies: u64,
     pub(super) usage_chunk: bool,
     pub(super) padding: bool,
+    /// Cohere: the probabilities wanted, what the answer cites.
+    pub(super) logprobs: bool,
+    pub(super) source: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
