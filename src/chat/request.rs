@@ -254,6 +254,16 @@ pub struct ReasoningRequest {
 }
 
 impl ReasoningRequest {
+    /// OpenAI's word for this. A token budget alone has no equal there and becomes medium effort.
+    pub fn effort(&self) -> Option<Effort> {
+        match (self.enabled, self.effort) {
+            (Some(false), _) => Some(Effort::None),
+            (_, Some(effort)) => Some(effort),
+            (Some(true), None) => Some(Effort::Medium),
+            (None, None) => self.max_tokens.map(|_| Effort::Medium),
+        }
+    }
+
     /// The tokens to spend on thinking when `max_tokens` bounds the whole completion; `None` when thinking is off.
     ///
     /// The ratios are OpenRouter's: <https://openrouter.ai/docs/use-cases/reasoning-tokens>.

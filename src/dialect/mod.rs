@@ -11,8 +11,10 @@ mod cohere_v2;
 mod features;
 mod gaps;
 mod gemini;
+mod logprobs;
 mod ollama;
 mod openai_chat;
+mod openai_responses;
 mod quirks;
 mod raws;
 #[cfg(test)]
@@ -38,6 +40,7 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &gemini::Gemini,
     &ollama::Ollama,
     &cohere_v2::CohereV2,
+    &openai_responses::OpenAiResponses,
 ];
 
 /// The dialect of this name.

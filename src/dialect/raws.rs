@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Members by name, in order.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Raws<'a>(pub(super) Vec<(&'a str, Cow<'a, RawValue>)>);
 
 impl<'a> Raws<'a> {

@@ -69,6 +69,7 @@ pub(super) fn words(deltas: &[Delta]) -> Vec<String> {
             Delta::Error(error) => format!("error {:?}", error.kind),
             Delta::Piece { piece, .. } => match piece {
                 Piece::Text(text) => format!("text {text}"),
+                Piece::Refusal(text) => format!("refuse {text}"),
                 Piece::Reasoning(Reasoning::Text { index, text, .. }) => format!("think {index} {text}"),
                 Piece::Reasoning(Reasoning::Summary { index, text, .. }) => format!("sum {index} {text}"),
                 Piece::Reasoning(Reasoning::Signature { index, signature, .. }) => {

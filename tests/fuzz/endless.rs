@@ -43,6 +43,10 @@ fn message(kind: &str, at: usize, message: &str) -> String {
     format!("data: {{\"type\":\"{kind}\",\"index\":{at},\"delta\":{{\"message\":{{{message}}}}}}}\n\n")
 }
 
+fn response(event: &str, payload: &str) -> String {
+    format!("data: {{\"type\":\"response.{event}\",{payload}}}\n\n")
+}
+
 fn line(event: &str, payload: &str) -> String {
     format!("{{\"event\":\"{event}\",\"payload\":{{{payload}}}}}\n")
 }
@@ -54,6 +58,7 @@ const GEMINI: &str = "gemini";
 const OLLAMA: &str = "ollama";
 const SAID: &str = "{\"message\":{\"content\":\"hi\"},\"done\":false}\n";
 const COHERE: &str = "cohere-v2";
+const RESPONSES: &str = "openai-responses";
 const HI: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
 const START: &str = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"x\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}}\n\n";
 
@@ -279,6 +284,50 @@ static STREAMS: &[Endless] = &[
         dialect: ANTHROPIC,
         begin: START,
         event: |_| "event: ping\ndata: {\"type\":\"ping\"}\n\n".to_owned(),
+    },
+    Endless {
+        name: "deltas of one message",
+        dialect: RESPONSES,
+        begin: "",
+        event: |n| {
+            response(
+                "output_text.delta",
+                &format!("\"output_index\":0,\"delta\":\"word {n} \""),
+            )
+        },
+    },
+    Endless {
+        name: "messages",
+        dialect: RESPONSES,
+        begin: "",
+        event: |n| {
+            let item = "{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"a\"}]}";
+            response(
+                "output_item.done",
+                &format!("\"output_index\":{n},\"item\":{item}"),
+            )
+        },
+    },
+    Endless {
+        name: "items that do not end",
+        dialect: RESPONSES,
+        begin: "",
+        event: |n| {
+            let item = "{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\"}";
+            response(
+                "output_item.added",
+                &format!("\"output_index\":{n},\"item\":{item}"),
+            )
+        },
+    },
+    Endless {
+        name: "parts of thinking",
+        dialect: RESPONSES,
+        begin: "",
+        event: |n| {
+            let part = format!("\"output_index\":0,\"summary_index\":{n},\"delta\":\"a\"");
+            response("reasoning_summary_text.delta", &part)
+        },
     },
     Endless {
         name: "text of changing lengths",

@@ -157,6 +157,7 @@ the_same_wherever_it_is_cut! {
     gemini_is_the_same_wherever_it_is_cut: "gemini",
     ollama_is_the_same_wherever_it_is_cut: "ollama",
     cohere_v2_is_the_same_wherever_it_is_cut: "cohere-v2",
+    openai_responses_is_the_same_wherever_it_is_cut: "openai-responses",
 }
 
 #[test]

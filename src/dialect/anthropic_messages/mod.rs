@@ -12,7 +12,7 @@ pub(super) mod claude;
 mod error;
 mod gaps;
 pub(super) mod ids;
-mod request;
+pub(super) mod request;
 mod response;
 mod turns;
 mod wire;

@@ -111,8 +111,11 @@ impl Serialize for Rest<'_> {
     }
 }
 
-/// Anthropic requires a schema, and `type` in it.
-fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
+/// Anthropic and OpenAI's Responses require a schema, and `type` in it.
+pub(in crate::dialect) fn schema<S: Serializer>(
+    schema: &Option<&RawValue>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Nothing {}
     #[derive(Serialize)]

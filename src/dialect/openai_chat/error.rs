@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 const MAX_COMPLAINTS: usize = 5;
 
 /// The error of a response whose status is not 200.
-pub(super) fn of_body(status: u16, body: &[u8]) -> Error {
+pub(in crate::dialect) fn of_body(status: u16, body: &[u8]) -> Error {
     // What cannot be read says nothing.
     let said: Members<'_> = serde_json::from_slice(body).unwrap_or_default();
     match said.get("error") {
@@ -19,13 +19,13 @@ pub(super) fn of_body(status: u16, body: &[u8]) -> Error {
 }
 
 /// An error that is the whole body or chunk, as vLLM's and Mistral's are.
-pub(super) fn flat(body: &[u8], status: Option<u16>) -> Error {
+pub(in crate::dialect) fn flat(body: &[u8], status: Option<u16>) -> Error {
     // What cannot be read says nothing.
     of_members(&serde_json::from_slice(body).unwrap_or_default(), status)
 }
 
 /// The error inside a response that had status 200.
-pub(super) fn in_band(raw: &RawValue) -> Error {
+pub(in crate::dialect) fn in_band(raw: &RawValue) -> Error {
     read_error(raw, None)
 }
 

@@ -4,7 +4,7 @@
 //! leniently, because everybody who calls himself compatible deviates somewhere: nulls, empty ids, usage in odd places,
 //! content as an array, thinking under three names.
 
-mod error;
+pub(super) mod error;
 mod gaps;
 mod messages;
 mod request;

@@ -28,9 +28,11 @@ fn own<'a>(request: &'a Request, target: &Target<'_>) -> Result<Own<'a>, Error> 
             "messages: missing; a chat request needs at least one message",
         ));
     }
+    let reasoning: Option<ReasoningRequest> = request.get("reasoning")?;
     let asks_usage = target.stream && target.quirks.stream_options;
     Ok(Own {
-        effort: effort(request)?,
+        // `reasoning_effort` is the provider's own member, and providers have words of their own for it.
+        effort: reasoning.and_then(|reasoning| reasoning.effort()),
         stream_options: if asks_usage {
             request.get("stream_options")?
         } else {
@@ -89,20 +91,6 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         path: path_of(quirks.path, target.model),
         headers: Vec::new(),
         body,
-    })
-}
-
-/// OpenAI's word for what `reasoning` asks for. A token budget alone has no equal there and becomes medium effort.
-/// `reasoning_effort` is the provider's own member, and providers have words of their own for it.
-fn effort(request: &Request) -> Result<Option<Effort>, Error> {
-    let Some(reasoning) = request.get::<ReasoningRequest>("reasoning")? else {
-        return Ok(None);
-    };
-    Ok(match (reasoning.enabled, reasoning.effort) {
-        (Some(false), _) => Some(Effort::None),
-        (_, Some(effort)) => Some(effort),
-        (Some(true), None) => Some(Effort::Medium),
-        (None, None) => reasoning.max_tokens.map(|_| Effort::Medium),
     })
 }
 

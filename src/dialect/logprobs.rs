@@ -1,0 +1,39 @@
+//! The probabilities of tokens in the unified form, which is that of OpenAI's chat:
+//! <https://platform.openai.com/docs/api-reference/chat/object>.
+
+use crate::json::{self, Members, Str};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A token, and how probable it was.
+#[derive(Serialize)]
+pub(super) struct Token<'a> {
+    token: Str<'a>,
+    logprob: Option<&'a RawValue>,
+    bytes: Vec<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<Vec<Token<'a>>>,
+}
+
+impl<'a> Token<'a> {
+    /// Reads one: `name` is the provider's word for its probability, `top` what else might have stood there.
+    pub(super) fn new(raw: &'a RawValue, name: &str, top: Option<Vec<Self>>) -> Self {
+        let members = Members::of(raw);
+        let token = members.text("token").unwrap_or_default();
+        Self {
+            bytes: token.as_bytes().to_vec(),
+            token,
+            logprob: members.get(name),
+            top_logprobs: top,
+        }
+    }
+}
+
+/// The `logprobs` of a choice; `None` when there is no token.
+pub(super) fn unified(content: Vec<Token<'_>>) -> Option<Box<RawValue>> {
+    #[derive(Serialize)]
+    struct Logprobs<'a> {
+        content: Vec<Token<'a>>,
+    }
+    (!content.is_empty()).then(|| json::to_raw(&Logprobs { content }))
+}
