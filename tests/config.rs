@@ -778,6 +778,53 @@ admin: { port: 9000.0 }
     }
 
     #[test]
+    fn a_provider_in_another_dialect_keeps_its_address_and_key() {
+        let models = "models: { m: { endpoints: [{ provider: openai, model: gpt-x }, { provider: azure, model: gpt-x }] } }";
+        let text = format!(
+            "providers:\n  openai: {{ dialect: openai-responses, key: {{ env: SET }} }}\n  azure: {{ dialect: openai-responses, base_url: 'https://r.openai.azure.com/openai/v1' }}\n{models}"
+        );
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        let config = Config::read(&value, Some(&|_| Some("sk-1".to_owned()))).unwrap();
+        let found: Vec<_> = config
+            .providers
+            .iter()
+            .map(|provider| {
+                let base = &provider.base;
+                assert_eq!(provider.dialect.name(), "openai-responses");
+                (
+                    base.authority(),
+                    base.path.as_str(),
+                    provider.auth_header.as_str(),
+                    provider.auth_prefix.as_str(),
+                )
+            })
+            .collect();
+        let expected = [
+            ("api.openai.com".to_owned(), "/v1", "authorization", "Bearer "),
+            ("r.openai.azure.com".to_owned(), "/openai/v1", "api-key", ""),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_model_that_is_not_served_in_chats_needs_no_dialect() {
+        for (provider, model, dialect) in [
+            ("openai", "gpt-5.1-codex-mini", "openai-responses"),
+            ("openai", "gpt-5.1", "openai-chat"),
+            ("openai", "o3-pro-2025-06-10", "openai-responses"),
+            ("xai", "grok-4.20-multi-agent-0309", "openai-responses"),
+            ("perplexity", "openai/gpt-5.4", "openai-responses"),
+        ] {
+            let text = format!(
+                "providers: {{ {provider}: {{}} }}\nmodels: {{ m: {{ endpoints: [{{ provider: {provider}, model: {model} }}] }} }}"
+            );
+            let value: Value = serde_saphyr::from_str(&text).unwrap();
+            let config = Config::read(&value, None).unwrap();
+            assert_eq!(config.models[0].endpoints[0].dialect.name(), dialect, "{model}");
+        }
+    }
+
+    #[test]
     fn an_endpoint_may_speak_another_dialect_than_its_provider() {
         use crosspoint::chat::ReasoningTokens::{Excluded, Included};
         for (endpoint, dialect, reasoning) in [

@@ -116,6 +116,13 @@ impl Row {
         }
     }
 
+    const fn serves(self, model_dialects: &'static [(&'static str, &'static str)]) -> Self {
+        Self {
+            model_dialects,
+            ..self
+        }
+    }
+
     const fn with(self, quirks: &'static Quirks) -> Self {
         Self { quirks, ..self }
     }

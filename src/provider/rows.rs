@@ -7,11 +7,28 @@
 //! and 2026-11. What happens to the bill when a client leaves is from
 //! <https://openrouter.ai/docs/api-reference/streaming#stream-cancellation>, and unknown where that says nothing.
 //!
-//! Left out: who speaks no format that there is a dialect for, has shut its chat completions down (Perplexity, Anyscale,
-//! Lepton), publishes no address, or needs more than a key (Claude Platform on AWS wants a workspace header).
+//! Left out: who speaks no format that there is a dialect for, has shut down (Anyscale, Lepton), publishes no address,
+//! or needs more than a key (Claude Platform on AWS wants a workspace header).
 
 use super::OnCancel::{BillsAll, Stops, Unknown};
 use super::{Row, account, chat, quirks};
+
+/// Models that OpenAI serves by its Responses API and not in chats: litellm's list of models, `mode: responses`.
+const ONLY_RESPONSES: &[(&str, &str)] = &[
+    ("gpt-5-codex", "openai-responses"),
+    ("gpt-5-pro", "openai-responses"),
+    ("gpt-5.1-codex", "openai-responses"),
+    ("gpt-5.2-codex", "openai-responses"),
+    ("gpt-5.2-pro", "openai-responses"),
+    ("gpt-5.3-codex", "openai-responses"),
+    ("gpt-5.4-pro", "openai-responses"),
+    ("gpt-5.5-pro", "openai-responses"),
+    ("gpt-daybreak", "openai-responses"),
+    ("o1-pro", "openai-responses"),
+    ("o3-deep-research", "openai-responses"),
+    ("o3-pro", "openai-responses"),
+    ("o4-mini-deep-research", "openai-responses"),
+];
 
 /// Every provider that is known by name, by id.
 #[rustfmt::skip] // One row, one line.
@@ -115,7 +132,7 @@ pub static ROWS: &[Row] = &[
     chat("nvidia", "https://integrate.api.nvidia.com/v1", Unknown), // models.dev
     account("ollama", "http://localhost:11434", Unknown).speaks("ollama"), // docs
     chat("ollama-cloud", "https://ollama.com/v1", Unknown), // models.dev
-    chat("openai", "https://api.openai.com/v1", Stops).with(&quirks::OPENAI), // own docs
+    chat("openai", "https://api.openai.com/v1", Stops).with(&quirks::OPENAI).serves(ONLY_RESPONSES), // own docs
     chat("opencode-go", "https://opencode.ai/zen/go/v1", Unknown), // models.dev
     chat("opencode-zen", "https://opencode.ai/zen/v1", Unknown), // models.dev
     chat("openrouter", "https://openrouter.ai/api/v1", Unknown).with(&quirks::DEVELOPER), // models.dev
@@ -123,6 +140,7 @@ pub static ROWS: &[Row] = &[
     chat("ovhcloud", "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", Unknown), // models.dev
     chat("parasail", "https://api.parasail.io/v1", Unknown), // clients
     chat("perceptron", "https://api.perceptron.inc/v1", Unknown), // clients
+    chat("perplexity", "https://api.perplexity.ai/v1", BillsAll).speaks("openai-responses"), // own documents
     chat("phala", "https://api.redpill.ai/v1", Unknown), // clients
     chat("pioneer", "https://api.pioneer.ai/v1", Unknown), // models.dev
     chat("poe", "https://api.poe.com/v1", Unknown).with(&quirks::MAX_TOKENS), // models.dev
@@ -169,7 +187,7 @@ pub static ROWS: &[Row] = &[
     chat("vultr", "https://api.vultrinference.com/v1", Unknown), // models.dev
     chat("wafer", "https://pass.wafer.ai/v1", Unknown), // models.dev
     chat("wandb", "https://api.inference.wandb.ai/v1", Unknown), // models.dev
-    chat("xai", "https://api.x.ai/v1", Stops).with(&quirks::XAI), // Portkey, vercel/ai
+    chat("xai", "https://api.x.ai/v1", Stops).with(&quirks::XAI).serves(&[("grok-4.20-multi-agent", "openai-responses")]), // Portkey, vercel/ai
     chat("xiaomi", "https://api.xiaomimimo.com/v1", Unknown).with(&quirks::MAX_TOKENS), // models.dev
     chat("z-ai", "https://api.z.ai/api/paas/v4", Unknown), // models.dev
     chat("zenmux", "https://zenmux.ai/api/v1", Unknown), // models.dev
