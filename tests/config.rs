@@ -800,8 +800,8 @@ admin: { port: 9000.0 }
             })
             .collect();
         let expected = [
-            ("api.openai.com".to_owned(), "/v1", "authorization", "Bearer "),
             ("r.openai.azure.com".to_owned(), "/openai/v1", "api-key", ""),
+            ("api.openai.com".to_owned(), "/v1", "authorization", "Bearer "),
         ];
         assert_eq!(found, expected);
     }

@@ -23,6 +23,7 @@ mod ledger;
 mod ollama;
 mod openai;
 mod provider;
+mod responses;
 mod schema;
 mod script;
 mod seed;

@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use super::fault::Faults;
 use super::script::Piece;
 use super::text::{Answer, Ask};
-use super::{anthropic, bedrock, cohere, gemini, ollama, openai};
+use super::{anthropic, bedrock, cohere, gemini, ollama, openai, responses};
 
 /// Every simulated provider.
 pub(super) static PROVIDERS: &[&dyn Provider] = &[
@@ -18,6 +18,7 @@ pub(super) static PROVIDERS: &[&dyn Provider] = &[
     &openai::AZURE,
     &openai::MISTRAL,
     &cohere::Cohere,
+    &responses::Responses,
 ];
 
 /// A provider on the wire, and how it bills.

@@ -69,6 +69,8 @@ pub(super) struct Ask {
     /// Cohere: the probabilities wanted, what the answer cites.
     pub(super) logprobs: bool,
     pub(super) source: Option<Value>,
+    /// The Responses API: whether thinking also comes encrypted.
+    pub(super) sealed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

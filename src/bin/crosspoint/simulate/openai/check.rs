@@ -12,7 +12,7 @@ type Object = Map<String, Value>;
 
 /// What a top-level parameter may be.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(in super::super) enum Kind {
     Text,
     Number(f64, f64),
     Integer(i64, i64),
@@ -65,23 +65,23 @@ const PARAMETERS: &[(&str, Kind)] = &[
     ("web_search_options", Kind::Object),
 ];
 
-pub(super) fn invalid(message: impl Into<String>) -> Refusal {
+pub(in super::super) fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(400, "invalid_request_error", message)
 }
 
-pub(super) fn wrong_type(param: &str, expected: &str, value: &Value) -> Refusal {
+pub(in super::super) fn wrong_type(param: &str, expected: &str, value: &Value) -> Refusal {
     let found = named(value);
     let message = format!("Invalid type for '{param}': expected {expected}, but got {found} instead.");
     invalid(message).param(param).code("invalid_type")
 }
 
-pub(super) fn missing(param: &str) -> Refusal {
+pub(in super::super) fn missing(param: &str) -> Refusal {
     invalid(format!("Missing required parameter: '{param}'."))
         .param(param)
         .code("missing_required_parameter")
 }
 
-fn unknown(param: &str) -> Refusal {
+pub(in super::super) fn unknown(param: &str) -> Refusal {
     invalid(format!("Unknown parameter: '{param}'."))
         .param(param)
         .code("unknown_parameter")
@@ -101,7 +101,17 @@ fn named(value: &Value) -> &'static str {
 
 /// What OpenAI asks of the place and the key.
 pub(super) fn admits(call: &Call<'_>) -> Result<Option<String>, Refusal> {
-    if !call.path.ends_with("/v1/chat/completions") {
+    placed(call, "/v1/chat/completions", "openai").map(|()| None)
+}
+
+/// What comes before the parameters: path, method, key `name`, and a body that is an object.
+pub(in super::super) fn open(call: &Call<'_>, path: &str, name: &str) -> Result<Object, Refusal> {
+    placed(call, path, name)?;
+    object(call)
+}
+
+fn placed(call: &Call<'_>, path: &str, name: &str) -> Result<(), Refusal> {
+    if !call.path.ends_with(path) {
         let message = format!("Invalid URL ({} {})", call.method, call.path);
         return Err(Refusal::new(404, "invalid_request_error", message));
     }
@@ -119,15 +129,13 @@ pub(super) fn admits(call: &Call<'_>) -> Result<Option<String>, Refusal> {
         let message = "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
         return Err(Refusal::new(401, "invalid_request_error", message));
     };
-    if key != call.keys.get("openai") {
+    if key != call.keys.get(name) {
         return Err(super::fault(401, ""));
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Checks a request and frees it of its dialect.
-pub(super) fn read(provider: &OpenAi, call: &Call<'_>) -> Result<Ask, Refusal> {
-    let model = (provider.admits)(call)?;
+fn object(call: &Call<'_>) -> Result<Object, Refusal> {
     if !call
         .header("content-type")
         .is_some_and(|kind| kind.starts_with("application/json"))
@@ -139,10 +147,16 @@ pub(super) fn read(provider: &OpenAi, call: &Call<'_>) -> Result<Ask, Refusal> {
     let body: Value = serde_json::from_slice(call.body).map_err(|_| {
         invalid("We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
     })?;
-    let Value::Object(body) = body else {
-        return Err(invalid("The JSON body is to be an object."));
-    };
-    let body = &(provider.translated)(body)?;
+    match body {
+        Value::Object(body) => Ok(body),
+        _ => Err(invalid("The JSON body is to be an object.")),
+    }
+}
+
+/// Checks a request and frees it of its dialect.
+pub(super) fn read(provider: &OpenAi, call: &Call<'_>) -> Result<Ask, Refusal> {
+    let model = (provider.admits)(call)?;
+    let body = &(provider.translated)(object(call)?)?;
     parameters(body)?;
     conflicts(body)?;
     let mut ask = Ask {
@@ -186,7 +200,7 @@ fn parameters(body: &Object) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), Refusal> {
+pub(in super::super) fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), Refusal> {
     let (fits, expected) = match kind {
         Kind::Text => (value.is_string(), "a string"),
         Kind::Number(..) => (value.is_number(), "a decimal"),
@@ -311,7 +325,7 @@ fn options(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(super) fn only(object: &Object, known: &[&str], path: &str) -> Result<(), Refusal> {
+pub(in super::super) fn only(object: &Object, known: &[&str], path: &str) -> Result<(), Refusal> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         Some(key) => Err(unknown(&format!("{path}.{key}"))),
         None => Ok(()),
@@ -319,7 +333,7 @@ pub(super) fn only(object: &Object, known: &[&str], path: &str) -> Result<(), Re
 }
 
 /// An image link of either kind.
-pub(super) fn image(url: &str) -> Image {
+pub(in super::super) fn image(url: &str) -> Image {
     let data = url
         .strip_prefix("data:")
         .and_then(|rest| rest.split_once(";base64,"));

@@ -133,7 +133,7 @@ pub(super) fn format(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
 }
 
 /// Strict mode: every object closed, every property required.
-fn strict(schema: &Value, what: &str, param: &str) -> Result<(), Refusal> {
+pub(in super::super) fn strict(schema: &Value, what: &str, param: &str) -> Result<(), Refusal> {
     let refuse =
         |why: &str| Err(invalid(format!("Invalid schema for {what}: In context=(), {why}")).param(param));
     if let Some(properties) = schema.get("properties").and_then(Value::as_object) {

@@ -4,11 +4,11 @@
 //! `finish_reason` is `stop` when one function was forced by name; chunks are padded with `obfuscation`.
 
 mod azure;
-mod check;
-mod features;
+pub(super) mod check;
+pub(super) mod features;
 mod messages;
 mod mistral;
-mod refusal;
+pub(super) mod refusal;
 
 use bytes::Bytes;
 use serde::Serialize;

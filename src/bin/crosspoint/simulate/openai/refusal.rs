@@ -35,7 +35,7 @@ impl<'a> Failure<'a> {
     }
 }
 
-pub(super) fn failure(refusal: &Refusal) -> Value {
+pub(in super::super) fn failure(refusal: &Refusal) -> Value {
     serde_json::to_value(Failure::of(refusal)).unwrap_or_default()
 }
 
@@ -52,7 +52,7 @@ pub(super) fn error_event(failure: fn(&Refusal) -> Value, faults: &Faults) -> By
 }
 
 /// OpenAI's words for an error status.
-pub(super) fn fault(status: u16, model: &str) -> Refusal {
+pub(in super::super) fn fault(status: u16, model: &str) -> Refusal {
     let (kind, code, message) = match status {
         401 => (
             "invalid_request_error",
@@ -94,7 +94,7 @@ pub(super) fn fault(status: u16, model: &str) -> Refusal {
     }
 }
 
-pub(super) fn headers(stamp: Stamp) -> Headers {
+pub(in super::super) fn headers(stamp: Stamp) -> Headers {
     let request = letters(stamp.sequence ^ 0x0a1, 32).to_lowercase();
     vec![
         ("access-control-expose-headers", "X-Request-ID".to_owned()),
