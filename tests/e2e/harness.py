@@ -33,6 +33,7 @@ PROVIDERS = {
     "azure": ("openai-chat", "", "AZURE_OPENAI_API_KEY"),
     "mistral": ("openai-chat", "/v1", "MISTRAL_API_KEY"),
     "cohere": ("cohere-v2", "/v2", "COHERE_API_KEY"),
+    "responses": ("openai-responses", "/v1", "RESPONSES_API_KEY"),
 }
 # What each of them accepts; a test that wants a wrong one sets it in the environment of its gateway.
 KEYS = {variable: f"sim-{name}-key" for name, (_, _, variable) in PROVIDERS.items()}

@@ -1,8 +1,8 @@
 """Judges of bodies that are not ours: the providers' own schemas.
 
 OpenAI's, Anthropic's and Cohere's come from their published OpenAPI files, Bedrock's from the service model in AWS's SDK,
-Mistral's and Ollama's from the models in their SDKs. What we send must hold to the letter; what we answer may say more than
-OpenAI does, as OpenRouter's answers do.
+those of OpenAI's Responses, Mistral's and Ollama's from the types in their SDKs. What we send must hold to the letter; what
+we answer may say more than OpenAI does, as OpenRouter's answers do.
 """
 
 import functools
@@ -16,6 +16,9 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from jsonschema import Draft202012Validator
 from mistralai.client import models as mistral
+from openai.types.responses import ResponseStreamEvent
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming, ResponseCreateParamsStreaming
+from pydantic import ConfigDict, TypeAdapter
 
 
 @functools.cache
@@ -132,6 +135,32 @@ def _strangers(value, schema: dict, path: str) -> list:
     return strangers + [one for part in inside for one in part]
 
 
+@functools.cache
+def _params(kind) -> TypeAdapter:
+    # Objects inside have the configuration of the outermost.
+    kind.__pydantic_config__ = ConfigDict(extra="forbid")
+    return TypeAdapter(kind)
+
+
+def _read(value):
+    """All of what pydantic has looked at: lists of the SDK's types are only checked as they are read."""
+    if isinstance(value, dict):
+        return {name: _read(member) for name, member in value.items()}
+    if value is None or isinstance(value, str | bytes | int | float):
+        return value
+    return [_read(item) for item in value]
+
+
+def _responses(body: dict):
+    kind = ResponseCreateParamsStreaming if body.get("stream") else ResponseCreateParamsNonStreaming
+    assert _read(_params(kind).validate_python(body)) == body
+
+
+def response_event(event: dict):
+    """One event of the Responses API, as our simulator streams it."""
+    assert TypeAdapter(ResponseStreamEvent).validate_python(event).type == event["type"]
+
+
 def provider_request(recorded: dict):
     """What a simulated provider received."""
     provider, body, path = recorded["provider"], recorded["body"], recorded["path"]
@@ -157,6 +186,9 @@ def provider_request(recorded: dict):
             known["images"] = [{"value": image} for image in message.get("images", ())]
             _sdk(ollama.Message, known)
         _sdk(ollama.Options, body.get("options", {}))
+    elif provider == "responses":
+        assert path == "/v1/responses"
+        _responses(body)
     elif provider == "gemini":
         # Google's discovery file is behind its API: here the simulator, which refuses unknown members, is the judge.
         assert re.fullmatch("/v1beta/models/[^/]+:(generateContent|streamGenerateContent)", path.partition("?")[0])

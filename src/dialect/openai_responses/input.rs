@@ -20,6 +20,7 @@ pub(super) enum Item<'a> {
         content: Said<'a>,
     },
     Reasoning {
+        /// Left out where the caller lost it: openai/codex never sends it, and one that does not fit is refused.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<&'a str>,
         summary: Vec<Summary<'a>>,
