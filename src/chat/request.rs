@@ -215,20 +215,31 @@ impl Request {
             .or(self.get::<u64>("max_tokens")?))
     }
 
-    /// How the caller wants the model to think: `reasoning`, or the older `reasoning_effort`. `None`: nothing was said.
+    /// How the caller wants the model to think: `reasoning`, and what the older `reasoning_effort` and
+    /// `include_reasoning` add to it. `None`: nothing was said.
     ///
     /// # Errors
     /// When it has not the documented form.
     pub fn reasoning(&self) -> Result<Option<ReasoningRequest>, Error> {
-        if let Some(reasoning) = self.get::<ReasoningRequest>("reasoning")? {
-            return Ok(Some(reasoning));
+        let mut reasoning = self.get::<ReasoningRequest>("reasoning")?;
+        if !reasoning.is_some_and(|said| said.effort.or(said.max_tokens.map(|_| Effort::Medium)).is_some())
+            && let Some(effort) = self.get::<Effort>("reasoning_effort")?
+        {
+            reasoning.get_or_insert_default().effort = Some(effort);
         }
-        Ok(self
-            .get::<Effort>("reasoning_effort")?
-            .map(|effort| ReasoningRequest {
-                effort: Some(effort),
-                ..Default::default()
-            }))
+        if self.get::<bool>("include_reasoning")? == Some(false) {
+            reasoning.get_or_insert_default().exclude = true;
+        }
+        Ok(reasoning)
+    }
+
+    /// Whether the caller wants no thinking in the answer. What is wrong with these members is said where the request is
+    /// written.
+    pub fn hides_thinking(&self) -> bool {
+        let reasoning = self.get::<Members<'_>>("reasoning").ok().flatten();
+        let exclude = reasoning.and_then(|reasoning| reasoning.get("exclude"));
+        exclude.is_some_and(|raw| raw.get() == "true")
+            || matches!(self.get("include_reasoning"), Ok(Some(false)))
     }
 
     fn text<'a>(&'a self, member: &'a Member) -> &'a str {
@@ -247,7 +258,7 @@ pub struct ReasoningRequest {
     /// How many tokens thinking may take; used as it is where a provider takes a budget.
     pub max_tokens: Option<u64>,
     /// Think, but leave the thinking out of the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub exclude: bool,
     /// `true` alone means medium effort; `false` turns thinking off.
     pub enabled: Option<bool>,
@@ -284,6 +295,11 @@ impl ReasoningRequest {
         };
         Some(max_tokens.saturating_mul(percent) / 100)
     }
+}
+
+/// A flag that may be `null`.
+fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// How hard a model is asked to think.
@@ -382,6 +398,17 @@ mod tests {
         assert_eq!(request(r#"{"stop":["x","y"]}"#).stop().unwrap().len(), 2);
         assert!(request(r#"{"stop":null}"#).stop().unwrap().is_empty());
         assert!(request(r#"{"stop":1}"#).stop().is_err());
+    }
+
+    #[test]
+    fn the_older_words_for_thinking_complete_the_newer() {
+        let reasoning = |text: &str| request(text).reasoning().unwrap().unwrap_or_default();
+        let both =
+            reasoning(r#"{"reasoning":{"exclude":null},"reasoning_effort":"low","include_reasoning":false}"#);
+        assert_eq!((both.effort, both.exclude), (Some(Effort::Low), true));
+        let newer = reasoning(r#"{"reasoning":{"max_tokens":9},"reasoning_effort":"low"}"#);
+        assert_eq!((newer.effort, newer.max_tokens), (None, Some(9)));
+        assert!(!reasoning(r#"{"include_reasoning":true}"#).exclude);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(super) struct Envelope {
     pub(super) models: Vec<String>,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
+    pub(super) hides_thinking: bool,
     pub(super) preferences: Preferences,
 }
 
@@ -50,6 +51,7 @@ impl Envelope {
             models,
             stream: request.get::<bool>("stream")?.unwrap_or(false),
             include_usage: stream_options.or(usage).unwrap_or(false),
+            hides_thinking: request.hides_thinking(),
             preferences: Preferences::of(request)?,
         })
     }

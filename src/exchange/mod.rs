@@ -420,6 +420,7 @@ impl Exchange {
             created: self.started_ms / 1_000,
             stream: self.envelope.stream,
             include_usage: self.envelope.include_usage,
+            hides_thinking: self.envelope.hides_thinking,
         })
     }
 

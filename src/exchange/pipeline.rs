@@ -43,6 +43,8 @@ struct Stages {
     encoder: Box<dyn Encoder>,
     /// Frames are passed on as they came.
     forward: bool,
+    /// The caller wants no thinking in the answer.
+    hidden: Option<Hidden>,
     deltas: Vec<Delta>,
     out: Vec<u8>,
     failure: Option<Error>,
@@ -71,7 +73,11 @@ impl Pipeline {
         max_out: usize,
     ) -> Self {
         let streamed = framing != Framing::Whole;
-        let forward = chain.is_empty() && dialect.name() == client.name() && streamed == answer.stream;
+        let hidden = answer.hides_thinking.then(Hidden::default);
+        let forward = chain.is_empty()
+            && hidden.is_none()
+            && dialect.name() == client.name()
+            && streamed == answer.stream;
         let fidelity = if forward {
             Fidelity::Metering
         } else {
@@ -87,6 +93,7 @@ impl Pipeline {
             chain,
             encoder: client.encoder(answer),
             forward,
+            hidden,
             deltas: Vec::new(),
             out: Vec::new(),
             failure: None,
@@ -274,6 +281,9 @@ impl Stages {
     }
 
     fn pass_on(&mut self, deltas: &mut Vec<Delta>) {
+        if let Some(hidden) = &mut self.hidden {
+            deltas.retain(|delta| hidden.shows(delta));
+        }
         if self.chain.is_empty() {
             for delta in deltas.drain(..) {
                 self.encoder.delta(delta, &mut self.out);
@@ -309,6 +319,34 @@ impl Stages {
                     Error::new(Kind::ProviderUnavailable, error.to_string())
                 }
             });
+        }
+    }
+}
+
+/// Takes the thinking out of an answer (`reasoning.exclude`). What only the provider can read stays: without it a
+/// conversation with tools could not go on.
+#[derive(Debug, Default)]
+struct Hidden {
+    /// The block whose text was taken out last: its signature means nothing without it.
+    block: Option<(u32, u32)>,
+}
+
+impl Hidden {
+    fn shows(&mut self, delta: &Delta) -> bool {
+        let Delta::Piece {
+            choice,
+            piece: Piece::Reasoning(reasoning),
+        } = delta
+        else {
+            return true;
+        };
+        match reasoning {
+            Reasoning::Text { index, .. } | Reasoning::Summary { index, .. } => {
+                self.block = Some((*choice, *index));
+                false
+            }
+            Reasoning::Signature { index, .. } => self.block != Some((*choice, *index)),
+            Reasoning::Encrypted { .. } => true,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Responses as clients get them, wherever the network cut them.
 
 use crate::support::fixtures::{self, BufferedCase, Fixture};
-use crate::support::{Client, Served, config, config_with, serve};
+use crate::support::{Client, Served, config, config_with, serve, serve_request};
 use crosspoint::config::Config;
 use crosspoint::dialect::DIALECTS;
+use crosspoint::exchange::ResponseHead;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -316,4 +317,87 @@ fn a_buffered_answer_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
             assert!(served.body == response.bytes, "{}", response.name);
         }
     }
+}
+
+/// Whether anything in an answer can be read as thinking. What is encrypted cannot.
+fn shows_thinking(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Object(members) => members.iter().any(|(name, value)| match name.as_str() {
+            "reasoning" | "reasoning_content" | "thinking" => true,
+            "reasoning_details" => value.as_array().is_none_or(|details| {
+                details
+                    .iter()
+                    .any(|detail| detail["type"] != "reasoning.encrypted")
+            }),
+            _ => shows_thinking(value),
+        }),
+        serde_json::Value::Array(items) => items.iter().any(shows_thinking),
+        _ => false,
+    }
+}
+
+/// All that an answer says in these members, wherever they stand in it.
+fn said(value: &serde_json::Value, names: &[&str], out: &mut String) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                match value.as_str().filter(|_| names.contains(&name.as_str())) {
+                    Some(text) => out.push_str(text),
+                    None => said(value, names, out),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| said(item, names, out)),
+        _ => {}
+    }
+}
+
+#[test]
+fn excluded_thinking_is_left_out_of_every_answer_and_still_billed() {
+    let mut thoughts = 0;
+    for dialect in DIALECTS {
+        // With a middleware every answer is written anew, and can be read without knowing the provider's spelling.
+        let masking = serde_json::json!([{"redact": {"rules": [{"literal": "never said", "mask": "-"}]}}]);
+        let rewriting = config_with(dialect.name(), serde_json::json!({"middleware": masking}));
+        let config = config(dialect.name());
+        for response in responses(dialect.name()) {
+            let head = ResponseHead {
+                status: 200,
+                content_type: Some(response.content_type),
+                ..Default::default()
+            };
+            let ask = |config: &Rc<Config>, more: &str| {
+                let request = format!(
+                    r#"{{"model":"author/model","messages":[{{"role":"user","content":"Hi."}}],{more}}}"#
+                );
+                let served = serve_request(config, &request, &head, &[&response.bytes]);
+                let read = match served.body.strip_prefix(b"data: ") {
+                    Some(_) => serde_json::Value::from(chunks(&served.body)),
+                    None => serde_json::from_slice(&served.body).unwrap_or_default(),
+                };
+                let mut content = String::new();
+                said(&read, &["content", "arguments", "refusal", "url"], &mut content);
+                (served, shows_thinking(&read), content)
+            };
+            for stream in [false, true] {
+                let (shown, thinks, content) = ask(&rewriting, &format!(r#""stream":{stream}"#));
+                thoughts += usize::from(thinks);
+                for exclude in [r#""reasoning":{"exclude":true}"#, r#""include_reasoning":false"#] {
+                    let name = format!("{} {stream} {exclude}", response.name);
+                    let (hidden, still_thinks, same) =
+                        ask(&config, &format!(r#""stream":{stream},{exclude}"#));
+                    assert!(!still_thinks, "{name}");
+                    assert!(
+                        same == content || response.name.contains("content_array"),
+                        "{name}: {same}"
+                    );
+                    for member in ["tokens", "outcome", "finish_reason", "cost_usd"] {
+                        let found = hidden.receipt_member(member);
+                        assert_eq!(found, shown.receipt_member(member), "{name}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(thoughts > 10, "{thoughts}");
 }

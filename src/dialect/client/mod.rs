@@ -39,6 +39,8 @@ pub struct Answer {
     pub stream: bool,
     /// Whether the caller of a stream asked for token counts.
     pub include_usage: bool,
+    /// Whether the caller wants no thinking in it.
+    pub hides_thinking: bool,
 }
 
 /// Writes one answer, step by step.

@@ -76,12 +76,7 @@ impl<'a> Model<'a> {
     ///
     /// The text of the thinking is asked for where a model thinks unless told otherwise, because OpenRouter gives it out
     /// unless it is excluded.
-    pub(super) fn thinking(
-        &self,
-        wish: Option<ReasoningRequest>,
-        shown: bool,
-        limit: u64,
-    ) -> Option<Thinking> {
+    pub(super) fn thinking(&self, wish: Option<ReasoningRequest>, limit: u64) -> Option<Thinking> {
         let draws = self.is("-image");
         if self.generation < 25 || (draws && self.generation < 30) || self.is("-tts") {
             return None;
@@ -89,7 +84,7 @@ impl<'a> Model<'a> {
         let wish = wish.unwrap_or_default();
         let off = wish.enabled == Some(false) || wish.effort == Some(Effort::None);
         let said = off || wish.enabled.is_some() || wish.effort.is_some() || wish.max_tokens.is_some();
-        let include_thoughts = shown && !wish.exclude && !off && (said || !self.is("flash-lite"));
+        let include_thoughts = !wish.exclude && !off && (said || !self.is("flash-lite"));
         let budget = if off { Some(0) } else { wish.max_tokens };
         let thinking = match (self.generation < 30, said && !draws) {
             (_, false) => Thinking::default(),
@@ -152,7 +147,7 @@ mod tests {
 
     fn check(model: &str, reasoning: &str, expected: &str) {
         let wish = (!reasoning.is_empty()).then(|| serde_json::from_str(reasoning).unwrap());
-        let found = Model::of(model).thinking(wish, true, 8_000);
+        let found = Model::of(model).thinking(wish, 8_000);
         let found = found.map_or_else(String::new, |found| serde_json::to_string(&found).unwrap());
         assert_eq!(found, expected, "{model} {reasoning}");
     }

@@ -207,12 +207,8 @@ fn generation<'a>(request: &'a Request, target: &Target<'_>, model: Model<'_>) -
         }
     }
     answer(request, &mut out)?;
-    let shown = request.get::<bool>("include_reasoning")? != Some(false);
-    let thinking: Option<Thinking> = model.thinking(
-        request.reasoning()?,
-        shown,
-        limit.unwrap_or(target.default_max_tokens),
-    );
+    let thinking: Option<Thinking> =
+        model.thinking(request.reasoning()?, limit.unwrap_or(target.default_max_tokens));
     if let Some(thinking) = thinking {
         out.set("thinkingConfig", &thinking);
     }
