@@ -44,6 +44,8 @@ pub struct Message<'a> {
     pub reasoning: Option<Str<'a>>,
     /// The thinking of an assistant's turn with what the provider needs to recognise it.
     pub reasoning_details: Vec<ReasoningDetail<'a>>,
+    /// The URLs of the images that an assistant drew.
+    pub images: Vec<Str<'a>>,
 }
 
 /// The content of a message.
@@ -83,6 +85,8 @@ pub enum Part<'a> {
         filename: Option<Str<'a>>,
         /// Where it is, or all of it as a data URL.
         data: Str<'a>,
+        /// The caller's mark that the prompt up to here is to be cached.
+        cache_control: Option<&'a RawValue>,
     },
     /// A kind of part that only some dialects carry (`input_audio`, `video_url`, …), named so that it can be refused.
     Other {
@@ -266,6 +270,23 @@ struct Wire<'a> {
     reasoning_details: Option<Vec<ReasoningDetail<'a>>>,
     #[serde(borrow)]
     refusal: Option<Str<'a>>,
+    #[serde(borrow)]
+    images: Option<Vec<Drawn<'a>>>,
+}
+
+/// An image as an answer had it.
+#[derive(Deserialize)]
+struct Drawn<'a> {
+    #[serde(borrow)]
+    image_url: Url<'a>,
+}
+
+#[derive(Deserialize)]
+struct Url<'a> {
+    #[serde(borrow)]
+    url: Str<'a>,
+    #[serde(borrow)]
+    detail: Option<Str<'a>>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
@@ -282,6 +303,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
             tool_call_id: wire.tool_call_id,
             reasoning: wire.reasoning.or(wire.reasoning_content),
             reasoning_details: wire.reasoning_details.unwrap_or_default(),
+            images: wire
+                .images
+                .unwrap_or_default()
+                .into_iter()
+                .map(|image| image.image_url.url)
+                .collect(),
         })
     }
 }
@@ -378,13 +405,6 @@ impl<'a> Part<'a> {
             cache_control: Option<&'a RawValue>,
         }
         #[derive(Deserialize)]
-        struct Url<'a> {
-            #[serde(borrow)]
-            url: Str<'a>,
-            #[serde(borrow)]
-            detail: Option<Str<'a>>,
-        }
-        #[derive(Deserialize)]
         struct File<'a> {
             #[serde(borrow)]
             filename: Option<Str<'a>>,
@@ -429,7 +449,11 @@ impl<'a> Part<'a> {
                 Some(File {
                     filename,
                     file_data: Some(data),
-                }) => Ok(Self::File { filename, data }),
+                }) => Ok(Self::File {
+                    filename,
+                    data,
+                    cache_control,
+                }),
                 _ => Ok(Self::Other { kind: wire.kind, raw }),
             },
             _ => Ok(Self::Other { kind: wire.kind, raw }),

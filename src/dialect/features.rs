@@ -63,6 +63,7 @@ pub enum Fate {
 const TALK: &str = r#"{"messages":[{"role":"user","content":"Hi."}]}"#;
 const PART: &str = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."}]}]}"#;
 const IMAGE: &str = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}]}]}"#;
+const PDF: &str = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,QQ=="}}]}]}"#;
 const TURNS: &str = r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi."},{"role":"user","content":"Hi."}]}"#;
 const TOOLS: &str = r#"{"messages":[{"role":"user","content":"Hi."}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"]}}}],"tool_choice":"auto"}"#;
 
@@ -138,6 +139,7 @@ pub static FEATURES: &[Feature] = &[
     parameter("web_search_options", r#"{"web_search_options":{"search_context_size":"low"}}"#),
     parameter("x_search_filter", r#"{"x_search_filter":{"excluded_x_handles":["a"]}}"#),
     // Whose request it is, and how it is to be served.
+    parameter("service_tier: default", r#"{"service_tier":"default"}"#),
     parameter("service_tier: flex", r#"{"service_tier":"flex"}"#),
     parameter("service_tier: priority", r#"{"service_tier":"priority"}"#),
     parameter("user", r#"{"user":"u-1"}"#),
@@ -153,10 +155,11 @@ pub static FEATURES: &[Feature] = &[
     over(TALK, "messages: developer", r#"{"messages":[{"role":"developer","content":"Be brief."},{"role":"user","content":"Hi."}]}"#),
     over(TALK, "messages.name", r#"{"messages":[{"role":"user","content":"Hi.","name":"Ann"}]}"#),
     over(PART, "messages.cache_control", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi.","cache_control":{"type":"ephemeral"}}]}]}"#),
+    over(PDF, "messages.cache_control on a file", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,QQ=="},"cache_control":{"type":"ephemeral"}}]}]}"#),
     over(PART, "messages: image_url (data)", IMAGE),
     over(PART, "messages: image_url (https)", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}"#),
     over(IMAGE, "messages: image_url.detail", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ==","detail":"high"}}]}]}"#),
-    over(PART, "messages: file (data)", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,QQ=="}}]}]}"#),
+    over(PART, "messages: file (data)", PDF),
     over(PART, "messages: file (https)", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"file","file":{"filename":"a.pdf","file_data":"https://example.com/a.pdf"}}]}]}"#),
     over(PART, "messages: file (id)", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"file","file":{"file_id":"file-1"}}]}]}"#),
     over(PART, "messages: input_audio", r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi."},{"type":"input_audio","input_audio":{"data":"QQ==","format":"wav"}}]}]}"#),

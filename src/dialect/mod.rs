@@ -166,6 +166,14 @@ pub fn path_of(template: &str, model: &str) -> String {
     template.replace("{model}", &path_segment(model))
 }
 
+/// A provider's name for what a caller calls `ours`.
+fn named(names: &'static [(&'static str, &'static str)], ours: &str) -> Option<&'static str> {
+    names
+        .iter()
+        .find(|(name, _)| *name == ours)
+        .map(|(_, theirs)| *theirs)
+}
+
 /// Moves some items before all others; the order is kept among them and among the others.
 fn to_front<T>(items: &mut Vec<T>, is_first: fn(&T) -> bool) {
     let mut others = Vec::new();

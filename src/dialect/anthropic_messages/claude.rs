@@ -26,6 +26,19 @@ pub(in crate::dialect) struct Rules {
     thinking: Style,
     sampling: Sampling,
     forced_tools: bool,
+    efforts: Efforts,
+}
+
+/// Which efforts a model knows, whether it thinks or not:
+/// <https://platform.claude.com/docs/en/build-with-claude/effort>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Efforts {
+    /// None. (Opus 4.5 wants a beta header for it.)
+    None,
+    /// All but `xhigh`.
+    NotXhigh,
+    /// All.
+    All,
 }
 
 /// How thinking is asked for.
@@ -57,8 +70,17 @@ const fn row(thinking: Style, sampling: Sampling, forced_tools: bool) -> Rules {
         thinking,
         sampling,
         forced_tools,
+        efforts: match thinking {
+            Style::Never | Style::Budget => Efforts::None,
+            Style::Adaptive | Style::AdaptiveAlways => Efforts::All,
+        },
     }
 }
+
+const GENERATION_4_6: Rules = Rules {
+    efforts: Efforts::NotXhigh,
+    ..row(Style::Budget, Sampling::NotBoth, true)
+};
 
 /// The first fragment that a model's id contains decides. The older generations are a closed set, so that a model that
 /// is not out yet falls to the last row, the rules of the newest ones.
@@ -73,9 +95,9 @@ static GENERATIONS: &[(&str, Rules)] = &[
     ("claude-opus-4-7", row(Style::Adaptive, Sampling::Default, true)),
     ("claude-opus-4-8", row(Style::Adaptive, Sampling::Default, true)),
     ("claude-opus-4-5", row(Style::Budget, Sampling::NotBoth, true)),
-    ("claude-opus-4-6", row(Style::Budget, Sampling::NotBoth, true)),
+    ("claude-opus-4-6", GENERATION_4_6),
     ("claude-sonnet-4-5", row(Style::Budget, Sampling::NotBoth, true)),
-    ("claude-sonnet-4-6", row(Style::Budget, Sampling::NotBoth, true)),
+    ("claude-sonnet-4-6", GENERATION_4_6),
     ("claude-haiku-4", row(Style::Budget, Sampling::NotBoth, true)),
     ("claude-opus-4", row(Style::Budget, Sampling::All, true)),
     ("claude-sonnet-4", row(Style::Budget, Sampling::All, true)),
@@ -172,9 +194,12 @@ impl Plan {
         if let Some(reasoning) = request.reasoning()? {
             plan.think(&reasoning, limit, rules.thinking);
         }
-        if matches!(rules.thinking, Style::Adaptive | Style::AdaptiveAlways) {
-            plan.effort = verbosity(request)?.or(plan.effort);
-        }
+        let verbosity = verbosity(request)?.or(plan.effort);
+        plan.effort = match rules.efforts {
+            Efforts::None => None,
+            Efforts::NotXhigh => verbosity.map(|effort| if effort == "xhigh" { "high" } else { effort }),
+            Efforts::All => verbosity,
+        };
         plan.sample(rules.sampling);
         Ok(plan)
     }
@@ -342,6 +367,14 @@ mod tests {
         assert_eq!(plan.thinking, Some(Thinking::Adaptive { display: "omitted" }));
         assert_eq!(plan.effort, Some("low"));
         assert!(plan.top_k.is_none());
+    }
+
+    #[test]
+    fn verbosity_is_an_effort_that_the_model_knows() {
+        let effort = |model| plan(model, r#"{"verbosity":"xhigh","reasoning":{"effort":"low"}}"#).effort;
+        assert_eq!(effort("claude-opus-4-8"), Some("xhigh"));
+        assert_eq!(effort("claude-sonnet-4-6"), Some("high"));
+        assert_eq!(effort("claude-opus-4-5"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::claude::{Plan, Rules, Thinking};
 use super::turns::{Block, Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
-use crate::dialect::{Encoded, Target, write_body};
+use crate::dialect::{Encoded, Target, named, write_body};
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Str};
 use serde::{Serialize, Serializer};
@@ -17,6 +17,16 @@ const VERSION: &str = "2023-06-01";
 
 /// Anthropic's names for what the unified form says in another way.
 const TRANSLATED: &[&str] = &["output_config", "stop_sequences", "system", "thinking"];
+
+/// Its tiers by OpenAI's names and its own: <https://docs.anthropic.com/en/api/service-tiers>. `auto` takes the capacity
+/// that was bought ahead where there is some, which is what OpenAI calls priority.
+const TIERS: &[(&str, &str)] = &[
+    ("auto", "auto"),
+    ("default", "standard_only"),
+    ("fast", "auto"),
+    ("priority", "auto"),
+    ("standard_only", "standard_only"),
+];
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -46,7 +56,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Metadata<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    service_tier: Option<Str<'a>>,
+    service_tier: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<&'a RawValue>,
     #[serde(flatten)]
@@ -189,15 +199,27 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
             .into_iter()
             .filter(|stop| !stop.trim().is_empty())
             .collect(),
-        metadata: request.get("user")?.map(|user_id| Metadata { user_id }),
+        metadata: user(request)?.map(|user_id| Metadata { user_id }),
         service_tier: request
             .get::<Str<'_>>("service_tier")?
-            .filter(|tier| matches!(&**tier, "auto" | "standard_only")),
+            .and_then(|tier| named(TIERS, &tier)),
         cache_control: request.get("cache_control")?,
         rest: Rest(native(request, TRANSLATED).collect()),
     };
     take(&body);
     Ok(())
+}
+
+/// Whose request it is: `user`, or the newer `safety_identifier`, or what stands under Anthropic's own name.
+fn user(request: &Request) -> Result<Option<Str<'_>>, Error> {
+    if let Some(user) = request.get("user")? {
+        return Ok(Some(user));
+    }
+    if let Some(user) = request.get("safety_identifier")? {
+        return Ok(Some(user));
+    }
+    let metadata = request.get::<&RawValue>("metadata")?;
+    Ok(metadata.and_then(|metadata| Members::of(metadata).text("user_id")))
 }
 
 fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {

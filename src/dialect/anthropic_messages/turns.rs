@@ -45,6 +45,8 @@ pub(super) enum Block<'a> {
         source: Source<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         title: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<&'a RawValue>,
     },
     Thinking {
         thinking: Cow<'a, str>,
@@ -208,7 +210,11 @@ fn block<'a>(part: &'a Part<'a>) -> Result<Option<Block<'a>>, String> {
             source: image(url)?,
             cache_control: *cache_control,
         })),
-        Part::File { filename, data } => file(data, filename.as_deref()).map(Some),
+        Part::File {
+            filename,
+            data,
+            cache_control,
+        } => file(data, filename.as_deref(), *cache_control).map(Some),
         Part::Other { kind, .. } => Err(cut_kind(kind)),
     }
 }
@@ -239,7 +245,11 @@ fn image(url: &str) -> Result<Source<'_>, String> {
     }
 }
 
-fn file<'a>(data: &'a str, title: Option<&'a str>) -> Result<Block<'a>, String> {
+fn file<'a>(
+    data: &'a str,
+    title: Option<&'a str>,
+    cache_control: Option<&'a RawValue>,
+) -> Result<Block<'a>, String> {
     let source = match DataUrl::parse(data) {
         Some(DataUrl {
             media_type: media_type @ "application/pdf",
@@ -251,7 +261,7 @@ fn file<'a>(data: &'a str, title: Option<&'a str>) -> Result<Block<'a>, String> 
         Some(DataUrl { media_type, .. }) if media_type.starts_with("image/") => {
             return Ok(Block::Image {
                 source: image(data)?,
-                cache_control: None,
+                cache_control,
             });
         }
         Some(DataUrl { media_type, .. }) => {
@@ -271,6 +281,7 @@ fn file<'a>(data: &'a str, title: Option<&'a str>) -> Result<Block<'a>, String> 
     Ok(Block::Document {
         source,
         title: title.filter(|title| !title.trim().is_empty()),
+        cache_control,
     })
 }
 
@@ -364,7 +375,10 @@ fn tool_result<'a>(message: &'a Message<'a>, path: &str) -> Result<Block<'a>, Er
     // The mark belongs on the result itself: blocks inside of it are not cached on their own.
     let mut mark = None;
     for block in &mut content {
-        if let Block::Text { cache_control, .. } | Block::Image { cache_control, .. } = block {
+        if let Block::Text { cache_control, .. }
+        | Block::Image { cache_control, .. }
+        | Block::Document { cache_control, .. } = block
+        {
             mark = cache_control.take().or(mark);
         }
     }

@@ -8,9 +8,9 @@ use super::turns::{Block, CachePoint, Conversation, Turn, conversation};
 use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::anthropic_messages::claude::{Plan, Rules, Thinking};
 use crate::dialect::features::native;
-use crate::dialect::{Encoded, Target, path_segment, write_body};
+use crate::dialect::{Encoded, Target, named, path_segment, write_body};
 use crate::error::{Error, cut};
-use crate::json::{self, Str};
+use crate::json::{self, Members, Str};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -25,6 +25,16 @@ const NATIVE: &[&str] = &[
 /// The names of Converse and of Claude for what the unified form says in another way.
 const TRANSLATED: &[&str] = &["output_config", "stop_sequences", "system", "thinking"];
 
+/// Its tiers by OpenAI's names and its own:
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ServiceTier.html>.
+const TIERS: &[(&str, &str)] = &[
+    ("default", "default"),
+    ("fast", "priority"),
+    ("flex", "flex"),
+    ("priority", "priority"),
+    ("reserved", "reserved"),
+];
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -38,7 +48,9 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     output_config: Option<OutputConfig<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    service_tier: Option<Tier<'a>>,
+    service_tier: Option<Tier>,
+    #[serde(skip_serializing_if = "Pairs::is_empty")]
+    request_metadata: Pairs<'a>,
     #[serde(skip_serializing_if = "Additional::is_empty")]
     additional_model_request_fields: Additional<'a>,
     #[serde(flatten)]
@@ -135,9 +147,9 @@ struct JsonSchema<'a> {
 }
 
 #[derive(Serialize)]
-struct Tier<'a> {
+struct Tier {
     #[serde(rename = "type")]
-    kind: Str<'a>,
+    kind: &'static str,
 }
 
 /// What Converse hands to the model unread.
@@ -168,6 +180,22 @@ struct AloneChoice {
     #[serde(rename = "type")]
     kind: &'static str,
     disable_parallel_tool_use: bool,
+}
+
+/// Strings by name.
+#[derive(Default)]
+struct Pairs<'a>(Vec<(String, Str<'a>)>);
+
+impl Pairs<'_> {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 struct Raws<'a>(Vec<(&'a str, &'a RawValue)>);
@@ -256,8 +284,9 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
         output_config: output_config(request, plan.effort)?,
         service_tier: request
             .get::<Str<'_>>("service_tier")?
-            .filter(|tier| matches!(&**tier, "priority" | "default" | "flex" | "reserved"))
+            .and_then(|tier| named(TIERS, &tier))
             .map(|kind| Tier { kind }),
+        request_metadata: request_metadata(request)?,
         additional_model_request_fields: Additional {
             thinking: plan.thinking,
             top_k: plan.top_k.filter(|_| claude.is_some()),
@@ -273,6 +302,26 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     };
     take(&body);
     Ok(())
+}
+
+/// The caller's `metadata` as tags for AWS's logs: those pairs that are such tags.
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
+fn request_metadata(request: &Request) -> Result<Pairs<'_>, Error> {
+    const MOST: usize = 16;
+    const LONGEST: usize = 256;
+    let is_tag = |text: &str| {
+        let takes = |c: char| c.is_ascii_alphanumeric() || c.is_whitespace() || ":_@$#=/+,-.".contains(c);
+        text.len() <= LONGEST && text.chars().all(takes)
+    };
+    let Some(metadata) = request.get::<Members<'_>>("metadata")? else {
+        return Ok(Pairs::default());
+    };
+    let strings = metadata.0.into_iter().filter_map(|(name, raw)| {
+        // What is no string is no tag.
+        let value: Str<'_> = serde_json::from_str(raw.get()).ok()?;
+        (!name.is_empty() && is_tag(&name) && is_tag(&value)).then_some((name, value))
+    });
+    Ok(Pairs(strings.take(MOST).collect()))
 }
 
 /// Which models take cache points: <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>. What an

@@ -227,12 +227,16 @@ impl<'a> Conversation<'a> {
             Part::Image {
                 url, cache_control, ..
             } => (Some(Block::Image(media::image(url)?)), *cache_control),
-            Part::File { filename, data } => {
+            Part::File {
+                filename,
+                data,
+                cache_control,
+            } => {
                 let block = match media::image_in_file(data) {
                     Some(image) => Block::Image(image?),
                     None => Block::Document(media::document(data, filename.as_deref(), &mut self.documents)?),
                 };
-                (Some(block), None)
+                (Some(block), *cache_control)
             }
             Part::Other { kind, .. } => return Err(cut(kind, 80).to_owned()),
         };

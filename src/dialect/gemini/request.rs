@@ -7,7 +7,7 @@ use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::raws::Raws;
-use crate::dialect::{Encoded, Target, path_segment, write_body};
+use crate::dialect::{Encoded, Target, named, path_segment, write_body};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Shape, Str};
 use serde::Serialize;
@@ -22,6 +22,15 @@ const TRANSLATED: &[&str] = &["contents", "generationConfig", "systemInstruction
 
 /// The members of `generationConfig` that the unified form has no word for.
 const CONFIG: &[&str] = &["enableEnhancedCivicAnswers", "mediaResolution", "speechConfig"];
+
+/// Its tiers by OpenAI's names and its own: <https://ai.google.dev/api/generate-content>.
+const TIERS: &[(&str, &str)] = &[
+    ("default", "standard"),
+    ("fast", "priority"),
+    ("flex", "flex"),
+    ("priority", "priority"),
+    ("standard", "standard"),
+];
 
 /// The tools that Google runs itself, as a caller may name them in `type`.
 static NATIVE_TOOLS: &[(&str, &str)] = &[
@@ -123,8 +132,8 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     generation_config.0.extend(own(config));
     let mut rest = Raws(own(rest).collect());
     let tier: Option<Str<'_>> = request.get("service_tier")?;
-    if let Some(tier) = tier.filter(|tier| matches!(&**tier, "standard" | "flex" | "priority")) {
-        rest.set("serviceTier", &tier);
+    if let Some(tier) = tier.and_then(|tier| named(TIERS, &tier)) {
+        rest.set("serviceTier", tier);
     }
     let body = Body {
         system_instruction: talk.system,

@@ -76,6 +76,11 @@ impl<'a> Part<'a> {
         Self::from(Kind::Text(text.into()))
     }
 
+    /// Whether it is a piece of an answer: text, or an image.
+    fn is_said(&self) -> bool {
+        self.is_text() || matches!(self.data, Kind::InlineData(_) | Kind::FileData(_))
+    }
+
     fn is_text(&self) -> bool {
         matches!(self.data, Kind::Text(_)) && !self.thought
     }
@@ -88,6 +93,15 @@ impl<'a> From<Kind<'a>> for Part<'a> {
             thought: false,
             thought_signature: None,
         }
+    }
+}
+
+impl<'a> From<Media<'a>> for Part<'a> {
+    fn from(media: Media<'a>) -> Self {
+        Self::from(match media {
+            Media::Inline(inline) => Kind::InlineData(inline),
+            Media::File(file) => Kind::FileData(file),
+        })
     }
 }
 
@@ -223,10 +237,7 @@ fn part<'a>(given: &'a Given<'a>) -> Result<Option<Part<'a>>, String> {
             media::other(kind, raw).unwrap_or_else(|| Err(cut(kind, 80).to_owned()))?
         }
     };
-    Ok(Some(Part::from(match media {
-        Media::Inline(inline) => Kind::InlineData(inline),
-        Media::File(file) => Kind::FileData(file),
-    })))
+    Ok(Some(Part::from(media)))
 }
 
 fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Result<Vec<Part<'a>>, Error> {
@@ -251,6 +262,11 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Resu
     }
     let mut out = thoughts(details);
     out.extend(parts(message, path)?);
+    for (at, url) in message.images.iter().enumerate() {
+        let image = media::at(&**url, "image")
+            .map_err(|what| Error::invalid(format!("{path}.images[{at}]: gemini cannot carry {what}")))?;
+        out.push(Part::from(image));
+    }
     let is_call = |id: &str| {
         message
             .tool_calls
@@ -258,11 +274,11 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Resu
             .any(|call: &ToolCall<'_>| &*call.id == id)
     };
     for (_, data) in sealed(details).filter(|(id, _)| !id.is_some_and(is_call)) {
-        let text = out
+        let said = out
             .iter_mut()
-            .rfind(|part| part.is_text() && part.thought_signature.is_none());
+            .rfind(|part| part.is_said() && part.thought_signature.is_none());
         let call = calls.first_mut().filter(|part| part.thought_signature.is_none());
-        match text.or(call) {
+        match said.or(call) {
             Some(part) => part.thought_signature = Some(data),
             None => {
                 let mut part = Part::text("");

@@ -269,7 +269,7 @@ fn part<'a>(given: &'a Given<'a>) -> Result<Part<'a>, String> {
             text: Cow::Borrowed(text),
         }),
         Given::Image { url, detail, .. } => Ok(image(url, detail.as_deref())),
-        Given::File { data, filename } => file(data, filename.as_deref()),
+        Given::File { data, filename, .. } => file(data, filename.as_deref()),
         Given::Other { kind, raw } => {
             let file = Members::of(raw).get("file").map(Members::of);
             match file.and_then(|file| file.text("file_id")) {
