@@ -1,7 +1,7 @@
 //! The stages of one response: bytes → frames → deltas → middleware → the client's bytes.
 //!
 //! A buffered response runs through the same stages as a streamed one. Frames of a provider that speaks the client's own
-//! dialect, with no middleware in between, are passed on as they came.
+//! dialect, with no middleware in between, are passed on as they came, but for thinking under another name.
 
 use crate::chat::{Delta, Finish, Piece, Place, Reasoning};
 use crate::dialect::client::{Answer, ClientDialect, Encoder};

@@ -1,6 +1,7 @@
 //! Mends what a provider of the same dialect sends and OpenAI's clients cannot read, in a frame that else goes out as it
 //! came: content that is an array of parts (Mistral's thinking), calls without an index or id, arguments as an object,
-//! reasons for the end that only the provider knows, choices that are `null`.
+//! reasons for the end that only the provider knows, choices that are `null`. Thinking that is only in `reasoning_content`
+//! (DeepSeek and most others, vLLM) is in `reasoning` too, where OpenRouter's callers read it.
 //!
 //! What was read of the frame stands in the place of what was odd; all other members keep their bytes.
 
@@ -39,7 +40,10 @@ pub(super) fn mended(data: &[u8], deltas: &[Delta]) -> Option<Vec<u8>> {
 fn may_be_odd(delta: &Delta) -> bool {
     match delta {
         Delta::Piece { piece, .. } => {
-            matches!(piece, Piece::ToolCall { .. } | Piece::ToolArguments { .. })
+            matches!(
+                piece,
+                Piece::ToolCall { .. } | Piece::ToolArguments { .. } | Piece::Reasoning(_)
+            )
         }
         Delta::Finish { native, reason, .. } => {
             native.as_deref().is_some_and(|native| native != reason.name())
@@ -129,9 +133,22 @@ fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool)
             .0
             .retain(|(name, _)| !BESIDE_PARTS.contains(&name.as_str()));
     }
+    let unheard = !has_parts
+        && members.get("reasoning_content").is_some()
+        && members.get("reasoning").is_none()
+        && members.get("reasoning_details").is_none();
+    if unheard {
+        members
+            .0
+            .retain(|(name, _)| !matches!(name.as_str(), "reasoning" | "reasoning_details"));
+    }
     let mut is_odd = has_parts;
     object(out, &members, |out, name, raw| match name {
         "content" if has_parts => parts(out, pieces, streamed),
+        "reasoning_content" if unheard => {
+            out.extend_from_slice(raw.get().as_bytes());
+            is_odd |= thoughts(out, pieces);
+        }
         "tool_calls" if json::shape(raw) == Shape::Array => {
             let calls: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
             list(out, (0..).zip(calls), |out, at, raw| {
@@ -143,31 +160,41 @@ fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool)
     is_odd
 }
 
+/// Writes the members that hold thinking; says whether there is any.
+fn thoughts(out: &mut Vec<u8>, pieces: &[&Piece]) -> bool {
+    let mut thought = String::new();
+    let mut details = Vec::new();
+    for piece in pieces {
+        if let Piece::Reasoning(reasoning) = piece {
+            thought.push_str(shown(reasoning).map_or("", String::as_str));
+            details.push(Detail::new(reasoning));
+        }
+    }
+    if !thought.is_empty() {
+        put(out, "reasoning", |out| json::write(out, &thought));
+    }
+    beside(out, "reasoning_details", &details);
+    !details.is_empty()
+}
+
 /// Writes the value of `content`, and after it the members that hold what is no text.
 fn parts(out: &mut Vec<u8>, pieces: &[&Piece], streamed: bool) {
     let mut text = String::new();
-    let mut thought = String::new();
-    let (mut details, mut images, mut annotations) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut images, mut annotations) = (Vec::new(), Vec::new());
     for piece in pieces {
         match piece {
             Piece::Text(more) => text.push_str(more),
-            Piece::Reasoning(reasoning) => {
-                thought.push_str(shown(reasoning).map_or("", String::as_str));
-                details.push(Detail::new(reasoning));
-            }
             Piece::Image { url } => images.push(ImageBody::new(url)),
             Piece::Annotation(raw) => annotations.push(raw),
-            Piece::Refusal(_)
+            Piece::Reasoning(_)
+            | Piece::Refusal(_)
             | Piece::ToolCall { .. }
             | Piece::ToolArguments { .. }
             | Piece::Other { .. } => {}
         }
     }
     json::write(out, &Some(&text).filter(|text| streamed || !text.is_empty()));
-    if !thought.is_empty() {
-        put(out, "reasoning", |out| json::write(out, &thought));
-    }
-    beside(out, "reasoning_details", &details);
+    thoughts(out, pieces);
     beside(out, "images", &images);
     beside(out, "annotations", &annotations);
 }
