@@ -222,7 +222,8 @@ impl Request {
     /// When it has not the documented form.
     pub fn reasoning(&self) -> Result<Option<ReasoningRequest>, Error> {
         let mut reasoning = self.get::<ReasoningRequest>("reasoning")?;
-        if !reasoning.is_some_and(|said| said.effort.or(said.max_tokens.map(|_| Effort::Medium)).is_some())
+        let says_how = |said: ReasoningRequest| said.effort.is_some() || said.max_tokens.is_some();
+        if !reasoning.is_some_and(says_how)
             && let Some(effort) = self.get::<Effort>("reasoning_effort")?
         {
             reasoning.get_or_insert_default().effort = Some(effort);
@@ -275,11 +276,16 @@ impl ReasoningRequest {
         }
     }
 
+    /// Whether it asks for no thinking at all.
+    pub fn is_off(&self) -> bool {
+        self.enabled == Some(false) || self.effort == Some(Effort::None)
+    }
+
     /// The tokens to spend on thinking when `max_tokens` bounds the whole completion; `None` when thinking is off.
     ///
     /// The ratios are OpenRouter's: <https://openrouter.ai/docs/use-cases/reasoning-tokens>.
     pub fn budget(&self, max_tokens: u64) -> Option<u64> {
-        if self.enabled == Some(false) || self.effort == Some(Effort::None) {
+        if self.is_off() {
             return None;
         }
         if self.max_tokens.is_some() {

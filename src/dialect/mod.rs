@@ -23,7 +23,7 @@ mod words;
 
 pub use features::{FEATURES, Fate, Feature};
 pub use gaps::{Gap, Gaps, Loss};
-pub use quirks::{Edits, Quirks};
+pub use quirks::{Edits, Quirks, ThinkingWords};
 
 use crate::chat::{Delta, Piece, Request, UsageConvention};
 use crate::error::{Error, Kind};

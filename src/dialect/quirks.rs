@@ -23,10 +23,25 @@ pub struct Quirks {
     pub short_tool_ids: bool,
     /// Whether documents go as `document_url` parts, and sound as bare base64.
     pub document_parts: bool,
+    /// How thinking is asked for.
+    pub thinking: ThinkingWords,
     /// What becomes of how hard `reasoning` asks to think, where the provider does not know every word: ours, and theirs.
     pub efforts: &'static [(Effort, Effort)],
     /// Whether the reported completion tokens leave the thinking tokens out.
     pub reasoning_outside_completion: bool,
+}
+
+/// In which words a provider is asked for thinking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThinkingWords {
+    /// `reasoning_effort`, as OpenAI is.
+    Effort,
+    /// The same, but no thinking is `thinking: {"type": "disabled"}`.
+    Switch,
+    /// `enable_thinking`, with a `thinking_budget`.
+    Flag,
+    /// `reasoning`: the provider knows the unified form.
+    Unified,
 }
 
 /// What becomes of the members of an object.
@@ -49,6 +64,7 @@ impl Quirks {
         cache_control: true,
         short_tool_ids: false,
         document_parts: false,
+        thinking: ThinkingWords::Effort,
         efforts: &[],
         reasoning_outside_completion: false,
     };

@@ -1,7 +1,7 @@
 //! How the providers in the table deviate from `openai-chat`, each with its source.
 
 use crate::chat::Effort;
-use crate::dialect::{Edits, Quirks};
+use crate::dialect::{Edits, Quirks, ThinkingWords};
 
 /// What OpenRouter's parameters add to OpenAI's. OpenAI answers `Unknown parameter` to them.
 const BEYOND_OPENAI: &[&str] = &["top_k", "min_p", "top_a", "repetition_penalty"];
@@ -30,8 +30,24 @@ const PLAIN: Quirks = Quirks {
 };
 pub(super) static COMPATIBLE: Quirks = PLAIN;
 
-/// Knows the role `developer`: OpenRouter's API reference, `ChatDeveloperMessage`.
-pub(super) static DEVELOPER: Quirks = Quirks::NONE;
+/// Knows the role `developer`, and `reasoning`: OpenRouter's API reference.
+pub(super) static OPENROUTER: Quirks = Quirks {
+    thinking: ThinkingWords::Unified,
+    ..Quirks::NONE
+};
+
+/// OpenRouter's guide to reasoning tokens: Qwen's models take a `thinking_budget`; the switch before it is
+/// `enable_thinking` (<https://www.alibabacloud.com/help/en/model-studio/deep-thinking>).
+pub(super) static ALIBABA: Quirks = Quirks {
+    thinking: ThinkingWords::Flag,
+    ..PLAIN
+};
+
+/// GLM turns thinking off so: <https://docs.z.ai/guides/capabilities/thinking-mode>.
+pub(super) static GLM: Quirks = Quirks {
+    thinking: ThinkingWords::Switch,
+    ..PLAIN
+};
 
 /// The models that think refuse `max_tokens`, and all others know the newer name.
 const NEWER_MAX_TOKENS: Edits = Edits {
@@ -149,6 +165,7 @@ pub(super) static META: Quirks = Quirks {
 pub(super) static MOONSHOT: Quirks = Quirks {
     parameters: unsupported(&["top_k", "seed"]),
     messages: THINKING_BACK,
+    thinking: ThinkingWords::Switch,
     ..PLAIN
 };
 
@@ -164,8 +181,9 @@ pub(super) static XAI: Quirks = Quirks {
     ..PLAIN
 };
 
-/// <https://api-docs.deepseek.com/guides/thinking_mode>: 400 where thinking is missing beside tool calls.
+/// <https://api-docs.deepseek.com/guides/thinking_mode>: 400 where thinking is missing beside tool calls; the switch.
 pub(super) static DEEPSEEK: Quirks = Quirks {
     messages: THINKING_BACK,
+    thinking: ThinkingWords::Switch,
     ..PLAIN
 };

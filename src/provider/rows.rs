@@ -40,8 +40,8 @@ pub static ROWS: &[Row] = &[
     chat("aihubmix", "https://aihubmix.com/v1", Unknown), // clients
     chat("aion-labs", "https://api.aionlabs.ai/v1", BillsAll), // clients
     chat("akashml", "https://api.akashml.com/v1", Unknown), // clients
-    chat("alibaba", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", BillsAll), // models.dev
-    chat("alibaba-cn", "https://dashscope.aliyuncs.com/compatible-mode/v1", Unknown), // models.dev
+    chat("alibaba", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", BillsAll).with(&quirks::ALIBABA), // models.dev
+    chat("alibaba-cn", "https://dashscope.aliyuncs.com/compatible-mode/v1", Unknown).with(&quirks::ALIBABA), // models.dev
     account("amazon-bedrock", "https://bedrock-runtime.{region}.amazonaws.com", BillsAll).speaks("bedrock-converse"), // Portkey, botocore
     chat("amazon-nova", "https://api.nova.amazon.com/v1", Unknown), // models.dev
     chat("ambient", "https://api.ambient.xyz/v1", Unknown), // models.dev
@@ -135,7 +135,7 @@ pub static ROWS: &[Row] = &[
     chat("openai", "https://api.openai.com/v1", Stops).with(&quirks::OPENAI).serves(ONLY_RESPONSES), // own docs
     chat("opencode-go", "https://opencode.ai/zen/go/v1", Unknown), // models.dev
     chat("opencode-zen", "https://opencode.ai/zen/v1", Unknown), // models.dev
-    chat("openrouter", "https://openrouter.ai/api/v1", Unknown).with(&quirks::DEVELOPER), // models.dev
+    chat("openrouter", "https://openrouter.ai/api/v1", Unknown).with(&quirks::OPENROUTER), // models.dev
     chat("orcarouter", "https://api.orcarouter.ai/v1", Unknown), // models.dev
     chat("ovhcloud", "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", Unknown), // models.dev
     chat("parasail", "https://api.parasail.io/v1", Unknown), // clients
@@ -189,7 +189,7 @@ pub static ROWS: &[Row] = &[
     chat("wandb", "https://api.inference.wandb.ai/v1", Unknown), // models.dev
     chat("xai", "https://api.x.ai/v1", Stops).with(&quirks::XAI).serves(&[("grok-4.20-multi-agent", "openai-responses")]), // Portkey, vercel/ai
     chat("xiaomi", "https://api.xiaomimimo.com/v1", Unknown).with(&quirks::MAX_TOKENS), // models.dev
-    chat("z-ai", "https://api.z.ai/api/paas/v4", Unknown), // models.dev
+    chat("z-ai", "https://api.z.ai/api/paas/v4", Unknown).with(&quirks::GLM), // models.dev
     chat("zenmux", "https://zenmux.ai/api/v1", Unknown), // models.dev
-    chat("zhipuai", "https://open.bigmodel.cn/api/paas/v4", Unknown), // models.dev
+    chat("zhipuai", "https://open.bigmodel.cn/api/paas/v4", Unknown).with(&quirks::GLM), // models.dev
 ];

@@ -209,7 +209,7 @@ impl Plan {
         match (style, asked) {
             (Style::Never, _) | (Style::Budget | Style::Adaptive, None) => {}
             (Style::Budget, Some(asked)) => self.spend(asked, limit),
-            (Style::AdaptiveAlways, None) if is_off(reasoning) => {
+            (Style::AdaptiveAlways, None) if reasoning.is_off() => {
                 // Of these models some refuse `disabled`, each in its own way; all of them think least at low effort.
                 self.effort = Some("low");
             }
@@ -265,10 +265,6 @@ impl Plan {
             }
         }
     }
-}
-
-fn is_off(reasoning: &ReasoningRequest) -> bool {
-    reasoning.enabled == Some(false) || reasoning.effort == Some(Effort::None)
 }
 
 const fn effort(effort: Effort) -> Option<&'static str> {

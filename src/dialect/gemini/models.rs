@@ -82,7 +82,7 @@ impl<'a> Model<'a> {
             return None;
         }
         let wish = wish.unwrap_or_default();
-        let off = wish.enabled == Some(false) || wish.effort == Some(Effort::None);
+        let off = wish.is_off();
         let said = off || wish.enabled.is_some() || wish.effort.is_some() || wish.max_tokens.is_some();
         let include_thoughts = !wish.exclude && !off && (said || !self.is("flash-lite"));
         let budget = if off { Some(0) } else { wish.max_tokens };

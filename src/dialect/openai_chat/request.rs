@@ -2,11 +2,12 @@
 //! what the provider's quirks say.
 
 use super::super::features::GATEWAY;
-use super::super::{Encoded, Target, path_of};
+use super::super::{Encoded, Target, ThinkingWords, path_of};
 use super::messages;
-use crate::chat::{Effort, ReasoningRequest, Request};
+use crate::chat::{ReasoningRequest, Request};
 use crate::error::Error;
 use crate::json::{self, Members};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// Finds what `encode` would refuse.
@@ -16,7 +17,7 @@ pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error>
 
 /// What of a request is ours to understand.
 struct Own<'a> {
-    effort: Option<Effort>,
+    thinking: Vec<(&'static str, Box<RawValue>)>,
     stream_options: Option<Members<'a>>,
 }
 
@@ -28,11 +29,9 @@ fn own<'a>(request: &'a Request, target: &Target<'_>) -> Result<Own<'a>, Error> 
             "messages: missing; a chat request needs at least one message",
         ));
     }
-    let reasoning: Option<ReasoningRequest> = request.get("reasoning")?;
     let asks_usage = target.stream && target.quirks.stream_options;
     Ok(Own {
-        // `reasoning_effort` is the provider's own member, and providers have words of their own for it.
-        effort: reasoning.and_then(|reasoning| reasoning.effort()),
+        thinking: thinking(request, target)?,
         stream_options: if asks_usage {
             request.get("stream_options")?
         } else {
@@ -43,21 +42,17 @@ fn own<'a>(request: &'a Request, target: &Target<'_>) -> Result<Own<'a>, Error> 
 
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
     let Own {
-        effort,
+        thinking,
         stream_options: others,
     } = own(request, target)?;
     let quirks = target.quirks;
-    let effort = effort.map(|effort| {
-        let theirs = quirks.efforts.iter().find(|(ours, _)| *ours == effort);
-        theirs.map_or(effort, |(_, theirs)| *theirs)
-    });
     let mut body = Vec::with_capacity(request.capacity());
     body.push(b'{');
     member(&mut body, "model", |body| json::write(body, target.model));
     for (name, text) in request.members() {
         match name {
-            "reasoning" => {}
-            "reasoning_effort" if effort.is_some() => {}
+            "reasoning" if quirks.thinking != ThinkingWords::Unified => {}
+            "reasoning_effort" if !thinking.is_empty() => {}
             messages::CACHE_CONTROL if !quirks.cache_control => {}
             "tools" if messages::is_marked(quirks, text) => {
                 member(&mut body, name, |body| messages::write_unmarked(body, text));
@@ -73,9 +68,10 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             }
         }
     }
-    let effort_name = quirks.parameters.name("reasoning_effort", &|_| true);
-    if let Some((effort, name)) = effort.zip(effort_name) {
-        member(&mut body, name, |body| json::write(body, &effort));
+    for (name, value) in &thinking {
+        if let Some(name) = quirks.parameters.name(name, &|_| true) {
+            member(&mut body, name, |body| json::write(body, value));
+        }
     }
     if target.stream {
         member(&mut body, "stream", |body| body.extend_from_slice(b"true"));
@@ -91,6 +87,52 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         path: path_of(quirks.path, target.model),
         headers: Vec::new(),
         body,
+    })
+}
+
+/// What asks for thinking in the provider's words, in place of what the caller said. Where the caller used the provider's
+/// own words, those stand.
+fn thinking(request: &Request, target: &Target<'_>) -> Result<Vec<(&'static str, Box<RawValue>)>, Error> {
+    #[derive(Serialize)]
+    struct Disabled {
+        #[serde(rename = "type")]
+        kind: &'static str,
+    }
+    let words = target.quirks.thinking;
+    // Words of the provider's own for an effort are its business.
+    let said = match words {
+        ThinkingWords::Unified => None,
+        ThinkingWords::Effort => request.get::<ReasoningRequest>("reasoning")?,
+        ThinkingWords::Switch | ThinkingWords::Flag => match request.has("reasoning") {
+            true => request.reasoning()?,
+            false => request.reasoning().ok().flatten(),
+        },
+    };
+    let Some(said) = said else {
+        return Ok(Vec::new());
+    };
+    let Some(effort) = said.effort() else {
+        return Ok(Vec::new());
+    };
+    Ok(match words {
+        ThinkingWords::Switch if said.is_off() && request.has("thinking") => Vec::new(),
+        ThinkingWords::Switch if said.is_off() => {
+            vec![("thinking", json::to_raw(&Disabled { kind: "disabled" }))]
+        }
+        ThinkingWords::Flag if request.has("enable_thinking") => Vec::new(),
+        ThinkingWords::Flag => {
+            let mut flags = vec![("enable_thinking", json::to_raw(&!said.is_off()))];
+            let limit = request.max_tokens()?;
+            let budget = limit.map_or(said.max_tokens, |limit| said.budget(limit));
+            let budget = budget.filter(|_| !said.is_off() && !request.has("thinking_budget"));
+            flags.extend(budget.map(|budget| ("thinking_budget", json::to_raw(&budget))));
+            flags
+        }
+        _ => {
+            let theirs = target.quirks.efforts.iter().find(|(ours, _)| *ours == effort);
+            let effort = theirs.map_or(effort, |(_, theirs)| *theirs);
+            vec![("reasoning_effort", json::to_raw(&effort))]
+        }
     })
 }
 
