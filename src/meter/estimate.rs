@@ -95,6 +95,9 @@ struct Said<'a> {
     refusal: Option<Str<'a>>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
+    /// What an assistant drew.
+    #[serde(borrow)]
+    images: Option<Vec<&'a serde_json::value::RawValue>>,
 }
 
 #[derive(Default)]
@@ -161,6 +164,7 @@ pub fn estimate_prompt(request: &Request) -> u64 {
         for text in message.content.texts.iter().chain(&refusal) {
             counter.feed(text);
         }
+        extra += PER_IMAGE * message.images.map_or(0, |images| images.len() as u64);
         for call in message.tool_calls.iter().flatten() {
             counter.feed(&call.function.name);
             counter.feed(&call.function.arguments);

@@ -6,7 +6,7 @@ const NEWER: &str = "serves newer models, which refuse anything but the default"
 const THINKING: &str = "serves models that do not think, or are not asked for it in Claude's way";
 const FORCED: &str = "serves models that cannot be made to call a tool";
 const NO_CACHE: &str = "serves models without cache points";
-const LOADS_NOTHING: &str = "loads nothing; send it as a base64 data: URL";
+const LOADS_NOTHING: &str = "loads nothing but from S3; send it as a base64 data: URL";
 
 pub(super) static GAPS: Gaps = Gaps {
     models: &[
@@ -69,9 +69,7 @@ pub(super) static GAPS: Gaps = Gaps {
         dropped("messages: image_url.detail", NO_PLACE),
         refused("messages: file (https)", LOADS_NOTHING),
         refused("messages: file (id)", "has no files"),
-        refused("messages: input_audio", "reads no audio"),
-        refused("messages: video_url (data)", "reads no video"),
-        refused("messages: video_url (https)", "reads no video"),
+        refused("messages: video_url (https)", LOADS_NOTHING),
         dropped(
             "messages.reasoning",
             "takes back only thinking that it has signed",

@@ -1,10 +1,12 @@
-//! Images and documents as Bedrock takes them: whole, in base64, with a format instead of a media type, and documents
-//! under names of a small alphabet.
+//! Images, documents, film and sound as Bedrock takes them: whole in base64, or in S3, with a format instead of a media
+//! type, and documents under names of a small alphabet.
 
 use crate::chat::DataUrl;
 use crate::error::quoted;
-use crate::json;
+use crate::json::{self, Members};
 use serde::Serialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The longest name that Bedrock takes.
@@ -38,11 +40,34 @@ static IMAGES: &[(&str, &str)] = &[
     ("image/webp", "webp"),
 ];
 
-/// An image.
+/// The formats of film: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_VideoBlock.html>.
+static VIDEOS: &[(&str, &str)] = &[
+    ("video/3gpp", "three_gp"),
+    ("video/mp4", "mp4"),
+    ("video/mpeg", "mpeg"),
+    ("video/quicktime", "mov"),
+    ("video/webm", "webm"),
+    ("video/x-flv", "flv"),
+    ("video/x-matroska", "mkv"),
+    ("video/x-ms-wmv", "wmv"),
+];
+
+/// The formats of sound that callers name too:
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_AudioBlock.html>.
+static SOUNDS: &[&str] = &["aac", "flac", "m4a", "mp3", "ogg", "opus", "wav"];
+
+/// An image, a film or a sound.
 #[derive(Debug, Serialize)]
-pub(super) struct Image<'a> {
+pub(super) struct Medium<'a> {
     format: &'static str,
     source: Source<'a>,
+}
+
+/// A film or a sound.
+#[derive(Debug)]
+pub(super) enum Moving<'a> {
+    Video(Medium<'a>),
+    Audio(Medium<'a>),
 }
 
 /// A document.
@@ -54,9 +79,15 @@ pub(super) struct Document<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Source<'a> {
-    #[serde(serialize_with = "json::long")]
-    bytes: &'a str,
+#[serde(rename_all = "camelCase")]
+enum Source<'a> {
+    Bytes(#[serde(serialize_with = "json::long")] Cow<'a, str>),
+    S3Location(S3<'a>),
+}
+
+#[derive(Debug, Serialize)]
+struct S3<'a> {
+    uri: Cow<'a, str>,
 }
 
 /// The names that documents of a request have: Bedrock refuses two alike.
@@ -64,16 +95,40 @@ struct Source<'a> {
 pub(super) struct Names(BTreeSet<String>);
 
 /// The image at `url`. An error names what cannot be carried.
-pub(super) fn image(url: &str) -> Result<Image<'_>, String> {
-    let (format, bytes) = inline(url, IMAGES, "image")?;
-    Ok(Image {
-        format,
-        source: Source { bytes },
-    })
+pub(super) fn image(url: &str) -> Result<Medium<'_>, String> {
+    let (format, source) = source(url.into(), IMAGES, "image")?;
+    Ok(Medium { format, source })
+}
+
+/// What a part of a kind of its own holds: sound (`input_audio`) or film (`video_url`). `None`: neither of them.
+pub(super) fn other<'a>(kind: &str, raw: &'a RawValue) -> Option<Result<Moving<'a>, String>> {
+    let inside = Members::of(raw).get(kind).map(Members::of).unwrap_or_default();
+    match kind {
+        "input_audio" => Some(sound(&inside).map(Moving::Audio)),
+        "video_url" => {
+            let url = inside.text("url").unwrap_or_default();
+            let video = source(url.0, VIDEOS, "video").map(|(format, source)| Medium { format, source });
+            Some(video.map(Moving::Video))
+        }
+        _ => None,
+    }
+}
+
+fn sound<'a>(inside: &Members<'a>) -> Result<Medium<'a>, String> {
+    let format = inside.text("format").unwrap_or_default();
+    let known = SOUNDS.iter().copied().find(|known| *known == &*format);
+    match (known, inside.text("data")) {
+        (Some(format), Some(data)) => Ok(Medium {
+            format,
+            source: Source::Bytes(data.0),
+        }),
+        (Some(_), None) => Err("input_audio without data".to_owned()),
+        (None, _) => Err(format!("input_audio of format {}", quoted(&format))),
+    }
 }
 
 /// The image that was sent as a file; `None` when the file is none.
-pub(super) fn image_in_file(data: &str) -> Option<Result<Image<'_>, String>> {
+pub(super) fn image_in_file(data: &str) -> Option<Result<Medium<'_>, String>> {
     DataUrl::parse(data)
         .filter(|data| data.media_type.starts_with("image/"))
         .map(|_| image(data))
@@ -85,33 +140,46 @@ pub(super) fn document<'a>(
     name: Option<&str>,
     names: &mut Names,
 ) -> Result<Document<'a>, String> {
-    let (format, bytes) = inline(url, DOCUMENTS, "file")?;
+    let (format, source) = source(url.into(), DOCUMENTS, "file")?;
     Ok(Document {
         format,
         name: names.give(name.unwrap_or("")),
-        source: Source { bytes },
+        source,
     })
 }
 
-fn inline<'a>(
-    url: &'a str,
+/// Where the data is: in the URL, or in S3, which is the only place that Bedrock loads from.
+fn source<'a>(
+    url: Cow<'a, str>,
     formats: &[(&str, &'static str)],
     what: &str,
-) -> Result<(&'static str, &'a str), String> {
-    let Some(DataUrl { media_type, base64 }) = DataUrl::parse(url) else {
+) -> Result<(&'static str, Source<'a>), String> {
+    if url.starts_with("s3://") {
+        let ending = url.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let known = formats.iter().find(|(_, format)| *format == ending);
+        let (_, format) =
+            known.ok_or_else(|| format!("the {what} at {}, whose format is not known", quoted(&url)))?;
+        return Ok((format, Source::S3Location(S3 { uri: url })));
+    }
+    let Some(DataUrl { media_type, .. }) = DataUrl::parse(&url) else {
         return Err(format!(
-            "the {what} at {}, because Bedrock loads nothing; send it as a base64 data: URL",
-            quoted(url)
+            "the {what} at {}, because Bedrock loads nothing but from S3; send it as a base64 data: URL",
+            quoted(&url)
         ));
     };
-    match formats.iter().find(|(known, _)| *known == media_type) {
-        Some((_, format)) => Ok((format, base64)),
-        None => Err(format!(
-            "{} of type {}",
-            if what == "image" { "an image" } else { "a file" },
+    let Some((_, format)) = formats.iter().find(|(known, _)| *known == media_type) else {
+        return Err(format!(
+            "{} {what} of type {}",
+            if what == "image" { "an" } else { "a" },
             quoted(media_type)
-        )),
-    }
+        ));
+    };
+    // A part of a borrowed URL is borrowed too: it is long.
+    let bytes = match url {
+        Cow::Borrowed(url) => DataUrl::parse(url).map(|url| Cow::Borrowed(url.base64)),
+        Cow::Owned(url) => DataUrl::parse(&url).map(|url| Cow::Owned(url.base64.to_owned())),
+    };
+    Ok((format, Source::Bytes(bytes.unwrap_or_default())))
 }
 
 impl Names {
@@ -162,6 +230,11 @@ mod tests {
             image("https://example.com/a.png")
                 .unwrap_err()
                 .contains("send it as a base64 data: URL")
+        );
+        assert!(
+            image("s3://bucket/a")
+                .unwrap_err()
+                .contains("whose format is not known")
         );
         assert_eq!(
             image("data:image/tiff;base64,QQ==").unwrap_err(),

@@ -42,11 +42,11 @@ fn what_cannot_be_carried_is_refused_by_its_path() {
     };
     assert_eq!(
         refused(r#"{"type":"input_audio","input_audio":{}}"#),
-        "messages[0].content[0]: bedrock-converse cannot carry input_audio"
+        "messages[0].content[0]: bedrock-converse cannot carry input_audio of format \"\""
     );
     assert_eq!(
         refused(r#"{"type":"image_url","image_url":{"url":"https://e.org/a.png"}}"#),
-        "messages[0].content[0]: bedrock-converse cannot carry the image at \"https://e.org/a.png\", because Bedrock loads nothing; send it as a base64 data: URL"
+        "messages[0].content[0]: bedrock-converse cannot carry the image at \"https://e.org/a.png\", because Bedrock loads nothing but from S3; send it as a base64 data: URL"
     );
     assert!(
         refused(r#"{"type":"file","file":{"file_data":"data:video/mp4;base64,QQ=="}}"#).contains("of type")

@@ -7,7 +7,7 @@ use super::media;
 use crate::chat::{Content, Format, Message, Part, ReasoningDetail, Role};
 use crate::dialect::anthropic_messages::ids::call_id;
 use crate::error::{Error, cut};
-use crate::json::Str;
+use crate::json::{Members, Str};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -32,7 +32,9 @@ pub(super) struct Turn<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) enum Block<'a> {
     Text(Cow<'a, str>),
-    Image(media::Image<'a>),
+    Image(media::Medium<'a>),
+    Video(media::Medium<'a>),
+    Audio(media::Medium<'a>),
     Document(media::Document<'a>),
     ReasoningContent(Reasoning<'a>),
     #[serde(rename_all = "camelCase")]
@@ -238,7 +240,14 @@ impl<'a> Conversation<'a> {
                 };
                 (Some(block), *cache_control)
             }
-            Part::Other { kind, .. } => return Err(cut(kind, 80).to_owned()),
+            Part::Other { kind, raw } => {
+                let medium = media::other(kind, raw).unwrap_or_else(|| Err(cut(kind, 80).to_owned()))?;
+                let block = match medium {
+                    media::Moving::Video(video) => Block::Video(video),
+                    media::Moving::Audio(audio) => Block::Audio(audio),
+                };
+                (Some(block), Members::of(raw).get("cache_control"))
+            }
         };
         if let Some(block) = block {
             out.push(block);
