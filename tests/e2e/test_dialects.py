@@ -394,9 +394,40 @@ def test_encrypted_thinking_goes_back(ask, provider, stream):
 
 
 @ways
-def test_thinking_of_an_openai_compatible_server(ask, stream):
+@claudes
+def test_excluded_thinking_is_not_told_but_billed(gateway, simulator, provider, stream):
+    client = sdk(gateway)
+    simulator.reset()
+    question = {"role": "user", "content": "use a tool wisely"}
+    more = {
+        "model": f"sim/{provider}",
+        "tools": [WEATHER],
+        "max_tokens": 4000,
+        "extra_body": {"reasoning": {"max_tokens": 1500, "exclude": True}},
+    }
+    reply = talk(client, stream, messages=[question], **more)
+    assert (reply.reasoning, reply.details) == ("", [])
+    assert reply.usage["completion_tokens"] > 10
+    # The turn goes on, though the caller has no thinking to give back.
+    result = {"role": "tool", "tool_call_id": reply.calls[0]["id"], "content": "sunny"}
+    again = talk(client, stream, messages=[question, reply.message(), result], **more)
+    assert again.text == "The tool said: sunny"
+    first, second = simulator.requests(provider)
+    assert "budget_tokens" in json.dumps(first["body"]) and "budget_tokens" not in json.dumps(second["body"])
+
+
+@ways
+def test_thinking_of_an_openai_compatible_server(ask, gateway, stream):
     reply, _ = ask("openai", stream, "well", model="openai-thinking")
     assert reply.reasoning == "Let me think about well"
+    hidden = talk(
+        sdk(gateway),
+        stream,
+        model="sim/openai-thinking",
+        messages=[{"role": "user", "content": "well"}],
+        extra_body={"reasoning": {"exclude": True}},
+    )
+    assert (hidden.text, hidden.reasoning, hidden.details) == (reply.text, "", [])
 
 
 @ways

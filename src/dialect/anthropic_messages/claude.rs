@@ -133,6 +133,22 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The rules for a conversation that stands at the result of a tool. Claude goes on thinking only where its turn
+    /// before began so, and answers 400 otherwise: the thinking was excluded, or another model made the call. With an
+    /// effort instead of a budget it does not ask for that.
+    /// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>
+    pub(in crate::dialect) const fn at_a_result(self, thought_before: bool) -> Self {
+        match self.thinking {
+            Style::Budget if !thought_before => Self {
+                thinking: Style::Never,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
 /// The `thinking` member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -371,6 +387,26 @@ mod tests {
         assert_eq!(effort("claude-opus-4-8"), Some("xhigh"));
         assert_eq!(effort("claude-sonnet-4-6"), Some("high"));
         assert_eq!(effort("claude-opus-4-5"), None);
+    }
+
+    #[test]
+    fn no_budget_is_asked_for_in_the_middle_of_a_turn_that_began_without_thinking() {
+        let thinks = |model: &str, before: bool| {
+            let text = r#"{"reasoning":{"effort":"low"},"temperature":0.5}"#;
+            let request = Request::parse(text.as_bytes().to_vec()).unwrap();
+            let target = Target {
+                model,
+                stream: false,
+                default_max_tokens: 4_000,
+                quirks: &crate::dialect::Quirks::NONE,
+            };
+            let rules = Rules::find(model).unwrap().at_a_result(before);
+            let plan = Plan::of(&request, &target, rules).unwrap();
+            (plan.thinking.is_some(), plan.temperature.is_some())
+        };
+        assert_eq!(thinks("claude-sonnet-4-5", true), (true, false));
+        assert_eq!(thinks("claude-sonnet-4-5", false), (false, true));
+        assert_eq!(thinks("claude-opus-4-8", false), (true, false));
     }
 
     #[test]

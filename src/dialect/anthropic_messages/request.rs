@@ -165,12 +165,9 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     let messages = request.messages()?;
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
-    let plan = Plan::of(
-        request,
-        target,
-        Rules::find(target.model).unwrap_or(Rules::COMPATIBLE),
-    )?;
     let talk = conversation(&messages)?;
+    let rules = Rules::find(target.model).unwrap_or(Rules::COMPATIBLE);
+    let plan = Plan::of(request, target, rules.at_a_result(talk.has_thought()))?;
     let tools = tools(&offered)?;
     let tool_choice = match tools.is_empty() {
         true => None,

@@ -132,6 +132,20 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Whether the assistant's last turn began with thinking, if the conversation stands at the result of its call; else
+    /// it need not have.
+    pub(super) fn has_thought(&self) -> bool {
+        let [.., before, last] = self.turns.as_slice() else {
+            return true;
+        };
+        let at_a_result = matches!(last.content.first(), Some(Block::ToolResult { .. }));
+        let thought = matches!(
+            before.content.first(),
+            Some(Block::Thinking { .. } | Block::RedactedThinking { .. })
+        );
+        thought || !at_a_result
+    }
+
     /// The last turn, if it is the assistant's, is what the answer begins with: Anthropic refuses white space at its end.
     fn trim_prefill(&mut self) {
         let Some(Turn {

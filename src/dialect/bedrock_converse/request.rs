@@ -253,9 +253,10 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
     let claude = Rules::find(target.model);
-    let mut plan = Plan::of(request, target, claude.unwrap_or(Rules::OTHER))?;
     let caches = has_caches(target.model);
     let mut talk = conversation(&messages, caches)?;
+    let rules = claude.unwrap_or(Rules::OTHER).at_a_result(talk.has_thought());
+    let mut plan = Plan::of(request, target, rules)?;
     talk.mark_end(request.get("cache_control")?);
     let tools = tools(&offered, &messages, &talk, choice.as_ref(), caches)?;
     let tool_choice = choice

@@ -170,6 +170,17 @@ impl<'a> Conversation<'a> {
         blocks.any(|block| matches!(block, Block::ToolUse { .. } | Block::ToolResult { .. }))
     }
 
+    /// Whether the assistant's last turn began with thinking, if the conversation stands at the result of its call; else
+    /// it need not have.
+    pub(super) fn has_thought(&self) -> bool {
+        let [.., before, last] = self.turns.as_slice() else {
+            return true;
+        };
+        let at_a_result = matches!(last.content.first(), Some(Block::ToolResult { .. }));
+        let thought = matches!(before.content.first(), Some(Block::ReasoningContent(_)));
+        thought || !at_a_result
+    }
+
     /// The cache point for a mark that stands beside the messages.
     pub(super) fn mark_end(&mut self, cache_control: Option<&RawValue>) {
         if let (true, Some(turn), Some(mark)) = (self.caches, self.turns.last_mut(), cache_control) {
