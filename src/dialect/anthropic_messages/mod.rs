@@ -20,6 +20,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(super) use request::schema;
+
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;

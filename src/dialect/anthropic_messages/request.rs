@@ -121,7 +121,7 @@ impl Serialize for Rest<'_> {
     }
 }
 
-/// Anthropic and OpenAI's Responses require a schema, and `type` in it.
+/// Anthropic, Bedrock and OpenAI's Responses require a schema, and `type` in it.
 pub(in crate::dialect) fn schema<S: Serializer>(
     schema: &Option<&RawValue>,
     serializer: S,

@@ -7,10 +7,11 @@
 use super::turns::{Block, CachePoint, Conversation, Turn, conversation};
 use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::anthropic_messages::claude::{Plan, Rules, Thinking};
+use crate::dialect::anthropic_messages::schema;
 use crate::dialect::features::native;
 use crate::dialect::{Encoded, Target, named, path_segment, write_body};
 use crate::error::{Error, cut};
-use crate::json::{self, Members, Str};
+use crate::json::{Members, Str};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -203,26 +204,6 @@ struct Raws<'a>(Vec<(&'a str, &'a RawValue)>);
 impl Serialize for Raws<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
-    }
-}
-
-/// Converse requires a schema, and models require `type` in it.
-fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Nothing {}
-    #[derive(Serialize)]
-    struct NoArguments {
-        #[serde(rename = "type")]
-        kind: &'static str,
-        properties: Nothing,
-    }
-    match schema.filter(|schema| !json::is_empty_object(schema)) {
-        Some(schema) => schema.serialize(serializer),
-        None => NoArguments {
-            kind: "object",
-            properties: Nothing {},
-        }
-        .serialize(serializer),
     }
 }
 
