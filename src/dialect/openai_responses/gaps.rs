@@ -38,6 +38,7 @@ pub(super) static GAPS: Gaps = Gaps {
         dropped("x_search_filter", NO_PLACE),
         dropped("cache_control", CACHES),
         dropped("messages.cache_control", CACHES),
+        dropped("messages.cache_control on a file", CACHES),
         refused("messages: input_audio", "cannot carry input_audio"),
         refused("messages: video_url (data)", "cannot carry video_url"),
         refused("messages: video_url (https)", "cannot carry video_url"),
