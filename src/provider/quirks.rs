@@ -91,8 +91,7 @@ pub(super) static MAX_TOKENS: Quirks = Quirks {
 /// mistralai/client-python 3.7, `ChatCompletionRequest`; members outside of it are answered with 422 `extra_forbidden`, in
 /// messages too (BerriAI/litellm#30835, Gage-Technologies/mistral-go#3). Ids of tool calls: 400, code 3280. Documents:
 /// `DocumentURLChunk`, `AudioChunk`. Of the efforts, all models that can be told take `none` and `high`
-/// (anomalyco/models.dev#1986, mistralai/mistral-vibe#1117; vercel/ai#13688 does the same); a caller's own
-/// `reasoning_effort` goes out as it is.
+/// (anomalyco/models.dev#1986, mistralai/mistral-vibe#1117; vercel/ai#13688 does the same).
 pub(super) static MISTRAL: Quirks = Quirks {
     parameters: Edits {
         unsupported: &[

@@ -4,7 +4,7 @@
 use super::super::features::GATEWAY;
 use super::super::{Encoded, Target, ThinkingWords, path_of};
 use super::messages;
-use crate::chat::{ReasoningRequest, Request};
+use crate::chat::Request;
 use crate::error::Error;
 use crate::json::{self, Members};
 use serde::Serialize;
@@ -102,8 +102,9 @@ fn thinking(request: &Request, target: &Target<'_>) -> Result<Vec<(&'static str,
     // Words of the provider's own for an effort are its business.
     let said = match words {
         ThinkingWords::Unified => None,
-        ThinkingWords::Effort => request.get::<ReasoningRequest>("reasoning")?,
-        ThinkingWords::Switch | ThinkingWords::Flag => match request.has("reasoning") {
+        ThinkingWords::Effort if target.quirks.efforts.is_empty() => request.get("reasoning")?,
+        ThinkingWords::Effort | ThinkingWords::Switch | ThinkingWords::Flag => match request.has("reasoning")
+        {
             true => request.reasoning()?,
             false => request.reasoning().ok().flatten(),
         },
