@@ -1,6 +1,6 @@
 # Every target installs what it needs under target/; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit wasm-test e2e check bench fuzz size catalogue wasm tool tool-release
+.PHONY: help run build test unit wasm-test differential e2e check bench fuzz size catalogue wasm tool tool-release
 
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
@@ -26,9 +26,9 @@ build: wasm tool-release ## Build the filter and the native tool, both for relea
 	@ls -l $(CROSSPOINT_WASM) $(OUT)/release/crosspoint
 
 # Each part runs whatever became of the others.
-test: ## Run all tests: native, in wasm, and end to end in a real Envoy
-	@failed=; for part in unit wasm-test e2e; do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "all parts passed: unit wasm-test e2e"
+test: ## Run all tests: native, in wasm, beside litellm, and end to end in a real Envoy
+	@failed=; for part in unit wasm-test differential e2e; do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "all parts passed: unit wasm-test differential e2e"
 
 unit: ## Run the native tests
 	cargo test --locked $(FEATURES)
@@ -38,6 +38,11 @@ wasm-test: ## Run the core's unit tests as 32-bit wasm, in Node
 	@$(SETUP) wasm-runner
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(abspath target/tools/bin/wasm-bindgen-test-runner) \
 		cargo test --locked --lib --target wasm32-unknown-unknown
+
+differential: tool ## Compare what is written for each provider with what litellm writes
+	@$(SETUP) venv tests/requirements.txt
+	@$(SETUP) litellm
+	$(PYTHON) -m pytest -q tests/differential
 
 e2e: wasm tool ## Run the end-to-end tests in a real Envoy (PYTEST='-k cancel' chooses)
 	@$(SETUP) venv tests/requirements.txt

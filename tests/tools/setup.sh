@@ -4,6 +4,7 @@
 #
 #   setup.sh target TRIPLE     a Rust target
 #   setup.sh venv FILE         a Python environment with the packages that FILE pins
+#   setup.sh litellm           another one, for litellm, whose pins are its own
 #   setup.sh wasm-runner       the runner of the wasm unit tests
 #   setup.sh crds              Istio's schemas
 set -eu
@@ -47,6 +48,15 @@ venv() {
     printf '%s' "$wanted" >target/venv/.stamp-"$(basename "$1")"
 }
 
+litellm() {
+    wanted=$(cat tests/requirements-litellm.txt)
+    current target/litellm/.stamp "$wanted" && return
+    target/venv/bin/uv venv --quiet --allow-existing --python target/venv/bin/python target/litellm &&
+        target/venv/bin/uv pip install --quiet --python target/litellm/bin/python -r tests/requirements-litellm.txt ||
+        stop "litellm could not be installed; is PyPI reachable?"
+    printf '%s' "$wanted" >target/litellm/.stamp
+}
+
 wasm_runner() {
     version=0.2.130
     need cargo "install Rust with rustup (rustup.rs)"
@@ -70,6 +80,7 @@ crds() {
 case "${1:-}" in
 target) rust_target "$2" ;;
 venv) venv "$2" ;;
+litellm) litellm ;;
 wasm-runner) wasm_runner ;;
 crds) crds ;;
 *) stop "no such part: ${1:-}" ;;
