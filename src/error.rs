@@ -159,6 +159,15 @@ pub struct Error {
 }
 
 impl Error {
+    /// This, said by the dialect `name` and not by `dialect`, whose code it has in common.
+    #[must_use]
+    pub fn named(mut self, dialect: &str, name: &str) -> Self {
+        self.message = self
+            .message
+            .replacen(&format!(": {dialect} "), &format!(": {name} "), 1);
+        self
+    }
+
     /// An error of `kind`, in our own words.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {

@@ -315,7 +315,9 @@ mod table {
                 Providers(
                     "groq: { key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET }, region: us-east-1 } } }",
                 ),
-                &["providers.groq.key: aws is for providers that speak bedrock-converse"],
+                &[
+                    "providers.groq.key: aws is for providers that speak bedrock-converse or anthropic-bedrock",
+                ],
             ),
             row(
                 Providers(

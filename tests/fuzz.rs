@@ -347,7 +347,7 @@ mod targets {
             .collect();
         run("cuts", 2, |rng| {
             let (name, config) = rng.one_of(&configs);
-            let framed = *name == "bedrock-converse";
+            let framed = name.contains("bedrock");
             let bytes = if framed {
                 streams.framed_noise(rng)
             } else {

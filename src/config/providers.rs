@@ -10,8 +10,8 @@ use crate::provider::{self, Address, OnCancel, Row};
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
 /// The dialect whose requests all go to one path.
 const PATH_DIALECT: &str = "openai-chat";
-/// The dialect of the service that signatures are made for.
-const SIGNED_DIALECT: &str = "bedrock-converse";
+/// The dialects of the service that signatures are made for.
+const SIGNED_DIALECTS: [&str; 2] = ["bedrock-converse", "anthropic-bedrock"];
 
 /// The providers; `false` beside one that has problems of its own, so that its endpoints do not report them again.
 pub(super) fn providers(node: &Node<'_>, env: Env<'_>) -> Vec<(Provider, bool)> {
@@ -96,8 +96,11 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         .as_ref()
         .and_then(|node| super::key::key(node, base.as_ref(), env));
     if let (Some(Key::Aws(_)), Some(node)) = (&key, &key_node) {
-        if found.is_some_and(|dialect| dialect.name() != SIGNED_DIALECT) {
-            node.problem(format!("aws is for providers that speak {SIGNED_DIALECT}"));
+        if found.is_some_and(|dialect| !SIGNED_DIALECTS.contains(&dialect.name())) {
+            node.problem(format!(
+                "aws is for providers that speak {}",
+                SIGNED_DIALECTS.join(" or ")
+            ));
         }
         if has_auth {
             node.problem("aws signs in headers of its own; leave auth out");

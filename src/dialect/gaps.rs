@@ -16,7 +16,7 @@ pub struct Gaps {
 }
 
 /// A feature that a dialect does not carry.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Gap {
     /// The name of the feature.
     pub feature: &'static str,
@@ -66,6 +66,15 @@ pub(super) const fn refused(feature: &'static str, reason: &'static str) -> Gap 
         loss: Loss::Refused,
         reason,
     }
+}
+
+/// `list` with `more` behind it, for a dialect that another host serves with less. `N` is the length of both.
+pub(super) const fn with_more<const N: usize>(list: &[Gap], more: &[Gap]) -> [Gap; N] {
+    let mut out = [dropped("", ""); N];
+    let (head, tail) = out.split_at_mut(list.len());
+    head.copy_from_slice(list);
+    tail.copy_from_slice(more);
+    out
 }
 
 /// Refuses a request with a parameter that the dialect cannot go without. What stands in messages and tools is refused

@@ -35,7 +35,15 @@ use std::fmt::Debug;
 /// Every dialect that a provider may speak.
 pub static DIALECTS: &[&dyn Dialect] = &[
     &openai_chat::OpenAiChat,
-    &anthropic_messages::AnthropicMessages,
+    &anthropic_messages::AnthropicMessages {
+        host: &anthropic_messages::host::ANTHROPIC,
+    },
+    &anthropic_messages::AnthropicMessages {
+        host: &anthropic_messages::host::VERTEX,
+    },
+    &anthropic_messages::AnthropicMessages {
+        host: &anthropic_messages::host::BEDROCK,
+    },
     &bedrock_converse::BedrockConverse,
     &gemini::Gemini,
     &ollama::Ollama,
@@ -133,14 +141,16 @@ pub struct Encoded {
     pub body: Vec<u8>,
 }
 
-/// `segment` as it may stand in a path: everything but unreserved characters is percent-encoded, so that a model id with
-/// `/`, `:`, `%` or `..` stays one segment.
+/// `segment` as it may stand in a path: everything but unreserved characters and `@` (`claude-sonnet-4-5@20250929`) is
+/// percent-encoded, so that a model id with `/`, `:`, `%` or `..` stays one segment.
 pub fn path_segment(segment: &str) -> String {
     let mut out = String::with_capacity(segment.len() + 8);
     let dots = matches!(segment, "." | "..");
     for &byte in segment.as_bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => out.push(byte.into()),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'@' => {
+                out.push(byte.into());
+            }
             b'.' if !dots => out.push('.'),
             _ => {
                 const HEX: &[u8; 16] = b"0123456789ABCDEF";

@@ -52,6 +52,7 @@ fn line(event: &str, payload: &str) -> String {
 }
 
 const BEDROCK: &str = "bedrock-converse";
+const CHUNKS: &str = "anthropic-bedrock";
 const OPENAI: &str = "openai-chat";
 const ANTHROPIC: &str = "anthropic-messages";
 const GEMINI: &str = "gemini";
@@ -457,6 +458,21 @@ static STREAMS: &[Endless] = &[
         begin: "",
         event: |_| line("later", "\"a\":1"),
     },
+    Endless {
+        name: "text",
+        dialect: CHUNKS,
+        begin: "",
+        event: |n| {
+            let delta = format!("{{\"type\":\"text_delta\",\"text\":\"word {n} \"}}");
+            format!("{{\"chunk\":{{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{delta}}}}}\n")
+        },
+    },
+    Endless {
+        name: "unknown events",
+        dialect: CHUNKS,
+        begin: "",
+        event: |_| line("later", "\"a\":1"),
+    },
 ];
 
 fn check(stream: &Endless, masks: bool, request: &str) {
@@ -477,7 +493,7 @@ fn check(stream: &Endless, masks: bool, request: &str) {
     exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
     let cluster = exchange.next_cluster().unwrap().to_owned();
     let (number, _) = exchange.begin(&cluster, 2).unwrap();
-    let framed = stream.dialect == BEDROCK;
+    let framed = [BEDROCK, CHUNKS].contains(&stream.dialect);
     let head = ResponseHead {
         status: 200,
         content_type: Some(match stream.dialect {

@@ -154,6 +154,8 @@ macro_rules! the_same_wherever_it_is_cut {
 the_same_wherever_it_is_cut! {
     openai_chat_is_the_same_wherever_it_is_cut: "openai-chat",
     anthropic_messages_is_the_same_wherever_it_is_cut: "anthropic-messages",
+    anthropic_vertex_is_the_same_wherever_it_is_cut: "anthropic-vertex",
+    anthropic_bedrock_is_the_same_wherever_it_is_cut: "anthropic-bedrock",
     bedrock_converse_is_the_same_wherever_it_is_cut: "bedrock-converse",
     gemini_is_the_same_wherever_it_is_cut: "gemini",
     ollama_is_the_same_wherever_it_is_cut: "ollama",

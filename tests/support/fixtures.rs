@@ -102,6 +102,21 @@ struct EventLine {
     event: Option<String>,
     exception: Option<String>,
     payload: Option<Box<RawValue>>,
+    /// An event of Anthropic's, which goes out in base64 as the payload of an event of this name.
+    chunk: Option<Box<RawValue>>,
+}
+
+impl EventLine {
+    fn wrapped(mut self) -> Self {
+        use base64::Engine as _;
+        if let Some(chunk) = self.chunk.take() {
+            let bytes = base64::prelude::BASE64_STANDARD.encode(chunk.get());
+            let payload = serde_json::json!({"bytes": bytes, "p": "abcdefghijklmnopqrstuvwxyzABCD"});
+            self.event = Some("chunk".to_owned());
+            self.payload = serde_json::value::to_raw_value(&payload).ok();
+        }
+        self
+    }
 }
 
 impl Fixture {
@@ -175,7 +190,9 @@ pub(crate) fn all(dialect: &str, kind: &str) -> Vec<Fixture> {
 /// AWS's binary frames of the lines of a fixture, made by AWS's own code.
 fn event_stream(lines: &[u8]) -> Vec<u8> {
     let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let events: Vec<EventLine> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let events: Vec<EventLine> = lines
+        .map(|line| EventLine::wrapped(serde_json::from_slice(line).unwrap()))
+        .collect();
     let is_event =
         |line: &EventLine| line.payload.is_some() && line.event.is_some() != line.exception.is_some();
     assert!(events.iter().all(|line| is_event(line) || line.source.is_some()));
@@ -187,12 +204,15 @@ pub(crate) fn frame_lines(lines: &[u8]) -> Vec<u8> {
     let lines = lines.split(|byte| *byte == b'\n');
     let events: Vec<EventLine> = lines
         .map(|line| {
-            serde_json::from_slice(line).unwrap_or_else(|_| EventLine {
-                source: None,
-                event: Some("contentBlockDelta".to_owned()),
-                exception: None,
-                payload: serde_json::from_slice(line).ok(),
-            })
+            serde_json::from_slice(line)
+                .map(EventLine::wrapped)
+                .unwrap_or_else(|_| EventLine {
+                    source: None,
+                    event: Some("contentBlockDelta".to_owned()),
+                    exception: None,
+                    payload: serde_json::from_slice(line).ok(),
+                    chunk: None,
+                })
         })
         .collect();
     frames(&events)

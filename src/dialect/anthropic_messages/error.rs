@@ -36,6 +36,14 @@ pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     }
 }
 
+/// The error in the body of a failed response, if it is one of Anthropic's.
+pub(super) fn said(status: u16, body: &[u8]) -> Option<Error> {
+    let body = serde_json::from_slice::<&RawValue>(body).map(Members::of).ok()?;
+    let detail = body.get("error")?;
+    Members::of(detail).text("type")?;
+    of_detail(detail, Kind::of_provider_status(status))
+}
+
 /// Reads the `error` member of an event, or of a body with status 200.
 pub(super) fn of_event(detail: Option<&RawValue>) -> Error {
     detail

@@ -5,12 +5,16 @@
 //!   -> POST /messages {"model":…,"max_tokens":…,"system":[{"type":"text","text":"S"}],"messages":[{"role":"user",…}]}
 //! ```
 //!
+//! Vertex and Bedrock serve the same API under other paths: what differs is in [`host`].
+//!
 //! Every member of a response is read as far as the unified form has a place for it; `fidelity` changes nothing.
 
+mod chunks;
 pub(super) mod citations;
 pub(super) mod claude;
 mod error;
 mod gaps;
+pub(super) mod host;
 pub(super) mod ids;
 pub(super) mod request;
 mod response;
@@ -26,36 +30,52 @@ use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
+use host::Host;
 
-/// The dialect.
+/// The dialect, as one host speaks it.
 #[derive(Debug)]
-pub(super) struct AnthropicMessages;
+pub(super) struct AnthropicMessages {
+    pub(super) host: &'static Host,
+}
+
+impl AnthropicMessages {
+    fn named(&self, error: Error) -> Error {
+        error.named("anthropic-messages", self.host.name)
+    }
+}
 
 impl Dialect for AnthropicMessages {
     fn name(&self) -> &'static str {
-        "anthropic-messages"
+        self.host.name
     }
 
     fn gaps(&self) -> &'static Gaps {
-        &gaps::GAPS
+        if self.host.is_anthropic {
+            &gaps::GAPS
+        } else {
+            &gaps::HOSTED
+        }
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
         super::gaps::refuse(self, request)?;
-        request::encode(request, target)
+        request::encode(request, target, self.host).map_err(|error| self.named(error))
     }
 
     fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
         super::gaps::refuse(self, request)?;
-        request::check(request, target)
+        request::check(request, target, self.host).map_err(|error| self.named(error))
     }
 
     fn framing(&self) -> Framing {
-        Framing::Sse
+        self.host.framing
     }
 
     fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
-        Box::<response::Reader>::default()
+        match self.host.framing {
+            Framing::EventStream => Box::<chunks::Chunks>::default(),
+            Framing::Sse | Framing::Ndjson | Framing::Whole => Box::<response::Reader>::default(),
+        }
     }
 
     fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
@@ -63,7 +83,7 @@ impl Dialect for AnthropicMessages {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_response(status, body)
+        (self.host.error)(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

@@ -3,7 +3,8 @@
 //! What it cannot carry is in [`gaps`](super::gaps).
 
 use super::claude::{Plan, Rules, Thinking};
-use super::turns::{Block, Turn, conversation};
+use super::host::{Host, Version};
+use super::turns::{Block, Turn, conversation, refuse_addresses};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::{Encoded, Target, named, write_body};
@@ -12,8 +13,8 @@ use crate::json::{self, Members, Str};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The only version of the API that there is: <https://docs.anthropic.com/en/api/versioning>.
-const VERSION: &str = "2023-06-01";
+/// The member that names what of the API is not released yet; the header is called the same, with a hyphen.
+const BETA: &str = "anthropic_beta";
 
 /// Anthropic's names for what the unified form says in another way.
 const TRANSLATED: &[&str] = &["output_config", "stop_sequences", "system", "thinking"];
@@ -30,7 +31,10 @@ const TIERS: &[(&str, &str)] = &[
 
 #[derive(Serialize)]
 struct Body<'a> {
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anthropic_version: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
     max_tokens: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
@@ -144,30 +148,55 @@ pub(in crate::dialect) fn schema<S: Serializer>(
     }
 }
 
-/// Writes `request` for `target`.
-pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+/// Writes `request` for `target` at `host`.
+pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Result<Encoded, Error> {
     let mut bytes = Vec::new();
-    translate(request, target, &mut |body| bytes = write_body(request, body))?;
+    translate(request, target, host, &mut |body| {
+        bytes = write_body(request, body);
+    })?;
+    let mut headers = Vec::new();
+    if let Version::Header(version) = host.version {
+        headers.push(("anthropic-version", version.to_owned()));
+    }
+    let beta = beta(request)?;
+    if !beta.is_empty() && !host.beta_in_body {
+        headers.push(("anthropic-beta", beta));
+    }
     Ok(Encoded {
-        path: "/messages".to_owned(),
-        headers: vec![("anthropic-version", VERSION.to_owned())],
+        path: (host.path)(target),
+        headers,
         body: bytes,
     })
 }
 
 /// Finds what `encode` would refuse, and writes nothing.
-pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
-    translate(request, target, &mut |_| ())
+pub(super) fn check(request: &Request, target: &Target<'_>, host: &Host) -> Result<(), Error> {
+    translate(request, target, host, &mut |_| ())
 }
 
 /// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
-fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<'_>)) -> Result<(), Error> {
+fn translate(
+    request: &Request,
+    target: &Target<'_>,
+    host: &Host,
+    take: &mut dyn FnMut(&Body<'_>),
+) -> Result<(), Error> {
     let messages = request.messages()?;
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
-    let talk = conversation(&messages)?;
+    if !host.is_anthropic {
+        refuse_addresses(&messages)?;
+    }
+    let mut talk = conversation(&messages)?;
     let rules = Rules::find(target.model).unwrap_or(Rules::COMPATIBLE);
     let plan = Plan::of(request, target, rules.at_a_result(talk.has_thought()))?;
+    // Marks the end of the conversation by itself; the other hosts know only marks on blocks.
+    let mut cache_control = request.get("cache_control")?;
+    if let (Some(mark), false) = (cache_control, host.is_anthropic) {
+        talk.mark_end(mark);
+        cache_control = None;
+    }
+    beta(request)?;
     let tools = tools(&offered)?;
     let tool_choice = match tools.is_empty() {
         true => None,
@@ -178,9 +207,13 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
         ),
     };
     let body = Body {
-        model: target.model,
+        anthropic_version: match host.version {
+            Version::Body(version) => Some(version),
+            Version::Header(_) => None,
+        },
+        model: host.names_model.then_some(target.model),
         max_tokens: plan.max_tokens,
-        stream: target.stream,
+        stream: target.stream && host.names_stream,
         system: talk.system,
         messages: talk.turns,
         tools,
@@ -199,9 +232,14 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
         metadata: user(request)?.map(|user_id| Metadata { user_id }),
         service_tier: request
             .get::<Str<'_>>("service_tier")?
+            .filter(|_| host.is_anthropic)
             .and_then(|tier| named(TIERS, &tier)),
-        cache_control: request.get("cache_control")?,
-        rest: Rest(native(request, TRANSLATED).collect()),
+        cache_control,
+        rest: Rest(
+            native(request, TRANSLATED)
+                .filter(|(name, _)| *name != BETA || host.beta_in_body)
+                .collect(),
+        ),
     };
     take(&body);
     Ok(())
@@ -217,6 +255,20 @@ fn user(request: &Request) -> Result<Option<Str<'_>>, Error> {
     }
     let metadata = request.get::<&RawValue>("metadata")?;
     Ok(metadata.and_then(|metadata| Members::of(metadata).text("user_id")))
+}
+
+/// The names of betas as a header lists them.
+fn beta(request: &Request) -> Result<String, Error> {
+    let names = request.get::<Vec<Str<'_>>>(BETA)?.unwrap_or_default();
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let unsound = |name: &Str<'_>| name.is_empty() || !name.bytes().all(sound);
+    if let Some(at) = names.iter().position(unsound) {
+        return Err(Error::invalid(format!(
+            "{BETA}[{at}]: a name of letters, digits, '.', '_' and '-' is wanted"
+        )));
+    }
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    Ok(names.join(","))
 }
 
 fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {

@@ -135,7 +135,7 @@ impl Reader {
     }
 
     /// The answer is whole once its reason has come: nothing after that can fail it.
-    fn fail(&mut self, error: Error, out: &mut Vec<Delta>) {
+    pub(super) fn fail(&mut self, error: Error, out: &mut Vec<Delta>) {
         if self.phase != Phase::Finished {
             out.push(Delta::Error(error));
         }

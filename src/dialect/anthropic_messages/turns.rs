@@ -123,7 +123,48 @@ pub(super) fn conversation<'a>(messages: &'a [Message<'a>]) -> Result<Conversati
     Ok(out)
 }
 
+/// Refuses images and documents that are only addresses, for hosts that load nothing.
+pub(super) fn refuse_addresses(messages: &[Message<'_>]) -> Result<(), Error> {
+    for (at, message) in messages.iter().enumerate() {
+        let Content::Parts(parts) = &message.content else {
+            continue;
+        };
+        for (part_at, part) in parts.iter().enumerate() {
+            let (what, url) = match part {
+                Part::Image { url, .. } => ("image", url),
+                Part::File { data, .. } => ("file", data),
+                Part::Text { .. } | Part::Other { .. } => continue,
+            };
+            if is_web(url) {
+                return Err(Error::invalid(format!(
+                    "messages[{at}].content[{part_at}]: anthropic-messages loads nothing here; send the {what} at {} as a base64 data: URL",
+                    quoted(url)
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Conversation<'a> {
+    /// Marks the end of what was said for the cache, as Anthropic does for a mark that stands beside the messages.
+    pub(super) fn mark_end(&mut self, mark: &'a RawValue) {
+        let blocks = self
+            .turns
+            .iter_mut()
+            .rev()
+            .flat_map(|turn| turn.content.iter_mut().rev());
+        for block in blocks {
+            if let Block::Text { cache_control, .. }
+            | Block::Image { cache_control, .. }
+            | Block::ToolResult { cache_control, .. } = block
+            {
+                cache_control.get_or_insert(mark);
+                return;
+            }
+        }
+    }
+
     fn push(&mut self, role: Speaker, content: Vec<Block<'a>>) {
         match self.turns.last_mut() {
             _ if content.is_empty() => {}

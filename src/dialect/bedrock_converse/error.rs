@@ -32,12 +32,12 @@ static KINDS: &[(&str, Kind)] = &[
 ];
 
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
-pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
+pub(in crate::dialect) fn of_response(status: u16, body: &[u8]) -> Error {
     read(body, "", silent(Some(status)))
 }
 
 /// Reads an exception in a stream, or a body with status 200 that is no response.
-pub(super) fn of_exception(name: &str, body: &[u8]) -> Error {
+pub(in crate::dialect) fn of_exception(name: &str, body: &[u8]) -> Error {
     read(body, name, silent(None))
 }
 

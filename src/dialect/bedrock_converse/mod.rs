@@ -9,7 +9,7 @@
 //! Signing is not done here. Every member of a response is read as far as the unified form has a place for it;
 //! `fidelity` changes nothing.
 
-mod error;
+pub(super) mod error;
 mod gaps;
 mod media;
 mod request;

@@ -27,7 +27,7 @@ static KINDS: &[(&str, Kind)] = &[
 ];
 
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
-pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
+pub(in crate::dialect) fn of_response(status: u16, body: &[u8]) -> Error {
     let fallback = Kind::of_provider_status(status);
     // A stream that was not asked for as events fails with an array of one error.
     let read = serde_json::from_slice::<&RawValue>(body).ok().map(|raw| {

@@ -9,7 +9,7 @@
 //! Every member of a response is read as far as the unified form has a place for it; `fidelity` changes nothing.
 //! Vertex, which speaks the same with other paths and credentials, is not here.
 
-mod error;
+pub(super) mod error;
 mod gaps;
 mod media;
 mod models;

@@ -1,0 +1,98 @@
+//! Who serves Anthropic's API, and what each of them does in another way. The messages themselves are the same.
+
+use super::error;
+use crate::dialect::{Target, bedrock_converse, gemini, path_segment};
+use crate::error::Error;
+use crate::wire::Framing;
+
+/// One who serves the API.
+#[derive(Debug)]
+pub(in crate::dialect) struct Host {
+    /// The dialect's name.
+    pub(super) name: &'static str,
+    /// Where requests go.
+    pub(super) path: fn(&Target<'_>) -> String,
+    /// The version of the API: it stands in the body, or in a header.
+    pub(super) version: Version,
+    /// Whether the body says which model is meant, and not the path.
+    pub(super) names_model: bool,
+    /// Whether the body says that a stream is wanted, and not the path alone.
+    pub(super) names_stream: bool,
+    /// Whether `anthropic_beta` is a member of the body, and not a header.
+    pub(super) beta_in_body: bool,
+    /// Whether it takes what only Anthropic's own service does: images and documents by their address, a mark for the
+    /// cache beside the messages, service tiers.
+    pub(super) is_anthropic: bool,
+    /// How a stream is framed.
+    pub(super) framing: Framing,
+    /// Reads the body of a failed response.
+    pub(super) error: fn(u16, &[u8]) -> Error,
+}
+
+/// Where the version of the API stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Version {
+    Header(&'static str),
+    Body(&'static str),
+}
+
+/// Anthropic itself. There is no other version: <https://docs.anthropic.com/en/api/versioning>.
+pub(in crate::dialect) static ANTHROPIC: Host = Host {
+    name: "anthropic-messages",
+    path: |_| "/messages".to_owned(),
+    version: Version::Header("2023-06-01"),
+    names_model: true,
+    names_stream: true,
+    beta_in_body: false,
+    is_anthropic: true,
+    framing: Framing::Sse,
+    error: error::of_response,
+};
+
+/// Vertex: <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>, and anthropics/anthropic-sdk-python
+/// `lib/vertex/_client.py`. It loads nothing by address (vercel/ai `packages/google-vertex/src/anthropic`).
+pub(in crate::dialect) static VERTEX: Host = Host {
+    name: "anthropic-vertex",
+    path: |target| {
+        let operation = if target.stream {
+            "streamRawPredict"
+        } else {
+            "rawPredict"
+        };
+        let model = path_segment(target.model);
+        format!("/publishers/anthropic/models/{model}:{operation}")
+    },
+    version: Version::Body("vertex-2023-10-16"),
+    names_model: false,
+    names_stream: true,
+    beta_in_body: false,
+    is_anthropic: false,
+    framing: Framing::Sse,
+    // What Google itself refuses, it refuses in its own form.
+    error: |status, body| match error::said(status, body) {
+        Some(error) => error,
+        None => gemini::error::of_response(status, body),
+    },
+};
+
+/// Bedrock: <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>, and
+/// anthropics/anthropic-sdk-python `lib/bedrock/_client.py`. It loads nothing by address (vercel/ai
+/// `packages/amazon-bedrock/src/anthropic`).
+pub(in crate::dialect) static BEDROCK: Host = Host {
+    name: "anthropic-bedrock",
+    path: |target| {
+        let operation = if target.stream {
+            "invoke-with-response-stream"
+        } else {
+            "invoke"
+        };
+        format!("/model/{}/{operation}", path_segment(target.model))
+    },
+    version: Version::Body("bedrock-2023-05-31"),
+    names_model: false,
+    names_stream: false,
+    beta_in_body: true,
+    is_anthropic: false,
+    framing: Framing::EventStream,
+    error: bedrock_converse::error::of_response,
+};
