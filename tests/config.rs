@@ -838,9 +838,27 @@ admin: { port: 9000.0 }
                 "anthropic-messages",
                 Included,
             ),
+            // So are the dialects of some of its models.
+            (
+                "{ provider: google-vertex, model: gemini-2.5-pro }",
+                "gemini-vertex",
+                Excluded,
+            ),
+            (
+                "{ provider: google-vertex, model: claude-sonnet-4-5@20250929 }",
+                "anthropic-vertex",
+                Included,
+            ),
+            (
+                "{ provider: google-vertex, model: claude-9, dialect: gemini-vertex }",
+                "gemini-vertex",
+                Excluded,
+            ),
         ] {
-            let text =
-                format!("providers: {{ xai: {{}} }}\nmodels: {{ a/b: {{ endpoints: [{endpoint}] }} }}");
+            let text = format!(
+                "providers: {{ xai: {{}}, google-vertex: {{ base_url: 'https://v.example/v1' }} }}\n\
+                 models: {{ a/b: {{ endpoints: [{endpoint}] }} }}"
+            );
             let value: Value = serde_saphyr::from_str(&text).unwrap();
             let config = Config::read(&value, None).unwrap();
             let found = &config.model("a/b").unwrap().endpoints[0];

@@ -45,7 +45,12 @@ pub static DIALECTS: &[&dyn Dialect] = &[
         host: &anthropic_messages::host::BEDROCK,
     },
     &bedrock_converse::BedrockConverse,
-    &gemini::Gemini,
+    &gemini::Gemini {
+        host: &gemini::STUDIO,
+    },
+    &gemini::Gemini {
+        host: &gemini::VERTEX,
+    },
     &ollama::Ollama,
     &cohere_v2::CohereV2,
     &openai_responses::OpenAiResponses,

@@ -30,6 +30,9 @@ const ONLY_RESPONSES: &[(&str, &str)] = &[
     ("o4-mini-deep-research", "openai-responses"),
 ];
 
+/// Vertex serves Claude in Anthropic's format: anthropics/anthropic-sdk-python `lib/vertex/_client.py`.
+const VERTEX: &[(&str, &str)] = &[("claude-", "anthropic-vertex")];
+
 /// Every provider that is known by name, by id.
 #[rustfmt::skip] // One row, one line.
 pub static ROWS: &[Row] = &[
@@ -82,6 +85,7 @@ pub static ROWS: &[Row] = &[
     chat("github-models", "https://models.github.ai/inference", Unknown), // models.dev
     chat("gmicloud", "https://api.gmi-serving.com/v1", Unknown), // models.dev
     chat("google-ai-studio", "https://generativelanguage.googleapis.com/v1beta", BillsAll).key("x-goog-api-key", "").speaks("gemini"), // own documents
+    account("google-vertex", "https://{region}-aiplatform.googleapis.com/v1/projects/{project}/locations/{region}", BillsAll).speaks("gemini-vertex").serves(VERTEX), // own documents
     chat("greenpt", "https://api.greenpt.ai/v1", Unknown), // models.dev
     chat("groq", "https://api.groq.com/openai/v1", BillsAll).with(&quirks::GROQ), // Portkey, vercel/ai
     chat("helicone", "https://ai-gateway.helicone.ai/v1", Unknown), // models.dev

@@ -158,6 +158,7 @@ the_same_wherever_it_is_cut! {
     anthropic_bedrock_is_the_same_wherever_it_is_cut: "anthropic-bedrock",
     bedrock_converse_is_the_same_wherever_it_is_cut: "bedrock-converse",
     gemini_is_the_same_wherever_it_is_cut: "gemini",
+    gemini_vertex_is_the_same_wherever_it_is_cut: "gemini-vertex",
     ollama_is_the_same_wherever_it_is_cut: "ollama",
     cohere_v2_is_the_same_wherever_it_is_cut: "cohere-v2",
     openai_responses_is_the_same_wherever_it_is_cut: "openai-responses",

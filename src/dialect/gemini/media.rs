@@ -25,6 +25,19 @@ pub(super) struct File<'a> {
     file_uri: Cow<'a, str>,
 }
 
+impl File<'_> {
+    /// Says the type of a film on YouTube, whose address has no ending. Gives the address of anything else that has none.
+    pub(super) fn untyped(&mut self) -> Option<&str> {
+        let is_film = ["https://www.youtube.com/", "https://youtu.be/"]
+            .iter()
+            .any(|site| self.file_uri.starts_with(site));
+        if is_film {
+            self.mime_type = Some("video/mp4");
+        }
+        self.mime_type.is_none().then_some(&*self.file_uri)
+    }
+}
+
 /// Either of them.
 #[derive(Debug)]
 pub(super) enum Media<'a> {

@@ -1,4 +1,4 @@
-//! Google's Gemini API (AI Studio), the provider side: <https://ai.google.dev/api/generate-content>.
+//! Google's Gemini API, the provider side: <https://ai.google.dev/api/generate-content>.
 //!
 //! ```text
 //! {"messages":[{"role":"system","content":"S"},{"role":"user","content":"Q"}]}
@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Every member of a response is read as far as the unified form has a place for it; `fidelity` changes nothing.
-//! Vertex, which speaks the same with other paths and credentials, is not here.
+//! Vertex speaks the same as AI Studio, but for what [`Host`] says. Arguments of calls come whole: pieces of them
+//! (`partialArgs`) come only to who asks for them in `toolConfig`, which is ours to write.
 
 pub(super) mod error;
 mod gaps;
@@ -26,13 +27,51 @@ use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention}
 use crate::error::Error;
 use crate::wire::Framing;
 
-/// The dialect.
+/// The dialect, as one host speaks it.
 #[derive(Debug)]
-pub(super) struct Gemini;
+pub(super) struct Gemini {
+    pub(super) host: &'static Host,
+}
+
+/// Who serves the API, and what each of them does in another way.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// The dialect's name.
+    name: &'static str,
+    /// What stands before the model in the path, if the model's id does not say it.
+    models: &'static str,
+    /// How ids begin that say it.
+    paths: &'static [&'static str],
+    /// Whether the type of what is somewhere else must be told.
+    wants_types: bool,
+}
+
+/// Google AI Studio.
+pub(super) static STUDIO: Host = Host {
+    name: "gemini",
+    models: "models/",
+    paths: &["models/", "tunedModels/"],
+    wants_types: false,
+};
+
+/// Vertex: <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>. A tuned model is an
+/// endpoint of the project.
+pub(super) static VERTEX: Host = Host {
+    name: "gemini-vertex",
+    models: "publishers/google/models/",
+    paths: &["publishers/google/models/", "endpoints/"],
+    wants_types: true,
+};
+
+impl Gemini {
+    fn named(&self, error: Error) -> Error {
+        error.named("gemini", self.host.name)
+    }
+}
 
 impl Dialect for Gemini {
     fn name(&self) -> &'static str {
-        "gemini"
+        self.host.name
     }
 
     fn gaps(&self) -> &'static Gaps {
@@ -41,12 +80,12 @@ impl Dialect for Gemini {
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
         super::gaps::refuse(self, request)?;
-        request::encode(request, target)
+        request::encode(request, target, self.host).map_err(|error| self.named(error))
     }
 
     fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
         super::gaps::refuse(self, request)?;
-        request::check(request, target)
+        request::check(request, target, self.host).map_err(|error| self.named(error))
     }
 
     fn framing(&self) -> Framing {

@@ -2,6 +2,7 @@
 //!
 //! What it cannot carry is in [`gaps`](super::gaps).
 
+use super::Host;
 use super::models::{Model, Thinking};
 use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
@@ -91,34 +92,53 @@ struct Calling<'a> {
 }
 
 /// Writes `request` for `target`.
-pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Result<Encoded, Error> {
     let mut bytes = Vec::new();
-    translate(request, target, &mut |body| bytes = write_body(request, body))?;
+    translate(request, target, host, &mut |body| {
+        bytes = write_body(request, body);
+    })?;
     let operation = if target.stream {
         "streamGenerateContent?alt=sse"
     } else {
         "generateContent"
     };
-    let id = target.model.strip_prefix("models/").unwrap_or(target.model);
+    let given = host
+        .paths
+        .iter()
+        .find_map(|path| Some((*path, target.model.strip_prefix(path)?)));
+    let (before, id) = given.unwrap_or((host.models, target.model));
     Ok(Encoded {
-        path: format!("/models/{}:{operation}", path_segment(id)),
+        path: format!("/{before}{}:{operation}", path_segment(id)),
         headers: Vec::new(),
         body: bytes,
     })
 }
 
 /// Finds what `encode` would refuse, and writes nothing.
-pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
-    translate(request, target, &mut |_| ())
+pub(super) fn check(request: &Request, target: &Target<'_>, host: &Host) -> Result<(), Error> {
+    translate(request, target, host, &mut |_| ())
 }
 
 /// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
-fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<'_>)) -> Result<(), Error> {
+fn translate(
+    request: &Request,
+    target: &Target<'_>,
+    host: &Host,
+    take: &mut dyn FnMut(&Body<'_>),
+) -> Result<(), Error> {
     let model = Model::of(target.model);
     let messages = request.messages()?;
     let offered = request.tools()?;
     let choice = request.tool_choice()?;
-    let talk = conversation(&messages, model)?;
+    let mut talk = conversation(&messages, model)?;
+    if host.wants_types
+        && let Some(url) = talk.untyped()
+    {
+        return Err(Error::invalid(format!(
+            "messages: gemini must be told what is at {}; use a name that ends with its type, such as .png",
+            quoted(url)
+        )));
+    }
     let tools = tools(&offered)?;
     let strict = model.validates_calls()
         && offered

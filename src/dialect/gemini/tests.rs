@@ -1,23 +1,47 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
-use super::Gemini;
-use crate::chat::{Delta, Finish, UsageReport};
-use crate::dialect::Dialect;
+use super::{Gemini, STUDIO, VERTEX};
+use crate::chat::{Delta, Finish, Request, UsageReport};
 use crate::dialect::steps::{self, words};
+use crate::dialect::{Dialect, Target};
 use crate::test;
 
+static DIALECT: Gemini = Gemini { host: &STUDIO };
+
+#[test]
+fn vertex_is_told_the_type_of_what_is_elsewhere() {
+    let refused = |url: &str| {
+        let request = format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{url}"}}}}]}}]}}"#
+        );
+        let request = Request::parse(request.into_bytes()).unwrap();
+        let target = Target {
+            model: "gemini-2.5-flash",
+            stream: false,
+            default_max_tokens: 64,
+            quirks: &crate::dialect::Quirks::NONE,
+        };
+        Gemini { host: &VERTEX }.encode(&request, &target).err()
+    };
+    assert!(refused("gs://bucket/a.png").is_none());
+    assert_eq!(
+        refused("https://e.org/a").unwrap().message,
+        "messages: gemini-vertex must be told what is at \"https://e.org/a\"; use a name that ends with its type, such as .png"
+    );
+}
+
 fn refusal(request: &str) -> String {
-    steps::refusal(&Gemini, "gemini-2.0-flash", request)
+    steps::refusal(&DIALECT, "gemini-2.0-flash", request)
 }
 
 fn contents(model: &str, messages: &str) -> String {
-    let body = steps::encode(&Gemini, model, &format!(r#"{{"messages":{messages}}}"#)).unwrap();
+    let body = steps::encode(&DIALECT, model, &format!(r#"{{"messages":{messages}}}"#)).unwrap();
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     body["contents"].to_string()
 }
 
 fn decode(events: &[&str]) -> Vec<Delta> {
-    steps::decode_data(&Gemini, events)
+    steps::decode_data(&DIALECT, events)
 }
 
 fn frame(parts: &str, more: &str) -> String {
@@ -112,7 +136,7 @@ fn a_seed_within_32_bits_is_kept_and_a_longer_one_always_folded_alike() {
     let seed = |seed: &str| {
         let request = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"seed":{seed}}}"#);
         let body: serde_json::Value =
-            serde_json::from_str(&steps::encode(&Gemini, "gemini-2.0-flash", &request).unwrap()).unwrap();
+            serde_json::from_str(&steps::encode(&DIALECT, "gemini-2.0-flash", &request).unwrap()).unwrap();
         body["generationConfig"]["seed"].as_i64().unwrap()
     };
     assert_eq!((seed("-7"), seed("2147483647")), (-7, 2_147_483_647));
@@ -176,7 +200,7 @@ fn completion_tokens_that_are_left_out_at_the_end_are_zero() {
                 report.update(&later);
             }
         }
-        report.unify(Gemini.usage())
+        report.unify(DIALECT.usage())
     };
     let end = r#"{"candidates":[{"finishReason":"MAX_TOKENS"}],"usageMetadata":{"promptTokenCount":9,"thoughtsTokenCount":60}}"#;
     assert_eq!((counts(&[end]).completion, counts(&[end]).reasoning), (60, 60));

@@ -171,6 +171,17 @@ pub(super) fn conversation<'a>(
     })
 }
 
+impl Conversation<'_> {
+    /// Where something is whose type is not known.
+    pub(super) fn untyped(&mut self) -> Option<&str> {
+        let mut parts = self.turns.iter_mut().flat_map(|turn| &mut turn.parts);
+        parts.find_map(|part| match &mut part.data {
+            Kind::FileData(file) => file.untyped(),
+            _ => None,
+        })
+    }
+}
+
 fn push<'a>(turns: &mut Vec<Turn<'a>>, role: Speaker, parts: Vec<Part<'a>>) {
     match turns.last_mut() {
         _ if parts.is_empty() => {}
