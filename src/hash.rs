@@ -16,6 +16,14 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }
 
+/// `bytes` in hexadecimal digits.
+pub fn to_hex(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+        .collect()
+}
+
 /// 32 bytes from 64 hexadecimal digits.
 pub fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];

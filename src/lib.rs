@@ -7,7 +7,7 @@
 //! ```text
 //! config      what operators write, resolved into immutable tables; every problem reported at once, with its path
 //! provider    providers as rows of data, and how each deviates from the dialect that it speaks
-//! auth        signatures, for providers that want more than a key in a header
+//! auth        signatures and tokens, for providers that want more than a key in a header
 //! chat        the unified form: requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
 //! wire        bytes to frames: SSE, AWS event stream, NDJSON
@@ -44,6 +44,7 @@
 //! 13. A body that was paused never gets more bytes than Envoy's buffer limit: our caps are below it.
 
 pub mod auth;
+pub mod base64;
 pub mod chat;
 pub mod config;
 pub mod dialect;

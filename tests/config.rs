@@ -52,6 +52,7 @@ mod table {
             "SET" => Some(" sk-1 \n".to_owned()),
             "BLANK" => Some("  ".to_owned()),
             "ODD" => Some("sk-é".to_owned()),
+            "USER" => Some("{\"type\": \"authorized_user\"}".to_owned()),
             _ => None,
         };
         match Config::read(&value, Some(&env)) {
@@ -121,7 +122,7 @@ mod table {
             row(
                 Provider("{ kluster: x }"),
                 &[
-                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, key, cluster, default_max_tokens, on_cancel, path",
+                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, default_max_tokens, on_cancel, path",
                 ],
             ),
             row(
@@ -233,8 +234,8 @@ mod table {
             row(
                 Provider("{ key: { file: /etc/key } }"),
                 &[
-                    "providers.openai.key.file: is unknown; known here: env, aws",
-                    "providers.openai.key: needs env, or aws for signed requests",
+                    "providers.openai.key.file: is unknown; known here: env, aws, google",
+                    "providers.openai.key: needs env, aws for signed requests, or google for tokens",
                 ],
             ),
             row(
@@ -253,7 +254,9 @@ mod table {
                 Providers(
                     "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { env: SET, aws: {} } }",
                 ),
-                &["providers.amazon-bedrock.key: has both env and aws; leave one of them out"],
+                &[
+                    "providers.amazon-bedrock.key: has more than one of env, aws and google; leave the others out",
+                ],
             ),
             row(
                 Providers(
@@ -324,6 +327,72 @@ mod table {
                     "amazon-bedrock: { base_url: 'https://bedrock-runtime.us-east-1.amazonaws.com', key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET } } }, auth: { header: x-key } }",
                 ),
                 &["providers.amazon-bedrock.key: aws signs in headers of its own; leave auth out"],
+            ),
+            row(
+                Provider("{ key: { google: {} } }"),
+                &[
+                    "providers.openai.key.google: needs either a service_account, or metadata: true on a machine of Google's",
+                ],
+            ),
+            row(
+                Provider("{ key: { google: { service_account: { env: ACCOUNT }, metadata: true } } }"),
+                &[
+                    "providers.openai.key.google: needs either a service_account, or metadata: true on a machine of Google's",
+                ],
+            ),
+            row(
+                Provider("{ key: { google: SET } }"),
+                &["providers.openai.key.google: expected a mapping, found \"SET\""],
+            ),
+            row(
+                Provider("{ key: { google: { metadata: yes please, project: p } } }"),
+                &[
+                    "providers.openai.key.google.metadata: expected true or false, found \"yes please\"",
+                    "providers.openai.key.google.project: is unknown; known here: service_account, metadata, token_url, token_cluster",
+                    "providers.openai.key.google: needs either a service_account, or metadata: true on a machine of Google's",
+                ],
+            ),
+            row(
+                Provider("{ key: { google: { metadata: true, token_url: metadata, token_cluster: '' } } }"),
+                &[
+                    "providers.openai.key.google.token_cluster: is empty",
+                    "providers.openai.key.google.token_url: \"metadata\" is no URL of the form https://host[:port][/path]",
+                ],
+            ),
+            row(
+                Provider("{ key: { google: { service_account: { file: /key.json } } } }"),
+                &[
+                    "providers.openai.key.google.service_account.env: is missing",
+                    "providers.openai.key.google.service_account.file: is unknown; known here: env",
+                ],
+            ),
+            row(
+                Provider("{ key: { google: { service_account: { env: UNSET } } } }"),
+                &[
+                    "providers.openai.key.google.service_account: env UNSET is not set; add it to vm_config.environment_variables",
+                ],
+            ),
+            row(
+                Provider("{ key: { google: { service_account: { env: SET } } } }"),
+                &["providers.openai.key.google.service_account: env SET holds no JSON"],
+            ),
+            row(
+                Provider("{ key: { google: { service_account: { env: USER } } } }"),
+                &[
+                    "providers.openai.key.google.service_account: env USER holds no key of a service account: its type is another",
+                ],
+            ),
+            row(
+                Provider("{ key: { google: { metadata: true, token_cluster: openai } } }"),
+                &[
+                    "providers.openai: its cluster \"openai\" is also that of provider \"openai\"; a provider needs a cluster of its own, so that its key goes nowhere else",
+                ],
+            ),
+            row(
+                Providers("groq: { key: { google: { metadata: true, token_cluster: openai } } }"),
+                &[
+                    "providers.openai: its cluster \"openai\" is also that of provider \"groq-token\"; a provider needs a cluster of its own, so that its key goes nowhere else",
+                ],
             ),
             row(
                 Provider("{ default_max_tokens: 0 }"),

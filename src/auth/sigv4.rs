@@ -12,7 +12,7 @@
 //! assert!(signed[1].1.starts_with("AWS4-HMAC-SHA256 Credential=AKID/20150830/eu-west-1/bedrock/aws4_request"));
 //! ```
 
-use crate::hash::sha256;
+use crate::hash::{sha256, to_hex};
 use std::fmt::Write as _;
 
 /// The header of temporary credentials.
@@ -72,13 +72,13 @@ pub fn sign(
     let scope = format!("{date}/{region}/{service}/aws4_request");
     let to_sign = format!(
         "AWS4-HMAC-SHA256\n{time}\n{scope}\n{}",
-        hex(&sha256(canonical.as_bytes()))
+        to_hex(&sha256(canonical.as_bytes()))
     );
     let mut key = format!("AWS4{}", credentials.secret_access_key).into_bytes();
     for part in [date, region, service, "aws4_request"] {
         key = hmac_sha256(&key, part.as_bytes()).to_vec();
     }
-    let signature = hex(&hmac_sha256(&key, to_sign.as_bytes()));
+    let signature = to_hex(&hmac_sha256(&key, to_sign.as_bytes()));
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
         credentials.access_key_id
@@ -106,7 +106,7 @@ fn canonical_request(request: &Request<'_>, headers: &[(&str, &str)], names: &st
         let words: Vec<&str> = value.split_ascii_whitespace().collect();
         out.push_str(&format!("{name}:{}\n", words.join(" ")));
     }
-    out.push_str(&format!("\n{names}\n{}", hex(&sha256(request.body))));
+    out.push_str(&format!("\n{names}\n{}", to_hex(&sha256(request.body))));
     out
 }
 
@@ -125,13 +125,6 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
         sha256(&bytes)
     };
     keyed(0x5c, &keyed(0x36, message))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles
-        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
-        .collect()
 }
 
 /// The time as AWS wants it: `20150830T123600Z`. The days are counted in the years of four centuries that begin in March

@@ -1,29 +1,117 @@
 //! `key`: how requests to a provider are authorised.
 
+use super::providers::{base_url, parse_base_url};
 use super::reader::Node;
-use super::{BaseUrl, Environment, Key, Secret, SigningKey, Variable};
+use super::{AccountKey, BaseUrl, Environment, Key, Secret, SigningKey, TokenKey, Variable};
+use crate::auth::google::{METADATA_URL, ServiceAccount, TOKEN_URL};
 use crate::error::quoted;
+use crate::hash;
 
 type Env<'e> = Option<Environment<'e>>;
 
 /// Reads `key`. The base URL may name the region.
-pub(super) fn key(node: &Node<'_>, base: Option<&BaseUrl>, env: Env<'_>) -> Option<Key> {
+pub(super) fn key(node: &Node<'_>, base: Option<&BaseUrl>, cluster: &str, env: Env<'_>) -> Option<Key> {
     let mut members = node.members()?;
     let plain = members.optional("env");
     let aws = members.optional("aws");
+    let google = members.optional("google");
     members.done();
-    match (plain, aws) {
-        (Some(variable), None) => Some(Key::Plain(read_variable(node, variable.string()?, env, false))),
-        (None, Some(aws)) => signing_key(&aws, base, env).map(Key::Aws),
-        (Some(_), Some(_)) => {
-            node.problem("has both env and aws; leave one of them out");
+    match (plain, aws, google) {
+        (Some(variable), None, None) => Some(Key::Plain(read_variable(node, variable.string()?, env, false))),
+        (None, Some(aws), None) => signing_key(&aws, base, env).map(Key::Aws),
+        (None, None, Some(google)) => token_key(&google, cluster, env).map(|key| Key::Google(Box::new(key))),
+        (None, None, None) => {
+            node.problem("needs env, aws for signed requests, or google for tokens");
             None
         }
-        (None, None) => {
-            node.problem("needs env, or aws for signed requests");
+        _ => {
+            node.problem("has more than one of env, aws and google; leave the others out");
             None
         }
     }
+}
+
+fn token_key(node: &Node<'_>, cluster: &str, env: Env<'_>) -> Option<TokenKey> {
+    let mut members = node.members()?;
+    let account_node = members.optional("service_account");
+    let metadata = members.optional("metadata").and_then(|node| node.boolean());
+    let url_node = members.optional("token_url");
+    let cluster = members
+        .optional("token_cluster")
+        .map_or(Some(format!("{cluster}-token")), |node| {
+            node.string().map(ToOwned::to_owned)
+        });
+    members.done();
+    if account_node.is_some() == (metadata == Some(true)) {
+        node.problem("needs either a service_account, or metadata: true on a machine of Google's");
+        return None;
+    }
+    let usual = if account_node.is_some() {
+        TOKEN_URL
+    } else {
+        METADATA_URL
+    };
+    let url = match url_node {
+        Some(node) => base_url(&node),
+        None => parse_base_url(usual),
+    };
+    let account = match account_node {
+        Some(node) => Some(account_key(&node, env)?),
+        None => None,
+    };
+    let url = url?;
+    let secret = account.as_ref().and_then(|key| key.variable.value.as_ref());
+    let secret = secret.map_or("", |secret| secret.expose());
+    let id = hash::to_hex(&hash::sha256(format!("{url}\n{secret}").as_bytes()));
+    Some(TokenKey {
+        account,
+        url,
+        cluster: cluster?,
+        id,
+    })
+}
+
+/// `{ env: NAME }`: the variable holds the JSON document that Google gives out.
+fn account_key(node: &Node<'_>, env: Env<'_>) -> Option<AccountKey> {
+    let mut members = node.members()?;
+    let name = members.required("env");
+    members.done();
+    let name = name?.string()?;
+    let value = look_up(name, env);
+    let account = match &value {
+        None => {
+            if env.is_some() {
+                node.problem(missing(name));
+            }
+            None
+        }
+        Some(text) => match ServiceAccount::parse(text) {
+            Ok(account) => Some(account),
+            Err(what) => {
+                node.problem(format!("env {name} {what}"));
+                None
+            }
+        },
+    };
+    Some(AccountKey {
+        variable: Variable {
+            env: name.to_owned(),
+            optional: false,
+            value: value.map(Secret),
+        },
+        account,
+    })
+}
+
+/// A variable that is set to something.
+fn look_up(name: &str, env: Env<'_>) -> Option<String> {
+    env.and_then(|env| env(name))
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty())
+}
+
+fn missing(name: &str) -> String {
+    format!("env {name} is not set; add it to vm_config.environment_variables")
 }
 
 fn signing_key(node: &Node<'_>, base: Option<&BaseUrl>, env: Env<'_>) -> Option<SigningKey> {
@@ -92,15 +180,10 @@ fn variable(node: &Node<'_>, env: Env<'_>) -> Option<Variable> {
 }
 
 fn read_variable(node: &Node<'_>, name: &str, env: Env<'_>, optional: bool) -> Variable {
-    let value = env
-        .and_then(|env| env(name))
-        .map(|value| value.trim().to_owned())
-        .filter(|value| !value.is_empty());
+    let value = look_up(name, env);
     match &value {
         None if env.is_none() || optional => {}
-        None => node.problem(format!(
-            "env {name} is not set; add it to vm_config.environment_variables"
-        )),
+        None => node.problem(missing(name)),
         Some(value) if !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
             node.problem(format!("env {name} holds characters that no header may carry"));
         }

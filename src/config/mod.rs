@@ -13,6 +13,7 @@ mod reader;
 
 pub use reader::Problem;
 
+use crate::auth::google::{ServiceAccount, Source};
 use crate::chat::{ReasoningTokens, UsageConvention};
 use crate::dialect::{Dialect, Quirks, Target, path_of};
 use crate::meter::Price;
@@ -107,6 +108,37 @@ impl Provider {
     }
 }
 
+impl Provider {
+    /// Where its requests go, and those for its tokens.
+    pub fn upstreams(&self) -> Vec<Upstream<'_>> {
+        let own = Upstream {
+            name: self.id.clone(),
+            cluster: &self.cluster,
+            base: &self.base,
+        };
+        let tokens = match &self.key {
+            Some(Key::Google(key)) => Some(Upstream {
+                name: format!("{}-token", self.id),
+                cluster: &key.cluster,
+                base: &key.url,
+            }),
+            Some(Key::Plain(_) | Key::Aws(_)) | None => None,
+        };
+        [own].into_iter().chain(tokens).collect()
+    }
+}
+
+/// A host that Envoy must know.
+#[derive(Clone, Debug)]
+pub struct Upstream<'a> {
+    /// What it is called.
+    pub name: String,
+    /// The Envoy cluster that leads to it.
+    pub cluster: &'a str,
+    /// Where it is.
+    pub base: &'a BaseUrl,
+}
+
 /// What authorises requests to a provider.
 #[derive(Debug)]
 pub enum Key {
@@ -114,6 +146,40 @@ pub enum Key {
     Plain(Variable),
     /// AWS credentials, which sign every request.
     Aws(SigningKey),
+    /// Google's tokens, in [`Provider::auth_header`].
+    Google(Box<TokenKey>),
+}
+
+/// Where Google's tokens come from.
+#[derive(Debug)]
+pub struct TokenKey {
+    /// The variable with a service account's key; without one, the metadata server is asked.
+    pub account: Option<AccountKey>,
+    /// The address of the token endpoint, or of the metadata server.
+    pub url: BaseUrl,
+    /// The Envoy cluster that leads there.
+    pub cluster: String,
+    /// Names the token in shared data: who does not have what it is made from cannot guess it.
+    pub id: String,
+}
+
+/// A service account's key.
+#[derive(Debug)]
+pub struct AccountKey {
+    /// Where it comes from.
+    pub variable: Variable,
+    /// The key; `None` when the configuration was read without an environment.
+    pub account: Option<ServiceAccount>,
+}
+
+impl TokenKey {
+    /// Who asks for a token; `None` when the configuration was read without an environment.
+    pub fn source(&self) -> Option<Source<'_>> {
+        match &self.account {
+            None => Some(Source::Metadata),
+            Some(key) => key.account.as_ref().map(Source::ServiceAccount),
+        }
+    }
 }
 
 /// AWS credentials, and where they sign for.
@@ -145,6 +211,7 @@ impl Key {
     pub fn variables(&self) -> Vec<&Variable> {
         match self {
             Self::Plain(variable) => vec![variable],
+            Self::Google(key) => key.account.iter().map(|key| &key.variable).collect(),
             Self::Aws(key) => vec![&key.access_key_id, &key.secret_access_key, &key.session_token],
         }
     }
@@ -172,6 +239,13 @@ impl BaseUrl {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
     }
 }
 

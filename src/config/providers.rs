@@ -2,7 +2,7 @@
 
 use super::parse::Env;
 use super::reader::Node;
-use super::{BaseUrl, Key, Provider};
+use super::{BaseUrl, Key, Provider, Upstream};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
 use crate::provider::{self, Address, OnCancel, Row};
@@ -23,15 +23,17 @@ pub(super) fn providers(node: &Node<'_>, env: Env<'_>) -> Vec<(Provider, bool)> 
         let Some((provider, sound)) = provider(id, &node, env) else {
             continue;
         };
-        if let Some((other, _)) = providers
-            .iter()
-            .find(|(other, _)| other.cluster == provider.cluster)
-        {
-            node.problem(format!(
-                "its cluster {} is also that of provider {}; a provider needs a cluster of its own, so that its key goes nowhere else",
-                quoted(&provider.cluster),
-                quoted(&other.id)
-            ));
+        let own = provider.upstreams();
+        let others = providers.iter().flat_map(|(other, _)| other.upstreams());
+        for other in own.iter().take(1).cloned().chain(others) {
+            let is_taken = |one: &&Upstream<'_>| one.cluster == other.cluster && one.name != other.name;
+            if let Some(one) = own.iter().find(is_taken) {
+                node.problem(format!(
+                    "its cluster {} is also that of provider {}; a provider needs a cluster of its own, so that its key goes nowhere else",
+                    quoted(one.cluster),
+                    quoted(&other.name)
+                ));
+            }
         }
         providers.push((provider, sound));
     }
@@ -91,10 +93,15 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         }
         auth.done();
     }
+    let cluster = members
+        .optional("cluster")
+        .and_then(|node| node.string())
+        .unwrap_or(id)
+        .to_owned();
     let key_node = members.optional("key");
     let key = key_node
         .as_ref()
-        .and_then(|node| super::key::key(node, base.as_ref(), env));
+        .and_then(|node| super::key::key(node, base.as_ref(), &cluster, env));
     if let (Some(Key::Aws(_)), Some(node)) = (&key, &key_node) {
         if found.is_some_and(|dialect| !SIGNED_DIALECTS.contains(&dialect.name())) {
             node.problem(format!(
@@ -106,11 +113,6 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
             node.problem("aws signs in headers of its own; leave auth out");
         }
     }
-    let cluster = members
-        .optional("cluster")
-        .and_then(|node| node.string())
-        .unwrap_or(id)
-        .to_owned();
     let default_max_tokens = members
         .optional("default_max_tokens")
         .and_then(|node| at_least_one(&node))
@@ -229,7 +231,7 @@ fn header_name(node: &Node<'_>) -> Option<String> {
     Some(text.to_ascii_lowercase())
 }
 
-fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
+pub(super) fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
     let text = node.string()?;
     let url = parse_base_url(text);
     if url.is_none() {
@@ -241,7 +243,7 @@ fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
     url
 }
 
-fn parse_base_url(text: &str) -> Option<BaseUrl> {
+pub(super) fn parse_base_url(text: &str) -> Option<BaseUrl> {
     let (tls, rest) = match text.split_once("://")? {
         ("https", rest) => (true, rest),
         ("http", rest) => (false, rest),

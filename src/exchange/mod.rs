@@ -13,12 +13,13 @@ mod failure;
 mod outgoing;
 mod pipeline;
 mod receipt;
+mod tokens;
 
 pub use attempt::{Action, Head, ResponseHead};
 pub use outgoing::Outgoing;
 
 use crate::chat::{Request, UsageConvention};
-use crate::config::{Config, Endpoint, Provider};
+use crate::config::{Config, Endpoint, Provider, Secret};
 use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind, PreviousError};
@@ -50,6 +51,8 @@ pub struct Exchange {
     next: usize,
     /// The first candidate's request, made while planning.
     encoded: Option<Encoded>,
+    /// The token that the next attempt may carry, and its id.
+    token: Option<(String, Secret)>,
     attempt: Option<Attempt>,
     /// Attempts that are over.
     lines: Vec<AttemptLine>,
@@ -68,6 +71,8 @@ pub enum Refused {
     WrongCluster,
     /// The request cannot be written for this candidate.
     CannotEncode,
+    /// There is no token for the candidate's provider, without which nothing may go there.
+    NoToken,
 }
 
 /// How Envoy ended a stream, as its response code details tell.
@@ -104,6 +109,7 @@ impl Exchange {
             plan: Vec::new(),
             next: 0,
             encoded: None,
+            token: None,
             attempt: None,
             lines: Vec::new(),
             previous: Vec::new(),
@@ -259,6 +265,12 @@ impl Exchange {
         if provider.cluster != cluster {
             return Err(Refused::WrongCluster);
         }
+        let given = self.token.take();
+        let token = match (tokens::id(provider), given) {
+            (None, _) => None,
+            (Some(id), Some((of, token))) if id == of => Some(token),
+            (Some(_), _) => return Err(Refused::NoToken),
+        };
         let request = self.request.as_ref().ok_or(Refused::NothingPlanned)?;
         let mut encoded = match self.encoded.take() {
             Some(encoded) if self.next == 0 => encoded,
@@ -270,7 +282,7 @@ impl Exchange {
         };
         encoded.path = provider.path(endpoint).unwrap_or(encoded.path);
         let chain = ResponseChain::new(&config.middleware, request);
-        let outgoing = outgoing(provider, encoded, self.envelope.stream, now_ms);
+        let outgoing = outgoing(provider, encoded, token.as_ref(), self.envelope.stream, now_ms);
         let attempt = Attempt::new(candidate, endpoint.usage(), chain, now_ms);
         self.next += 1;
         if self.next >= self.plan.len() {

@@ -1,7 +1,7 @@
 //! What goes out: the request in a provider's format, with the complete set of headers and the credential.
 
 use crate::auth::sigv4;
-use crate::config::{Key, Provider, Variable};
+use crate::config::{Key, Provider, Secret, SigningKey, Variable};
 use crate::dialect::Encoded;
 
 /// A request as it goes to a provider.
@@ -13,12 +13,24 @@ pub struct Outgoing {
     pub body: Vec<u8>,
 }
 
-/// The complete set of headers for a provider, and the body.
-pub(super) fn outgoing(provider: &Provider, encoded: Encoded, stream: bool, now_ms: u64) -> Outgoing {
+/// The complete set of headers for a provider, and the body. `token` is what goes out where the key is one that others
+/// fetch.
+pub(super) fn outgoing(
+    provider: &Provider,
+    encoded: Encoded,
+    token: Option<&Secret>,
+    stream: bool,
+    now_ms: u64,
+) -> Outgoing {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let authority = provider.base.authority();
     let path = format!("{}{}", provider.base.path, encoded.path);
-    let credential = credential(provider, &authority, &path, &encoded.body, now_ms);
+    let credential = match &provider.key {
+        None => Vec::new(),
+        Some(Key::Plain(variable)) => bearer(provider, variable.value.as_ref()),
+        Some(Key::Google(_)) => bearer(provider, token),
+        Some(Key::Aws(key)) => signature(key, &authority, &path, &encoded.body, now_ms),
+    };
     let mut headers = vec![
         own(":method", "POST"),
         own(":scheme", if provider.base.tls { "https" } else { "http" }),
@@ -44,47 +56,42 @@ pub(super) fn outgoing(provider: &Provider, encoded: Encoded, stream: bool, now_
     }
 }
 
-/// The headers that authorise a request.
-fn credential(
-    provider: &Provider,
+/// The header that carries a key or a token.
+fn bearer(provider: &Provider, secret: Option<&Secret>) -> Vec<(String, String)> {
+    let value = secret.map(|secret| format!("{}{}", provider.auth_prefix, secret.expose()));
+    value
+        .map(|value| (provider.auth_header.clone(), value))
+        .into_iter()
+        .collect()
+}
+
+/// The headers that sign a request to AWS.
+fn signature(
+    key: &SigningKey,
     authority: &str,
     path: &str,
     body: &[u8],
     now_ms: u64,
 ) -> Vec<(String, String)> {
     let exposed = |variable: &Variable| variable.value.clone().map(|secret| secret.0);
-    match &provider.key {
-        None => Vec::new(),
-        Some(Key::Plain(variable)) => exposed(variable)
-            .map(|key| {
-                (
-                    provider.auth_header.clone(),
-                    format!("{}{key}", provider.auth_prefix),
-                )
-            })
-            .into_iter()
-            .collect(),
-        Some(Key::Aws(key)) => {
-            let token = exposed(&key.session_token);
-            let request = sigv4::Request {
-                method: "POST",
-                path,
-                headers: &[("content-type", "application/json"), ("host", authority)],
-                body,
-            };
-            let credentials = sigv4::Credentials {
-                access_key_id: &exposed(&key.access_key_id).unwrap_or_default(),
-                secret_access_key: &exposed(&key.secret_access_key).unwrap_or_default(),
-                session_token: token.as_deref(),
-            };
-            let scope = sigv4::Scope {
-                region: &key.region,
-                service: "bedrock",
-            };
-            sigv4::sign(&request, &credentials, scope, now_ms)
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect()
-        }
-    }
+    let token = exposed(&key.session_token);
+    let request = sigv4::Request {
+        method: "POST",
+        path,
+        headers: &[("content-type", "application/json"), ("host", authority)],
+        body,
+    };
+    let credentials = sigv4::Credentials {
+        access_key_id: &exposed(&key.access_key_id).unwrap_or_default(),
+        secret_access_key: &exposed(&key.secret_access_key).unwrap_or_default(),
+        session_token: token.as_deref(),
+    };
+    let scope = sigv4::Scope {
+        region: &key.region,
+        service: "bedrock",
+    };
+    sigv4::sign(&request, &credentials, scope, now_ms)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

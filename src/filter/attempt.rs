@@ -3,7 +3,7 @@
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
-use super::{health, outlet};
+use super::{health, outlet, tokens};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
 use crate::exchange::{Action as Next, Head, Refused, ResponseHead};
@@ -267,6 +267,11 @@ impl HttpContext for AttemptContext {
         self.slot = Some(Rc::clone(&slot));
         let cluster = host::property_text(&["xds", "cluster_name"]);
         let now = host::now_ms();
+        if let Some(id) = slot.with(|exchange| exchange.next_token()).flatten()
+            && let Some(token) = tokens::find(&slot, &id, now)
+        {
+            slot.with(|exchange| exchange.give_token(id, token));
+        }
         let (number, mut outgoing) = match slot.with(|exchange| exchange.begin(&cluster, now)) {
             Some(Ok(begun)) => begun,
             Some(Err(Refused::WrongCluster)) => {
@@ -275,6 +280,9 @@ impl HttpContext for AttemptContext {
             Some(Err(Refused::NothingPlanned)) => return self.refuse("there is no endpoint left to try"),
             Some(Err(Refused::CannotEncode)) => {
                 return self.refuse("the request cannot be written for this endpoint");
+            }
+            Some(Err(Refused::NoToken)) => {
+                return self.refuse("the token for this endpoint's provider has run out");
             }
             None => return self.refuse("the exchange is over"),
         };
@@ -288,6 +296,7 @@ impl HttpContext for AttemptContext {
             return self.refuse("the request headers could not be written");
         }
         self.body = Some(outgoing.body);
+        tokens::drop_missing(&slot, now);
         self.store_samples(now);
         // Should this attempt never answer, Envoy goes to the next candidate all the same.
         self.set_next_cluster();

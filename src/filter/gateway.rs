@@ -2,7 +2,7 @@
 
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
-use super::{health, models, outlet, stats};
+use super::{health, models, outlet, stats, tokens};
 use crate::config::Config;
 use crate::dialect::client;
 use crate::error::{Error, Kind, quoted};
@@ -31,7 +31,7 @@ const STUB: &[u8] = b"{}";
 /// What all contexts of one gateway share.
 #[derive(Debug)]
 pub(super) struct Gateway {
-    config: Rc<Config>,
+    pub(super) config: Rc<Config>,
     pub(super) namespace: u64,
     /// The answer to `GET /v1/models`, once somebody has asked: with the whole catalogue it takes longer to write than
     /// everything else that a start does.
@@ -115,16 +115,13 @@ impl GatewayContext {
     /// Answers with an error, in the exchange's name if there is one.
     fn refuse(&mut self, error: Error) -> Action {
         self.phase = Phase::Done;
-        let head = match &self.slot {
-            Some(slot) => slot.with(|exchange| exchange.refuse(error)),
-            None => Some(Head {
+        match &self.slot {
+            Some(slot) => return refuse(slot, error),
+            None => host::respond(&Head {
                 status: error.status(),
                 headers: vec![("content-type".to_owned(), "application/json".to_owned())],
                 body: client::OPENAI_CHAT.error(&error, &[]),
             }),
-        };
-        if let Some(head) = head {
-            host::respond(&head);
         }
         Action::Pause
     }
@@ -190,15 +187,6 @@ impl GatewayContext {
         Action::Pause
     }
 
-    fn provisional(&self) -> Vec<u8> {
-        let now = host::now_ms();
-        self.slot
-            .as_ref()
-            .and_then(|slot| slot.with(|exchange| exchange.provisional(now)))
-            .map(|receipt| receipt.to_json())
-            .unwrap_or_default()
-    }
-
     /// The body is complete, and Envoy holds it: takes it, and leaves the stub.
     fn admit(&mut self) -> Action {
         self.phase = Phase::Done;
@@ -243,31 +231,12 @@ impl GatewayContext {
         let seed = self.gateway.random();
         // The one place where the core asks back: the function reads shared data and touches no exchange.
         let mut standings = |key, claim| health::standing(namespace, key, claim, now);
-        let planned = slot.with(|exchange| {
-            exchange.plan(&mut standings, seed)?;
-            let cluster = exchange.next_cluster().map(ToOwned::to_owned);
-            Ok((cluster, exchange.max_retries(), exchange.per_try_timeout_ms()))
-        });
-        let (cluster, retries, timeout_ms) = match planned {
-            Some(Ok((Some(cluster), retries, timeout_ms))) => (cluster, retries, timeout_ms),
-            Some(Ok((None, ..))) => return self.refuse(Error::new(Kind::Server, "the plan is empty")),
-            Some(Err(error)) => return self.refuse(error),
-            None => return Action::Continue,
-        };
-        let _ = host::set_property(EXCHANGE, self.id.as_bytes());
-        if !host::set_property(CLUSTER, cluster.as_bytes()) {
-            return self.refuse(Error::new(Kind::Server, "the cluster could not be set"));
+        match slot.with(|exchange| exchange.plan(&mut standings, seed)) {
+            Some(Ok(())) if tokens::hold(slot, now) => Action::Pause,
+            Some(Ok(())) => depart(slot),
+            Some(Err(error)) => self.refuse(error),
+            None => Action::Continue,
         }
-        let _ = host::set_property(GENERATION, &self.provisional());
-        host::set_header(Map::Request, "content-length", &STUB.len().to_string());
-        host::set_header(Map::Request, "x-envoy-max-retries", &retries.to_string());
-        host::set_header(
-            Map::Request,
-            "x-envoy-upstream-rq-per-try-timeout-ms",
-            &timeout_ms.to_string(),
-        );
-        host::clear_route_cache();
-        Action::Continue
     }
 
     /// The exchange is over.
@@ -282,6 +251,54 @@ impl GatewayContext {
         health::store(self.gateway.namespace, samples, now);
         stats::settled(&receipt, self.gateway.config.model(&receipt.model).is_some());
     }
+}
+
+/// Answers with an error, in the name of the exchange.
+fn refuse(slot: &Slot, error: Error) -> Action {
+    if let Some(head) = slot.with(|exchange| exchange.refuse(error)) {
+        host::respond(&head);
+    }
+    Action::Pause
+}
+
+/// Sends a request that is planned on its way. The calls concern the context that is effective, which is the gateway
+/// placement's.
+pub(super) fn depart(slot: &Slot) -> Action {
+    let now = host::now_ms();
+    tokens::drop_missing_first(slot, now);
+    let planned = slot.with(|exchange| {
+        (
+            exchange.next_cluster().map(ToOwned::to_owned),
+            exchange.max_retries(),
+            exchange.per_try_timeout_ms(),
+            exchange.id().to_owned(),
+            exchange.provisional(now).to_json(),
+        )
+    });
+    let (cluster, retries, timeout_ms, id, receipt) = match planned {
+        Some((Some(cluster), retries, timeout_ms, id, receipt)) => {
+            (cluster, retries, timeout_ms, id, receipt)
+        }
+        Some((None, ..)) => {
+            let message = "no token could be had for any of the endpoints";
+            return refuse(slot, Error::new(Kind::ProviderAuthentication, message));
+        }
+        None => return Action::Continue,
+    };
+    let _ = host::set_property(EXCHANGE, id.as_bytes());
+    if !host::set_property(CLUSTER, cluster.as_bytes()) {
+        return refuse(slot, Error::new(Kind::Server, "the cluster could not be set"));
+    }
+    let _ = host::set_property(GENERATION, &receipt);
+    host::set_header(Map::Request, "content-length", &STUB.len().to_string());
+    host::set_header(Map::Request, "x-envoy-max-retries", &retries.to_string());
+    host::set_header(
+        Map::Request,
+        "x-envoy-upstream-rq-per-try-timeout-ms",
+        &timeout_ms.to_string(),
+    );
+    host::clear_route_cache();
+    Action::Continue
 }
 
 /// The response code details of an answer that a placement gave itself.

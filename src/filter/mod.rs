@@ -16,6 +16,7 @@ mod outlet;
 mod registry;
 mod root;
 mod stats;
+mod tokens;
 
 #[cfg(feature = "shell")]
 pub use added::add_middleware;

@@ -1,9 +1,9 @@
 //! One placement's root: reads the configuration, makes a context for each stream, looks for stalled streams by tick.
 
 use super::attempt::AttemptContext;
-use super::gateway::{Gateway, GatewayContext};
+use super::gateway::{Gateway, GatewayContext, call_reply};
 use super::host::{self, Buffer, Level};
-use super::{health, outlet, registry, stats};
+use super::{health, outlet, registry, stats, tokens};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -74,7 +74,11 @@ fn announce(config: &Config, took_ms: u64) {
     );
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, call: u32, _headers: usize, _body: usize, _trailers: usize) {
+        tokens::answered(call, &call_reply(), host::now_ms());
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
@@ -102,6 +106,8 @@ impl RootContext for Root {
         };
         let now = host::now_ms();
         stats::running(registry::len());
+        // First of all, while this root is the context that calls are made for.
+        tokens::tick(gateway, now);
         outlet::close_ended();
         for slot in registry::all() {
             let stalled = slot.with(|exchange| {

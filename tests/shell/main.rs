@@ -27,4 +27,5 @@ mod random;
 mod requests;
 mod responses;
 mod shared_data;
+mod tokens;
 mod waiting;

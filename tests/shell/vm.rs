@@ -113,6 +113,8 @@ pub(crate) fn worker_sharing<T: Send>(shared: Arc<Mutex<Shared>>, work: impl FnO
             // SAFETY: nothing in this process reads the environment but through Rust's own, locked functions.
             unsafe { std::env::set_var(format!("SHELL_{provider}"), format!("key-of-{provider}")) };
         }
+        // SAFETY: as above.
+        unsafe { std::env::set_var("SHELL_ACCOUNT", include_str!("../support/service_account.json")) };
         // The SDK's callbacks can't unwind, so a panic in the filter aborts before captured output is shown.
         let next = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {

@@ -152,6 +152,6 @@ fn hmac_is_that_of_rfc_4231() {
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
         ),
     ] {
-        assert_eq!(hex(&hmac_sha256(key, message.as_bytes())), expected);
+        assert_eq!(to_hex(&hmac_sha256(key, message.as_bytes())), expected);
     }
 }

@@ -67,6 +67,12 @@ fn key(provider: &Provider, is_set: &dyn Fn(&str) -> bool) -> String {
     let all = [&*set, &*missing].concat().join(", ");
     let hint = "Envoy will refuse the filter without it";
     match (key, &*missing) {
+        (Key::Google(key), []) if key.account.is_none() => format!("tokens from {}", key.url),
+        (Key::Google(key), []) => format!("tokens from {} with {all}", key.url),
+        (Key::Google(key), _) => format!(
+            "tokens from {} with {all}, which is not set here; {hint}",
+            key.url
+        ),
         (Key::Plain(_), []) => format!("key from {all}"),
         (Key::Plain(_), _) => format!("key from {all}, which is not set here; {hint}"),
         (Key::Aws(key), []) => format!("signed for {} with {all}", key.region),

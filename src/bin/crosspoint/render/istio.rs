@@ -2,7 +2,7 @@
 
 use super::template::{fill, scalar};
 use super::{Gateway, Source, parts};
-use crosspoint::config::Provider;
+use crosspoint::config::{Key, Provider, Upstream};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -66,22 +66,23 @@ pub(super) fn render(options: &Options) -> Result<String, String> {
         ("stats_tags", parts::stats_tags()),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let providers: String = config
+    let upstreams: String = config
         .providers
         .iter()
+        .flat_map(Provider::upstreams)
         .zip(&services)
-        .map(|(one, service)| provider(one, service, options))
+        .map(|(one, service)| upstream(&one, service, options))
         .collect();
     Ok([
         fill(include_str!("istio/head.yaml"), &values),
         fill(entrance, &values),
-        providers,
+        upstreams,
         fill(include_str!("istio/filter.yaml"), &values),
     ]
     .concat())
 }
 
-/// Names the clusters as Istio does, and gives the service of each provider.
+/// Names the clusters as Istio does, and gives the service of each host.
 fn name_clusters(gateway: &mut Gateway) -> Result<Vec<String>, String> {
     let mut services = Vec::new();
     for provider in &gateway.config.providers {
@@ -92,24 +93,33 @@ fn name_clusters(gateway: &mut Gateway) -> Result<Vec<String>, String> {
                 provider.id
             ));
         }
-        let service = format!("{}.crosspoint.internal", provider.id);
-        let row = gateway
-            .value
-            .pointer_mut(&format!("/providers/{}", provider.id))
-            .and_then(|row| row.as_object_mut());
-        if let Some(row) = row {
-            row.insert("cluster".to_owned(), format!("outbound|80||{service}").into());
+        let google = matches!(provider.key, Some(Key::Google(_)));
+        for (name, member, place) in [
+            (provider.id.clone(), "cluster", ""),
+            (format!("{}-token", provider.id), "token_cluster", "/key/google"),
+        ]
+        .into_iter()
+        .take(if google { 2 } else { 1 })
+        {
+            let service = format!("{name}.crosspoint.internal");
+            let row = gateway
+                .value
+                .pointer_mut(&format!("/providers/{}{place}", provider.id))
+                .and_then(|row| row.as_object_mut());
+            if let Some(row) = row {
+                row.insert(member.to_owned(), format!("outbound|80||{service}").into());
+            }
+            services.push(service);
         }
-        services.push(service);
     }
     gateway.resolve()?;
     Ok(services)
 }
 
-fn provider(provider: &Provider, service: &str, options: &Options) -> String {
-    let host = scalar(&provider.base.host);
-    let tls = if provider.base.tls {
-        let sni = if parts::is_address(&provider.base) {
+fn upstream(upstream: &Upstream<'_>, service: &str, options: &Options) -> String {
+    let host = scalar(&upstream.base.host);
+    let tls = if upstream.base.tls {
+        let sni = if parts::is_address(upstream.base) {
             String::new()
         } else {
             format!("sni: {host}\n")
@@ -122,11 +132,11 @@ fn provider(provider: &Provider, service: &str, options: &Options) -> String {
         "mode: DISABLE".to_owned()
     };
     let values = [
-        ("id", provider.id.clone()),
+        ("id", upstream.name.clone()),
         ("namespace", scalar(&options.namespace)),
         ("service", scalar(service)),
         ("host", host),
-        ("port", provider.base.port.to_string()),
+        ("port", upstream.base.port.to_string()),
         ("tls", tls),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));

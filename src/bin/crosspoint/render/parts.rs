@@ -2,7 +2,7 @@
 
 use super::template::{fill, json, scalar, seconds};
 use super::{Gateway, Source};
-use crosspoint::config::{BaseUrl, Config, Key};
+use crosspoint::config::{BaseUrl, Config, Key, Provider, Upstream};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -125,16 +125,16 @@ pub(super) fn is_address(base: &BaseUrl) -> bool {
     base.host.parse::<IpAddr>().is_ok()
 }
 
-/// One cluster a provider.
+/// One cluster a host.
 pub(super) fn clusters(config: &Config, source: &Source) -> String {
     config
         .providers
         .iter()
-        .map(|provider| {
-            let base = &provider.base;
+        .flat_map(Provider::upstreams)
+        .map(|Upstream { cluster, base, .. }| {
             let is_address = is_address(base);
             let values = [
-                ("cluster", scalar(&provider.cluster)),
+                ("cluster", scalar(cluster)),
                 (
                     "type",
                     if is_address { "STATIC" } else { "STRICT_DNS" }.to_owned(),

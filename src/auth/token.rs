@@ -1,0 +1,225 @@
+//! A token that all workers share: its record in shared data, and who of them fetches the next one. Pure functions of
+//! (record, now); times are milliseconds since 1970.
+//!
+//! One worker claims the fetch by writing a lease into the record; a lease lapses, so that a worker that died with it
+//! keeps nobody waiting. A wrong clock, garbage bytes or an older layout give an empty record.
+
+use super::google::Token;
+use crate::config::Secret;
+
+const VERSION: u8 = 1;
+/// How long before its end a token is replaced: what Google's own libraries do (googleapis/google-auth-library-python
+/// `_helpers.py`, `REFRESH_THRESHOLD`). The metadata server hands the same token out until five minutes before its end.
+const AHEAD_MS: u64 = 225_000;
+/// How long a worker has for a fetch: longer than the call may take.
+const LEASE_MS: u64 = 10_000;
+/// How soon after a fetch the next one may be made: a token that comes with little time left is not asked for all the time.
+const PAUSE_MS: u64 = 15_000;
+/// How long after a failure the next fetch is made; doubled with each failure that follows.
+const BACKOFF_MS: u64 = 1_000;
+const MAX_BACKOFF_MS: u64 = 60_000;
+/// The numbers in front of the token.
+const HEAD: usize = 1 + 4 + 3 * 8;
+
+/// What workers know of a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    token: Option<Token>,
+    /// Until when some worker fetches.
+    lease_ms: u64,
+    /// Before that nobody fetches.
+    rest_ms: u64,
+    /// Failures in a row.
+    failures: u32,
+}
+
+/// Whether there is a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Here it is.
+    Ready(Secret),
+    /// It is being fetched, or will be at once.
+    Coming,
+    /// The last fetch failed, and the next one is not due.
+    Missing,
+}
+
+impl Record {
+    /// Reads a record.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self::read(bytes).unwrap_or_default()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (head, token) = bytes.split_at_checked(HEAD)?;
+        let (version, numbers) = head.split_first()?;
+        let (failures, times) = numbers.split_at_checked(4)?;
+        let time = |at: usize| {
+            Some(u64::from_le_bytes(
+                times.get(at * 8..at * 8 + 8)?.try_into().ok()?,
+            ))
+        };
+        if *version != VERSION {
+            return None;
+        }
+        let secret = String::from_utf8(token.to_vec()).ok()?;
+        Some(Self {
+            token: (!secret.is_empty()).then_some(Token {
+                secret: Secret(secret),
+                expires_ms: time(0)?,
+            }),
+            lease_ms: time(1)?,
+            rest_ms: time(2)?,
+            failures: u32::from_le_bytes(failures.try_into().ok()?),
+        })
+    }
+
+    /// Writes the record.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (secret, expires_ms) = match &self.token {
+            Some(token) => (token.secret.expose(), token.expires_ms),
+            None => ("", 0),
+        };
+        let mut out = Vec::with_capacity(HEAD + secret.len());
+        out.push(VERSION);
+        out.extend_from_slice(&self.failures.to_le_bytes());
+        for time in [expires_ms, self.lease_ms, self.rest_ms] {
+            out.extend_from_slice(&time.to_le_bytes());
+        }
+        out.extend_from_slice(secret.as_bytes());
+        out
+    }
+
+    /// Whether there is a token that holds for `spare_ms` more.
+    pub fn standing(&self, spare_ms: u64, now_ms: u64) -> Standing {
+        let holds = |token: &&Token| token.expires_ms > now_ms.saturating_add(spare_ms);
+        match self.token.as_ref().filter(holds) {
+            Some(token) => Standing::Ready(token.secret.clone()),
+            None if self.failures > 0 && now_ms < self.rest_ms => Standing::Missing,
+            None => Standing::Coming,
+        }
+    }
+
+    /// The record of a worker that fetches now; `None` when no fetch is due, or another worker is at it.
+    pub fn claim(&self, now_ms: u64) -> Option<Self> {
+        let is_fresh = |token: &Token| token.expires_ms > now_ms.saturating_add(AHEAD_MS);
+        // A lease or a pause that lies further ahead than it could is from a clock that was wrong.
+        let rests = |until: u64, at_most: u64| (1..=at_most).contains(&until.saturating_sub(now_ms));
+        let due = !self.token.as_ref().is_some_and(is_fresh)
+            && !rests(self.lease_ms, LEASE_MS)
+            && !rests(self.rest_ms, MAX_BACKOFF_MS);
+        due.then(|| Self {
+            lease_ms: now_ms.saturating_add(LEASE_MS),
+            ..self.clone()
+        })
+    }
+
+    /// Whether the fetch that `claimed` began is still the one under way.
+    pub const fn is_leased_as(&self, claimed: &Self) -> bool {
+        self.lease_ms == claimed.lease_ms
+    }
+
+    /// The record once a token was fetched.
+    #[must_use]
+    pub const fn fetched(token: Token, now_ms: u64) -> Self {
+        Self {
+            token: Some(token),
+            lease_ms: 0,
+            rest_ms: now_ms.saturating_add(PAUSE_MS),
+            failures: 0,
+        }
+    }
+
+    /// The record once a fetch failed. The old token stays for as long as it holds.
+    #[must_use]
+    pub fn failed(mut self, now_ms: u64) -> Self {
+        let backoff_ms = BACKOFF_MS.checked_shl(self.failures).unwrap_or(MAX_BACKOFF_MS);
+        self.rest_ms = now_ms.saturating_add(backoff_ms.clamp(BACKOFF_MS, MAX_BACKOFF_MS));
+        self.lease_ms = 0;
+        self.failures = self.failures.saturating_add(1).min(16);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    const NOW: u64 = 1_790_000_000_000;
+
+    fn token(seconds: u64) -> Token {
+        Token {
+            secret: Secret("ya29.a".to_owned()),
+            expires_ms: NOW + seconds * 1_000,
+        }
+    }
+
+    #[test]
+    fn one_worker_at_a_time_fetches() {
+        let claimed = Record::default().claim(NOW).unwrap();
+        assert_eq!(claimed.claim(NOW), None);
+        assert_eq!(claimed.claim(NOW + LEASE_MS - 1), None);
+        assert!(claimed.claim(NOW + LEASE_MS).is_some(), "a lease lapses");
+        assert_eq!(claimed.standing(0, NOW), Standing::Coming);
+    }
+
+    #[test]
+    fn a_token_is_replaced_ahead_of_its_end() {
+        let record = Record::fetched(token(3_600), NOW);
+        let end = NOW + 3_600_000;
+        assert_eq!(record.claim(end - AHEAD_MS - 1), None);
+        let claimed = record.claim(end - AHEAD_MS).unwrap();
+        assert!(matches!(claimed.standing(0, end - 1), Standing::Ready(_)));
+        assert_eq!(claimed.standing(60_000, end - 60_000), Standing::Coming);
+        assert_eq!(claimed.standing(0, end), Standing::Coming);
+    }
+
+    #[test]
+    fn a_token_that_comes_with_little_time_left_is_not_asked_for_all_the_time() {
+        let record = Record::fetched(token(60), NOW);
+        assert_eq!(record.claim(NOW + PAUSE_MS - 1), None);
+        assert!(record.claim(NOW + PAUSE_MS).is_some());
+    }
+
+    #[test]
+    fn failures_are_made_rarer_and_keep_the_old_token() {
+        let mut record = Record::fetched(token(200), NOW);
+        for (rest, since) in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+            .into_iter()
+            .zip(1..)
+        {
+            record = record.failed(NOW);
+            assert_eq!(record.claim(NOW + rest - 1), None, "{since}");
+            assert!(record.claim(NOW + rest).is_some(), "{since}");
+        }
+        assert!(matches!(record.standing(0, NOW), Standing::Ready(_)));
+        assert_eq!(Record::default().failed(NOW).standing(0, NOW), Standing::Missing);
+        assert_eq!(
+            Record::default().failed(NOW).standing(0, NOW + 1_000),
+            Standing::Coming
+        );
+    }
+
+    #[test]
+    fn records_survive_shared_data_and_garbage_is_none() {
+        for record in [
+            Record::default(),
+            Record::default().claim(NOW).unwrap(),
+            Record::fetched(token(9), NOW),
+            Record::fetched(token(9), NOW).failed(NOW).failed(NOW),
+        ] {
+            assert_eq!(Record::from_bytes(&record.to_bytes()), record);
+        }
+        for bytes in [&b""[..], b"x", &[0xff; 64], &[1; 12]] {
+            assert_eq!(Record::from_bytes(bytes), Record::default());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_stops_nothing() {
+        let record = Record::default().claim(NOW + 1_000_000_000).unwrap();
+        assert!(record.claim(NOW).is_some());
+        assert!(Record::default().failed(NOW + 1_000_000_000).claim(NOW).is_some());
+    }
+}

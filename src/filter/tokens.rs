@@ -1,0 +1,208 @@
+//! The tokens that providers want, in Envoy's shared data: fetched by one worker ahead of their end, read by all.
+//!
+//! A root context looks by tick whether a token has to be fetched, and makes the call: its reply comes to the root, which
+//! no client can take away. A request whose first provider has no token yet waits for it here, for a while.
+
+use super::gateway::{Gateway, depart};
+use super::host::{self, Level, Stream};
+use super::registry::Slot;
+use crate::auth::google;
+use crate::auth::token::{Record, Standing};
+use crate::config::{Config, Key, Secret, TokenKey};
+use crate::middleware::Reply;
+use proxy_wasm::types::Action;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// How long a request may wait for a token, in milliseconds.
+const WAIT_MS: u64 = 5_000;
+/// How much longer a token must hold for an attempt to be planned with it, in milliseconds.
+const SPARE_MS: u64 = 30_000;
+
+thread_local! {
+    static FETCHES: RefCell<Vec<Fetch>> = const { RefCell::new(Vec::new()) };
+    static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Fetch {
+    call: u32,
+    /// The name of the record.
+    name: String,
+    claimed: Record,
+    provider: String,
+}
+
+/// A request that waits for the token of its first candidate.
+#[derive(Debug)]
+struct Waiting {
+    slot: Rc<Slot>,
+    until_ms: u64,
+}
+
+fn name(namespace: u64, id: &str) -> String {
+    format!("crosspoint.{namespace:016x}.token.{id}")
+}
+
+fn standing(slot: &Slot, id: &str, spare_ms: u64, now: u64) -> Standing {
+    let (bytes, _) = host::shared(&name(slot.namespace, id)).unwrap_or_default();
+    Record::from_bytes(&bytes).standing(spare_ms, now)
+}
+
+/// The token with this id, while it holds.
+pub(super) fn find(slot: &Slot, id: &str, now: u64) -> Option<Secret> {
+    match standing(slot, id, 0, now) {
+        Standing::Ready(token) => Some(token),
+        Standing::Coming | Standing::Missing => None,
+    }
+}
+
+/// Whether a request that is planned has to wait for the token of its first candidate. It goes on by itself.
+pub(super) fn hold(slot: &Rc<Slot>, now: u64) -> bool {
+    let waits = is_coming(slot, now);
+    if waits {
+        let waiting = Waiting {
+            slot: Rc::clone(slot),
+            until_ms: now.saturating_add(WAIT_MS),
+        };
+        WAITING.with_borrow_mut(|all| all.push(waiting));
+    }
+    waits
+}
+
+fn is_coming(slot: &Slot, now: u64) -> bool {
+    let id = slot.with(|exchange| exchange.next_token()).flatten();
+    id.is_some_and(|id| standing(slot, &id, SPARE_MS, now) == Standing::Coming)
+}
+
+/// Takes candidates without a token out of the front of the plan.
+pub(super) fn drop_missing_first(slot: &Slot, now: u64) {
+    while let Some(id) = slot.with(|exchange| exchange.next_token()).flatten() {
+        if matches!(standing(slot, &id, SPARE_MS, now), Standing::Ready(_)) {
+            return;
+        }
+        slot.with(|exchange| exchange.drop_without(&id, now));
+    }
+}
+
+/// Takes candidates without a token out of the rest of the plan: an attempt can neither wait nor pass itself over.
+pub(super) fn drop_missing(slot: &Slot, now: u64) {
+    let ids = slot.with(|exchange| exchange.tokens_ahead()).unwrap_or_default();
+    for id in ids {
+        if !matches!(standing(slot, &id, SPARE_MS, now), Standing::Ready(_)) {
+            slot.with(|exchange| exchange.drop_without(&id, now));
+        }
+    }
+}
+
+/// Fetches the tokens that are due, and lets requests go on that have waited long enough. Called in a root context.
+pub(super) fn tick(gateway: &Gateway, now: u64) {
+    for (provider, key) in keys(&gateway.config) {
+        fetch(&name(gateway.namespace, &key.id), provider, key, now);
+    }
+    wake(now);
+}
+
+fn keys(config: &Config) -> impl Iterator<Item = (&str, &TokenKey)> {
+    config
+        .providers
+        .iter()
+        .filter_map(|provider| match &provider.key {
+            Some(Key::Google(key)) => Some((provider.id.as_str(), key.as_ref())),
+            Some(Key::Plain(_) | Key::Aws(_)) | None => None,
+        })
+}
+
+/// Fetches a token, if that is due and no other worker is at it.
+fn fetch(name: &str, provider: &str, key: &TokenKey, now: u64) {
+    let (mut bytes, mut cas) = host::shared(name).unwrap_or_default();
+    if cas == 0 {
+        // Only a record that is there can be written by one worker alone.
+        host::set_shared(name, &Record::default().to_bytes(), 0);
+        (bytes, cas) = host::shared(name).unwrap_or_default();
+    }
+    let Some(claimed) = Record::from_bytes(&bytes).claim(now) else {
+        return;
+    };
+    if !host::set_shared(name, &claimed.to_bytes(), cas) {
+        return;
+    }
+    let source = key.source();
+    let callout = source.and_then(|source| google::request(&source, &key.url, &key.cluster, now));
+    match callout.and_then(|callout| host::call(&callout)) {
+        Some(call) => FETCHES.with_borrow_mut(|fetches| {
+            fetches.push(Fetch {
+                call,
+                name: name.to_owned(),
+                claimed,
+                provider: provider.to_owned(),
+            });
+        }),
+        None => {
+            warn(
+                provider,
+                &format!("the cluster {} could not be called", key.cluster),
+            );
+            host::set_shared(name, &claimed.failed(now).to_bytes(), 0);
+        }
+    }
+}
+
+/// A call has ended.
+pub(super) fn answered(call: u32, reply: &Reply, now: u64) {
+    let found = FETCHES.with_borrow_mut(|fetches| {
+        let at = fetches.iter().position(|fetch| fetch.call == call)?;
+        Some(fetches.swap_remove(at))
+    });
+    let Some(Fetch {
+        name,
+        claimed,
+        provider,
+        ..
+    }) = found
+    else {
+        return;
+    };
+    match google::answer(reply, now) {
+        // Any token will do, whoever has the lease by now.
+        Ok(token) => {
+            host::set_shared(&name, &Record::fetched(token, now).to_bytes(), 0);
+        }
+        Err(why) => {
+            warn(&provider, &why);
+            let (bytes, cas) = host::shared(&name).unwrap_or_default();
+            let record = Record::from_bytes(&bytes);
+            if record.is_leased_as(&claimed) {
+                // If another worker was faster, its word stands.
+                let _ = host::set_shared(&name, &record.failed(now).to_bytes(), cas);
+            }
+        }
+    }
+    wake(now);
+}
+
+fn warn(provider: &str, why: &str) {
+    host::log(
+        Level::Warn,
+        &format!("crosspoint: no token for provider {provider}: {why}"),
+    );
+}
+
+/// Lets requests go on that have their token, or must do without it.
+fn wake(now: u64) {
+    let waiting = WAITING.take();
+    let (stay, go): (Vec<_>, Vec<_>) = waiting
+        .into_iter()
+        .partition(|waiting| now < waiting.until_ms && is_coming(&waiting.slot, now));
+    WAITING.with_borrow_mut(|all| all.extend(stay));
+    for Waiting { slot, .. } in go {
+        // A context that is gone by now is refused by the host, and an exchange that is over sends nothing.
+        if slot.with(|_| ()).is_some()
+            && host::set_effective_context(slot.gateway)
+            && depart(&slot) == Action::Continue
+        {
+            host::resume(Stream::Request);
+        }
+    }
+}
