@@ -126,9 +126,10 @@ def answers(url) -> bool:
 class Simulator(Process):
     """The simulated providers, each on a port of its own, and their control endpoint."""
 
-    def __init__(self, directory: Path, ports: dict | None = None):
+    def __init__(self, directory: Path, ports: dict | None = None, keys: dict | None = None):
         log = directory / "simulator.log"
         arguments = [f"--port={name}={port}" for name, port in (ports or {}).items()]
+        arguments += [f"--key={name}={key}" for name, key in (keys or {}).items()]
         super().__init__("the simulator", [TOOL, "simulate", "--free-ports", *arguments], log)
         ready = re.compile(r"^simulator ready: (.+)$", re.MULTILINE)
         self.require(lambda: ready.search(log.read_text()))
