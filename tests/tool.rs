@@ -123,7 +123,7 @@ fn every_problem_is_named_with_its_path() {
         ),
         (
             "providers: { openai: { key: { value: sk-123 } } }",
-            "providers.openai.key.value: is unknown; known here: env, aws\nproviders.openai.key: needs env, or aws for signed requests",
+            "providers.openai.key.value: is unknown; known here: env, aws, google\nproviders.openai.key: needs env, aws for signed requests, or google for tokens",
         ),
         (
             "providers: { openai: { auth: { header: Host } } }",
@@ -617,6 +617,71 @@ fn everything_that_signs_is_passed_on_from_the_environment() {
     let keys = &bootstrap.placements()[0]["vm_config"]["environment_variables"]["host_env_keys"];
     let expected = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
     assert_eq!(*keys, serde_json::json!(expected));
+}
+
+const TOKENS: &str = "\
+providers:
+  google-vertex:
+    base_url: https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5
+    key: { google: { service_account: { env: ACCOUNT } } }
+  machine: { dialect: gemini-vertex, base_url: \"https://m.example/v1\", key: { google: { metadata: true } } }
+models: { a/b: { endpoints: [ { provider: google-vertex, model: m }, { provider: machine, model: m } ] } }
+";
+
+#[test]
+fn where_tokens_come_from_is_a_cluster_that_no_request_is_routed_to() {
+    let bootstrap = Bootstrap::of(&[], TOKENS);
+    let address = |name: &str| {
+        let cluster = bootstrap.cluster(name);
+        let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+        let address = &endpoint["address"]["socket_address"];
+        let sni = &cluster["transport_socket"]["typed_config"]["sni"];
+        serde_json::json!([address["address"], address["port_value"], sni])
+    };
+    let name = "oauth2.googleapis.com";
+    assert_eq!(
+        address("google-vertex-token"),
+        serde_json::json!([name, 443, name])
+    );
+    let name = "metadata.google.internal";
+    assert_eq!(address("machine-token"), serde_json::json!([name, 80, null]));
+    let plugin = &bootstrap.route()["route"]["inline_cluster_specifier_plugin"]["extension"]["typed_config"];
+    let matches = plugin["cluster_matcher"]["matcher_tree"]["exact_match_map"]["map"]
+        .as_object()
+        .unwrap();
+    assert_eq!(matches.keys().collect::<Vec<_>>(), ["google-vertex", "machine"]);
+    let keys = &bootstrap.placements()[0]["vm_config"]["environment_variables"]["host_env_keys"];
+    assert_eq!(*keys, serde_json::json!(["ACCOUNT"]));
+}
+
+#[test]
+fn a_mesh_has_a_service_for_tokens() {
+    let text = render(&["istio", "-"], TOKENS);
+    let cluster = "outbound|80||google-vertex-token.crosspoint.internal";
+    assert!(
+        text.contains(&format!("\"token_cluster\": \"{cluster}\"")),
+        "{text}"
+    );
+    for line in [
+        "hosts: [google-vertex-token.crosspoint.internal]",
+        "hosts: [machine-token.crosspoint.internal]",
+        "- address: metadata.google.internal",
+        "sni: oauth2.googleapis.com",
+    ] {
+        assert!(text.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn a_summary_says_where_tokens_come_from() {
+    let out = tool(&["check", "-"], TOKENS, &[]);
+    let said = String::from_utf8(out.stdout).unwrap();
+    for line in [
+        "tokens from https://oauth2.googleapis.com/token with ACCOUNT, which is not set here; Envoy will refuse the filter without it\n",
+        "tokens from http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
 }
 
 #[test]
