@@ -8,6 +8,7 @@
 //! config      what operators write, resolved into immutable tables; every problem reported at once, with its path
 //! provider    providers as rows of data, and how each deviates from the dialect that it speaks
 //! auth        signatures and tokens, for providers that want more than a key in a header
+//! base64      base64, read and written
 //! chat        the unified form: requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
 //! wire        bytes to frames: SSE, AWS event stream, NDJSON
@@ -32,7 +33,8 @@
 //! 6. Exactly one final receipt per exchange ([`exchange::Exchange::settle`] consumes it), and a provisional one in filter
 //!    state from admission on. Money and tokens are integers. An estimate never replaces a provider's own count, and is
 //!    marked as one.
-//! 7. A provider's credential goes to that provider's cluster only. An attempt that finds no exchange sends nothing.
+//! 7. A provider's credential goes to that provider's cluster only, and a token that all workers share lies in shared
+//!    data under a name made from the credential. An attempt that finds no exchange, or no token, sends nothing.
 //!    Headers go by allow-list in both directions. No prompt, completion or secret reaches a log line, a metric or an
 //!    error body.
 //! 8. After the first token errors are events in the client's own dialect; provider bytes never reach a client of another

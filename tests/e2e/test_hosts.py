@@ -123,11 +123,17 @@ def test_without_a_token_the_next_endpoint_is_asked_until_there_is_one(start_gat
         {
             "providers": {"google-vertex": account(hosts), "openai": simulator.providers()["openai"]},
             "models": {
-                "sim/any": {"endpoints": [endpoint("google-vertex", "gemini-2.0-flash"), endpoint("openai", "gpt-4o")]}
+                "sim/any": {"endpoints": [endpoint("google-vertex", "gemini-2.0-flash"), endpoint("openai", "gpt-4o")]},
+                "sim/only": {"endpoints": [endpoint("google-vertex", "gemini-2.0-flash")]},
             },
         },
         env={"GOOGLE_ACCOUNT": ACCOUNT},
     )
+    # These wait, and are answered from the call that ends their waiting; later ones do not wait.
+    for _ in range(3):
+        refused = gateway.chat("sim/only")
+        assert refused.status_code == 502 and "token" in refused.json()["error"]["message"], refused.text
+        assert gateway.receipt(refused.headers["x-generation-id"])["outcome"] == "refused"
     order = {"provider": {"order": ["google-vertex", "openai"]}}
     reply = gateway.chat("sim/any", **order)
     assert reply.status_code == 200 and reply.headers["x-crosspoint-provider"] == "openai"
