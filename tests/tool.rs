@@ -685,6 +685,17 @@ fn a_summary_says_where_tokens_come_from() {
 }
 
 #[test]
+fn explain_needs_no_token() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tokens.yaml");
+    std::fs::write(&path, TOKENS).unwrap();
+    let request = r#"{"model":"a/b","messages":[{"role":"user","content":"hi"}]}"#;
+    let out = tool(&["explain", path.to_str().unwrap()], request, &[]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("/publishers/google/models/m:generateContent") && !text.contains("authorization"));
+}
+
+#[test]
 fn explain_shows_every_attempt_without_credentials() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain.yaml");
     std::fs::write(

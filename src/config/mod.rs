@@ -343,6 +343,11 @@ pub struct Listen {
 pub struct Secret(pub(crate) String);
 
 impl Secret {
+    /// A credential.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// The credential itself, for the one header that carries it.
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,7 +1,7 @@
 //! `crosspoint explain`: what would be sent for a request, to whom, and in which order. Nothing is sent.
 
 use crate::file;
-use crosspoint::config::Config;
+use crosspoint::config::{Config, Secret};
 use crosspoint::dialect::client;
 use crosspoint::error::Error;
 use crosspoint::exchange::{Exchange, Outgoing};
@@ -75,6 +75,10 @@ fn attempts(config: &Rc<Config>, body: Vec<u8>) -> Result<Vec<Attempt>, String> 
         let Some((model, endpoint, provider)) = parties else {
             continue;
         };
+        if let Some(id) = exchange.next_token() {
+            // What stands for the token is left out of what is shown.
+            exchange.give_token(id, Secret::new(String::new()));
+        }
         let (_, outgoing) = exchange
             .begin(&provider.cluster, now)
             .map_err(|refused| format!("{} cannot be asked: {refused:?}", provider.id))?;
