@@ -87,6 +87,7 @@ impl RootContext for Root {
                 if let Placement::Gateway(gateway) = &placement {
                     host::set_tick_ms(TICK_MS);
                     outlet::start(gateway.random());
+                    tokens::start(gateway);
                 }
                 self.placement = placement;
                 true

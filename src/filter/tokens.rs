@@ -96,6 +96,21 @@ pub(super) fn drop_missing(slot: &Slot, now: u64) {
     }
 }
 
+/// Makes the records. Only one that is there can be written by one worker alone, so this comes before the first tick.
+pub(super) fn start(gateway: &Gateway) {
+    for (_, key) in keys(&gateway.config) {
+        let name = name(gateway.namespace, &key.id);
+        if host::shared(&name).is_none() {
+            create(&name);
+        }
+    }
+}
+
+fn create(name: &str) {
+    // If this fails the next tick tries again.
+    let _ = host::set_shared(name, &Record::default().to_bytes(), 0);
+}
+
 /// Fetches the tokens that are due, and lets requests go on that have waited long enough. Called in a root context.
 pub(super) fn tick(gateway: &Gateway, now: u64) {
     for (provider, key) in keys(&gateway.config) {
@@ -116,12 +131,9 @@ fn keys(config: &Config) -> impl Iterator<Item = (&str, &TokenKey)> {
 
 /// Fetches a token, if that is due and no other worker is at it.
 fn fetch(name: &str, provider: &str, key: &TokenKey, now: u64) {
-    let (mut bytes, mut cas) = host::shared(name).unwrap_or_default();
-    if cas == 0 {
-        // Only a record that is there can be written by one worker alone.
-        host::set_shared(name, &Record::default().to_bytes(), 0);
-        (bytes, cas) = host::shared(name).unwrap_or_default();
-    }
+    let Some((bytes, cas)) = host::shared(name) else {
+        return create(name);
+    };
     let Some(claimed) = Record::from_bytes(&bytes).claim(now) else {
         return;
     };
