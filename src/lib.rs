@@ -9,7 +9,7 @@
 //! provider    providers as rows of data, and how each deviates from the dialect that it speaks
 //! auth        signatures and tokens, for providers that want more than a key in a header
 //! base64      base64, read and written
-//! chat        the unified form: requests, messages, deltas, usage
+//! chat        the unified form: operations, requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
 //! wire        bytes to frames: SSE, AWS event stream, NDJSON
 //! middleware  stages that change requests and deltas, and may wait for a callout

@@ -841,7 +841,7 @@ admin: { port: 9000.0 }
             let config = Config::read(&value, None).unwrap();
             let found = &config.model("a/b").unwrap().endpoints[0];
             assert_eq!(
-                (found.quirks.path, found.usage().reasoning),
+                (found.quirks.path, found.usage(found.dialect).reasoning),
                 (path, reasoning),
                 "{provider}"
             );
@@ -932,7 +932,7 @@ admin: { port: 9000.0 }
             let config = Config::read(&value, None).unwrap();
             let found = &config.model("a/b").unwrap().endpoints[0];
             assert_eq!(
-                (found.dialect.name(), found.usage().reasoning),
+                (found.dialect.name(), found.usage(found.dialect).reasoning),
                 (dialect, reasoning),
                 "{endpoint}"
             );

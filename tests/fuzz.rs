@@ -16,8 +16,8 @@ mod noise;
 #[cfg(test)]
 mod targets {
     use crate::noise::{Corpus, Rng, run};
-    use crate::support::{Client, config, serve};
-    use crosspoint::chat::Request;
+    use crate::support::{Client, Spoken, config, serve, serve_operation, spoken};
+    use crosspoint::chat::{Operation, Request};
     use crosspoint::config::{Config, Limits};
     use crosspoint::dialect::client;
     use crosspoint::dialect::{self, DIALECTS, Target};
@@ -115,8 +115,11 @@ mod targets {
                     default_max_tokens: rng.next(),
                     quirks: row.quirks,
                 };
-                for dialect in DIALECTS {
-                    if let Ok(encoded) = dialect.encode(&request, &target) {
+                for Spoken {
+                    dialect, operation, ..
+                } in spoken()
+                {
+                    if let Ok(encoded) = dialect.encode(&request.clone().of(operation), &target) {
                         let what = dialect.name();
                         assert!(is_json(&encoded.body), "{what}: {}", shown(&encoded.body));
                         assert!(encoded.path.starts_with('/'), "{what}: {}", encoded.path);
@@ -376,12 +379,37 @@ mod targets {
     }
 
     #[test]
+    fn other_operations_are_the_same_wherever_their_answers_are_cut() {
+        let corpus = Corpus::of("buffered");
+        let spoken: Vec<_> = spoken()
+            .into_iter()
+            .filter(|spoken| spoken.operation != Operation::Chat)
+            .map(|spoken| (spoken.operation, config(spoken.dialect.name())))
+            .collect();
+        run("operations", 2, |rng| {
+            let (operation, config) = rng.one_of(&spoken);
+            let client = *rng.one_of(&Client::with_goldens(*operation));
+            let bytes = corpus.noise(rng);
+            let served =
+                |pieces: &[&[u8]]| serve_operation(*operation, config, client, "application/json", pieces);
+            let (whole, cut) = (served(&[&bytes]), served(&rng.cut(&bytes)));
+            assert_eq!(
+                shown(&whole.golden()),
+                shown(&cut.golden()),
+                "{:?}",
+                shown(&bytes)
+            );
+            check_receipt(whole.receipt.as_bytes());
+        });
+    }
+
+    #[test]
     fn errors_of_any_form_become_errors() {
         let corpus = Corpus::of("error");
         run("errors", 8, |rng| {
             let body = corpus.noise(rng);
             let status = *rng.one_of(STATUSES);
-            for dialect in DIALECTS {
+            for Spoken { dialect, .. } in spoken() {
                 let error = dialect.error(status, &body);
                 assert!(!error.message.is_empty());
                 assert!(error.message.len() <= MAX_MESSAGE);

@@ -66,6 +66,9 @@ pub enum Piece {
         /// The URL.
         url: String,
     },
+    /// The vector of one input, whose index is that of the choice: an array of numbers as it came, or a string of floats in
+    /// base64.
+    Embedding(Box<RawValue>),
     /// A citation or file annotation, already in the unified form.
     Annotation(Box<RawValue>),
     /// A member of the provider's delta that the unified form does not name (`audio`, `logprobs` …), kept as it came.

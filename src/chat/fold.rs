@@ -36,6 +36,8 @@ pub struct FoldedChoice {
     pub reasoning: Vec<Reasoning>,
     /// The tool calls, by index.
     pub calls: BTreeMap<u32, FoldedCall>,
+    /// The vector of an input.
+    pub embedding: Option<Box<RawValue>>,
     /// Images, as URLs.
     pub images: Vec<String>,
     /// Citations and file annotations.
@@ -164,6 +166,11 @@ impl FoldedChoice {
             Piece::Image { url } => {
                 let grown = url.len() + ENTRY;
                 self.images.push(url);
+                grown
+            }
+            Piece::Embedding(vector) => {
+                let grown = vector.get().len() + ENTRY;
+                self.embedding = Some(vector);
                 grown
             }
             Piece::Annotation(raw) => {

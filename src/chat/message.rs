@@ -388,7 +388,7 @@ impl Content<'_> {
 }
 
 impl<'a> Part<'a> {
-    fn parse(path: &str, raw: &'a RawValue) -> Result<Self, Error> {
+    pub(super) fn parse(path: &str, raw: &'a RawValue) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Wire<'a> {
             #[serde(borrow, rename = "type")]

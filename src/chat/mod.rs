@@ -6,15 +6,19 @@
 
 mod delta;
 mod fold;
+mod input;
 mod message;
+mod operation;
 mod request;
 mod usage;
 
 pub use delta::{Delta, Finish, Format, Piece, Place, Reasoning};
 pub use fold::{Folded, FoldedCall, FoldedChoice};
+pub use input::Input;
 pub use message::{
     CallFunction, Content, DataUrl, FunctionTool, Message, Part, ReasoningDetail, ResponseFormat, Role, Tool,
     ToolCall, ToolChoice,
 };
+pub use operation::Operation;
 pub use request::{Effort, ReasoningRequest, Request};
 pub use usage::{CacheTokens, ReasoningTokens, Usage, UsageConvention, UsageReport};

@@ -5,17 +5,19 @@
 //! from the original bytes.
 
 use super::message::{FunctionTool, Message, ResponseFormat, Tool, ToolChoice};
+use super::operation::Operation;
 use crate::error::Error;
 use crate::json::{self, Members, Str};
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
 use std::ops::Range;
 
-/// A chat request.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     body: String,
     members: Vec<Member>,
+    operation: Operation,
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +35,7 @@ enum Value {
 }
 
 impl Request {
-    /// Reads the outermost object of `body`.
+    /// Reads the outermost object of `body`, as that of a chat.
     ///
     /// # Errors
     /// [`Kind::InvalidRequest`](crate::error::Kind::InvalidRequest) when it is no UTF-8, no JSON, or no object.
@@ -56,7 +58,21 @@ impl Request {
                 }
             })
             .collect();
-        Ok(Self { body, members })
+        Ok(Self {
+            body,
+            members,
+            operation: Operation::Chat,
+        })
+    }
+
+    /// The same, asking for another operation.
+    pub fn of(self, operation: Operation) -> Self {
+        Self { operation, ..self }
+    }
+
+    /// What is asked for.
+    pub const fn operation(&self) -> Operation {
+        self.operation
     }
 
     /// The names of the members, in order.

@@ -14,8 +14,8 @@ mod reader;
 pub use reader::Problem;
 
 use crate::auth::google::{ServiceAccount, Source};
-use crate::chat::{ReasoningTokens, UsageConvention};
-use crate::dialect::{Dialect, Quirks, Target, path_of};
+use crate::chat::{Operation, ReasoningTokens, UsageConvention};
+use crate::dialect::{self, Dialect, Quirks, Target, path_for};
 use crate::meter::Price;
 use crate::middleware::Middleware;
 use crate::provider::Facts;
@@ -90,11 +90,11 @@ pub struct Provider {
 
 impl Provider {
     /// Where a request for one of its endpoints goes, where the operator says so. That is a path of what the provider
-    /// speaks, and of no other dialect that an endpoint may.
-    pub fn path(&self, endpoint: &Endpoint) -> Option<String> {
+    /// speaks, and of no other dialect that an endpoint may. The paths of other operations are made from it.
+    pub fn path(&self, endpoint: &Endpoint, operation: Operation) -> Option<String> {
         let own = endpoint.dialect.name() == self.dialect.name();
         let path = self.path.as_deref().filter(|_| own)?;
-        Some(path_of(path, &endpoint.model))
+        path_for(path, operation, &endpoint.model)
     }
 
     /// Where a request for one of its endpoints goes.
@@ -260,6 +260,15 @@ pub struct Model {
     pub endpoints: Vec<Endpoint>,
 }
 
+impl Model {
+    /// Whether any of its endpoints serves an operation.
+    pub fn serves(&self, operation: Operation) -> bool {
+        self.endpoints
+            .iter()
+            .any(|endpoint| endpoint.dialect_for(operation).is_some())
+    }
+}
+
 /// One provider's offer of one model.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -280,9 +289,14 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// How its tokens are counted.
-    pub fn usage(&self) -> UsageConvention {
-        let usual = self.dialect.usage();
+    /// The wire format in which it serves an operation, if it does.
+    pub fn dialect_for(&self, operation: Operation) -> Option<&'static dyn Dialect> {
+        dialect::serving(self.dialect, operation, &self.model)
+    }
+
+    /// How its tokens are counted where it speaks `dialect`.
+    pub fn usage(&self, dialect: &dyn Dialect) -> UsageConvention {
+        let usual = dialect.usage();
         if self.quirks.reasoning_outside_completion {
             return UsageConvention {
                 reasoning: ReasoningTokens::Excluded,

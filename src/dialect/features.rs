@@ -1,6 +1,6 @@
-//! What a caller may ask for in a chat request: every parameter and every kind of content that OpenAI and OpenRouter
-//! document, each with a small sample. From this one list follow which members a dialect may not hand on as the
-//! provider's own, what `provider.require_parameters` looks for, and the tests of [`gaps`](super::gaps).
+//! What a caller may ask for in a request: every parameter and every kind of content that OpenAI and OpenRouter document,
+//! each with a small sample. From this one list follow which members a dialect may not hand on as the provider's own, what
+//! `provider.require_parameters` looks for, and the tests of [`gaps`](super::gaps).
 //!
 //! What the gateway does itself, whatever the dialect, is in [`GATEWAY`] instead.
 //!
@@ -11,7 +11,7 @@
 //! <https://openrouter.ai/docs/api-reference/parameters>.
 
 use super::{Dialect, Target};
-use crate::chat::Request;
+use crate::chat::{Operation, Request};
 use crate::error::Error;
 use crate::json::{self, Members, Shape};
 use serde_json::value::RawValue;
@@ -41,6 +41,8 @@ pub(super) const GATEWAY: &[&str] = &[
 pub struct Feature {
     /// Its name.
     pub name: &'static str,
+    /// In a request for what.
+    operation: Operation,
     /// A request without it.
     base: &'static str,
     /// What the request with it has more, or has otherwise.
@@ -70,6 +72,7 @@ const TOOLS: &str = r#"{"messages":[{"role":"user","content":"Hi."}],"tools":[{"
 const fn over(base: &'static str, name: &'static str, sample: &'static str) -> Feature {
     Feature {
         name,
+        operation: Operation::Chat,
         base,
         sample,
         neutral: "",
@@ -78,6 +81,20 @@ const fn over(base: &'static str, name: &'static str, sample: &'static str) -> F
 
 const fn parameter(name: &'static str, sample: &'static str) -> Feature {
     over(TALK, name, sample)
+}
+
+const fn of_completions(name: &'static str, sample: &'static str) -> Feature {
+    Feature {
+        operation: Operation::Completions,
+        ..over(r#"{"prompt":"Hi."}"#, name, sample)
+    }
+}
+
+const fn of_embeddings(name: &'static str, sample: &'static str) -> Feature {
+    Feature {
+        operation: Operation::Embeddings,
+        ..over(r#"{"input":"Hi."}"#, name, sample)
+    }
 }
 
 impl Feature {
@@ -176,8 +193,38 @@ pub static FEATURES: &[Feature] = &[
     over(TURNS, "messages.annotations", r#"{"messages":[{"role":"user","content":"Hi."},{"role":"assistant","content":"Hi.","annotations":[{"type":"url_citation","url_citation":{"url":"https://example.com","title":"E","start_index":0,"end_index":3}}]},{"role":"user","content":"Hi."}]}"#),
 ];
 
+/// The parameters of the other operations. What becomes of them follows from what a format writes; there is no table of it.
+#[rustfmt::skip] // One feature, one line.
+static OTHERS: &[Feature] = &[
+    of_completions("best_of", r#"{"best_of":2}"#).neutral("1"),
+    of_completions("echo", r#"{"echo":true}"#).neutral("false"),
+    of_completions("frequency_penalty", r#"{"frequency_penalty":0.5}"#).neutral("0"),
+    of_completions("logit_bias", r#"{"logit_bias":{"50":10}}"#).neutral("{}"),
+    of_completions("logprobs", r#"{"logprobs":3}"#),
+    of_completions("max_tokens", r#"{"max_tokens":77}"#),
+    of_completions("n", r#"{"n":2}"#).neutral("1"),
+    of_completions("presence_penalty", r#"{"presence_penalty":0.5}"#).neutral("0"),
+    of_completions("seed", r#"{"seed":7}"#),
+    of_completions("stop", r#"{"stop":["END"]}"#).neutral("[]"),
+    of_completions("suffix", r#"{"suffix":"."}"#).neutral("\"\""),
+    of_completions("temperature", r#"{"temperature":0.3}"#),
+    of_completions("top_p", r#"{"top_p":0.97}"#),
+    of_completions("user", r#"{"user":"u-1"}"#),
+    of_embeddings("dimensions", r#"{"dimensions":256}"#),
+    of_embeddings("input_type", r#"{"input_type":"search_query"}"#),
+    of_embeddings("user", r#"{"user":"u-1"}"#),
+];
+
 impl Feature {
-    /// The feature of this name.
+    /// The parameters that `request` has.
+    pub fn asked(request: &Request) -> impl Iterator<Item = &'static Self> {
+        FEATURES
+            .iter()
+            .chain(OTHERS)
+            .filter(|feature| feature.operation == request.operation() && feature.is_asked(request))
+    }
+
+    /// The feature of this name, in a chat.
     pub fn find(name: &str) -> Option<&'static Self> {
         FEATURES.iter().find(|feature| feature.name == name)
     }
@@ -222,7 +269,7 @@ impl Feature {
 
     /// What becomes of the sample in what `dialect` writes for `target`.
     pub fn fate(&self, dialect: &dyn Dialect, target: &Target<'_>) -> Fate {
-        let without = Request::parse(self.base.as_bytes().to_vec());
+        let without = self.base();
         let without = without.and_then(|request| dialect.encode(&request, target));
         let with = self.sample().and_then(|request| dialect.encode(&request, target));
         match (without, with) {
@@ -232,9 +279,13 @@ impl Feature {
         }
     }
 
+    fn base(&self) -> Result<Request, Error> {
+        Ok(Request::parse(self.base.as_bytes().to_vec())?.of(self.operation))
+    }
+
     /// A request that asks for it.
     pub(super) fn sample(&self) -> Result<Request, Error> {
-        let mut request = Request::parse(self.base.as_bytes().to_vec())?;
+        let mut request = self.base()?;
         let Members(sample) = serde_json::from_str(self.sample).unwrap_or_default();
         for (name, raw) in sample {
             request.set(&name, raw.to_owned());
@@ -304,7 +355,7 @@ mod tests {
 
     #[test]
     fn every_sample_asks_for_its_feature_and_its_base_does_not() {
-        for feature in FEATURES {
+        for feature in FEATURES.iter().chain(OTHERS) {
             let with = feature.sample().unwrap();
             let base = request(feature.base);
             let parameter = feature.is_parameter();

@@ -15,6 +15,12 @@ pub struct Gaps {
     pub list: &'static [Gap],
 }
 
+/// No gaps.
+pub(super) static NONE: Gaps = Gaps {
+    models: &[],
+    list: &[],
+};
+
 /// A feature that a dialect does not carry.
 #[derive(Clone, Copy, Debug)]
 pub struct Gap {

@@ -8,6 +8,7 @@ mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
 mod cohere_v2;
+mod embeddings;
 mod features;
 mod gaps;
 mod gemini;
@@ -17,6 +18,7 @@ mod openai_chat;
 mod openai_responses;
 mod quirks;
 mod raws;
+mod serving;
 #[cfg(test)]
 mod steps;
 mod words;
@@ -24,15 +26,16 @@ mod words;
 pub use features::{FEATURES, Fate, Feature};
 pub use gaps::{Gap, Gaps, Loss};
 pub use quirks::{Edits, Quirks, ThinkingWords};
+pub use serving::{SERVING, Serving, serving};
 
-use crate::chat::{Delta, Piece, Request, UsageConvention};
+use crate::chat::{Delta, Operation, Piece, Request, UsageConvention};
 use crate::error::{Error, Kind};
 use crate::json;
 use crate::wire::{Frame, Framing};
 use serde::Serialize;
 use std::fmt::Debug;
 
-/// Every dialect that a provider may speak.
+/// Every dialect that a provider's chats may speak; what it speaks beside them is in `serving`.
 pub static DIALECTS: &[&dyn Dialect] = &[
     &openai_chat::OpenAiChat,
     &anthropic_messages::AnthropicMessages {
@@ -66,8 +69,10 @@ pub trait Dialect: Sync + Debug {
     /// Its name in configuration, logs and fixtures.
     fn name(&self) -> &'static str;
 
-    /// What it does not carry of the unified form.
-    fn gaps(&self) -> &'static Gaps;
+    /// What it does not carry of the unified form of chats; nothing to say where it serves another operation.
+    fn gaps(&self) -> &'static Gaps {
+        &gaps::NONE
+    }
 
     /// Writes `request` for `target`.
     ///
@@ -176,9 +181,18 @@ fn write_body(request: &Request, body: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The path that `template` is for a model: `{model}` stands for its id.
-pub fn path_of(template: &str, model: &str) -> String {
-    template.replace("{model}", &path_segment(model))
+/// The path of an operation with a model, made from that of OpenAI-compatible chats: `{model}` stands for the model's id,
+/// and the other operations have their own word in the place of `/chat/completions`. `None` where that does not stand there.
+pub fn path_for(template: &str, operation: Operation, model: &str) -> Option<String> {
+    const CHAT: &str = "/chat/completions";
+    let template = match operation {
+        Operation::Chat => template.to_owned(),
+        Operation::Completions | Operation::Embeddings => {
+            let (before, after) = template.split_once(CHAT)?;
+            format!("{before}/{}{after}", operation.name())
+        }
+    };
+    Some(template.replace("{model}", &path_segment(model)))
 }
 
 /// A provider's name for what a caller calls `ours`.
@@ -234,8 +248,22 @@ mod tests {
 
     #[test]
     fn a_template_holds_the_model_as_one_segment() {
-        assert_eq!(path_of("/d/{model}/c?v=1", "a/b"), "/d/a%2Fb/c?v=1");
-        assert_eq!(path_of("/chat/completions", "a"), "/chat/completions");
+        let path = |template, operation| path_for(template, operation, "a/b");
+        let own = "/d/{model}/chat/completions?v=1";
+        assert_eq!(
+            path(own, Operation::Chat).unwrap(),
+            "/d/a%2Fb/chat/completions?v=1"
+        );
+        assert_eq!(
+            path(own, Operation::Embeddings).unwrap(),
+            "/d/a%2Fb/embeddings?v=1"
+        );
+        assert_eq!(
+            path("/chat/completions", Operation::Completions).unwrap(),
+            "/completions"
+        );
+        assert_eq!(path("/talk", Operation::Chat).unwrap(), "/talk");
+        assert_eq!(path("/talk", Operation::Embeddings), None);
     }
 
     #[test]

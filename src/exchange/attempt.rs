@@ -2,7 +2,8 @@
 
 use super::pipeline::{Flow, Pipeline};
 use crate::chat::{Finish, UsageConvention};
-use crate::config::{Config, Endpoint};
+use crate::config::Config;
+use crate::dialect::Dialect;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind};
 use crate::meter::{Outcome, Tally};
@@ -122,7 +123,7 @@ enum Phase {
 /// How the body of an error is read.
 #[derive(Clone, Copy, Debug)]
 struct ReadError {
-    dialect: &'static dyn crate::dialect::Dialect,
+    dialect: &'static dyn Dialect,
     status: u16,
 }
 
@@ -155,7 +156,7 @@ impl Attempt {
     pub(super) fn headers(
         &mut self,
         head: &ResponseHead<'_>,
-        endpoint: &Endpoint,
+        dialect: &'static dyn Dialect,
         client: &'static dyn ClientDialect,
         answer: Answer,
         config: &Config,
@@ -171,7 +172,7 @@ impl Attempt {
         if !(200..300).contains(&head.status) {
             self.phase = Phase::Refusing {
                 read_error: ReadError {
-                    dialect: endpoint.dialect,
+                    dialect,
                     status: head.status,
                 },
                 retry_after_ms: retry_after_ms(head),
@@ -188,7 +189,7 @@ impl Attempt {
             Some("application/x-ndjson") => Framing::Ndjson,
             // Some providers say `text/plain` or nothing of a stream; none of a buffered answer says anything but JSON.
             Some("application/json") => Framing::Whole,
-            _ if answer.stream => endpoint.dialect.framing(),
+            _ if answer.stream => dialect.framing(),
             _ => Framing::Whole,
         };
         let compressed = head
@@ -196,7 +197,7 @@ impl Attempt {
             .is_some_and(|text| !text.is_empty() && text != "identity");
         let mut pipeline = Pipeline::new(
             framing,
-            endpoint.dialect,
+            dialect,
             client,
             answer,
             chain,

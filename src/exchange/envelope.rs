@@ -1,6 +1,6 @@
 //! What the gateway itself must know of a request, whatever the dialect.
 
-use crate::chat::Request;
+use crate::chat::{Operation, Request};
 use crate::error::Error;
 use crate::json::Str;
 use crate::route::Preferences;
@@ -13,6 +13,8 @@ pub(super) struct Envelope {
     pub(super) stream: bool,
     pub(super) include_usage: bool,
     pub(super) hides_thinking: bool,
+    /// Whether vectors are wanted in base64.
+    pub(super) base64: bool,
     pub(super) preferences: Preferences,
 }
 
@@ -41,6 +43,14 @@ impl Envelope {
                 "model: missing; name a model, or several in models",
             ));
         }
+        let operation = request.operation();
+        let stream = request.get::<bool>("stream")?.unwrap_or(false);
+        if stream && !operation.streams() {
+            return Err(Error::invalid(format!(
+                "stream: an answer of {} comes whole; leave it out",
+                operation.name()
+            )));
+        }
         let stream_options = request
             .get::<StreamOptions>("stream_options")?
             .and_then(|options| options.include_usage);
@@ -49,9 +59,11 @@ impl Envelope {
             .and_then(|options| options.include);
         Ok(Self {
             models,
-            stream: request.get::<bool>("stream")?.unwrap_or(false),
+            stream,
             include_usage: stream_options.or(usage).unwrap_or(false),
             hides_thinking: request.hides_thinking(),
+            base64: operation == Operation::Embeddings
+                && request.get::<Str<'_>>("encoding_format")?.as_deref() == Some("base64"),
             preferences: Preferences::of(request)?,
         })
     }

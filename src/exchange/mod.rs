@@ -18,7 +18,7 @@ mod tokens;
 pub use attempt::{Action, Head, ResponseHead};
 pub use outgoing::Outgoing;
 
-use crate::chat::{Request, UsageConvention};
+use crate::chat::{Operation, Request, UsageConvention};
 use crate::config::{Config, Endpoint, Provider, Secret};
 use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
@@ -128,7 +128,7 @@ impl Exchange {
     /// # Errors
     /// When it is no request.
     pub fn read(&mut self, body: Vec<u8>) -> Result<(), Error> {
-        let request = Request::parse(body)?;
+        let request = Request::parse(body)?.of(self.client.operation());
         self.envelope = Envelope::of(&request)?;
         self.request = Some(request);
         Ok(())
@@ -162,11 +162,12 @@ impl Exchange {
         };
         // Middleware may have changed what was read before it ran.
         self.envelope = Envelope::of(request)?;
+        let operation = request.operation();
         let chosen = route::choose(
             &self.config,
             &self.envelope.models,
             &self.envelope.preferences,
-            standings,
+            &mut |key, claim| standings(operation.health_key(key), claim),
             seed,
         )?;
         let mut first_error = None;
@@ -175,10 +176,12 @@ impl Exchange {
             let Some((endpoint, provider)) = self.parties(candidate) else {
                 continue;
             };
-            let dialect = endpoint.dialect.name();
+            let Some(dialect) = endpoint.dialect_for(operation) else {
+                continue;
+            };
             let known = verdicts
                 .iter()
-                .find(|(name, _)| *name == dialect)
+                .find(|(name, _)| *name == dialect.name())
                 .map(|(_, carries)| *carries);
             let carries = match known {
                 Some(carries) => carries,
@@ -186,12 +189,12 @@ impl Exchange {
                     let target = provider.target(endpoint, self.envelope.stream);
                     // What the first attempt will send is kept; one such body at a time is enough.
                     let tried = if self.plan.is_empty() {
-                        let encoded = endpoint.dialect.encode(request, &target);
+                        let encoded = dialect.encode(request, &target);
                         encoded.map(|encoded| self.encoded = Some(encoded))
                     } else {
-                        endpoint.dialect.check(request, &target)
+                        dialect.check(request, &target)
                     };
-                    verdicts.push((dialect, tried.is_ok()));
+                    verdicts.push((dialect.name(), tried.is_ok()));
                     let carries = tried.is_ok();
                     first_error = first_error.or(tried.err());
                     carries
@@ -272,18 +275,20 @@ impl Exchange {
             (Some(_), _) => return Err(Refused::NoToken),
         };
         let request = self.request.as_ref().ok_or(Refused::NothingPlanned)?;
+        let operation = request.operation();
+        let dialect = endpoint.dialect_for(operation).ok_or(Refused::CannotEncode)?;
         let mut encoded = match self.encoded.take() {
             Some(encoded) if self.next == 0 => encoded,
             _ => {
                 let target = provider.target(endpoint, self.envelope.stream);
-                let encoded = endpoint.dialect.encode(request, &target);
+                let encoded = dialect.encode(request, &target);
                 encoded.map_err(|_| Refused::CannotEncode)?
             }
         };
-        encoded.path = provider.path(endpoint).unwrap_or(encoded.path);
+        encoded.path = provider.path(endpoint, operation).unwrap_or(encoded.path);
         let chain = ResponseChain::new(&config.middleware, request);
         let outgoing = outgoing(provider, encoded, token.as_ref(), self.envelope.stream, now_ms);
-        let attempt = Attempt::new(candidate, endpoint.usage(), chain, now_ms);
+        let attempt = Attempt::new(candidate, endpoint.usage(dialect), chain, now_ms);
         self.next += 1;
         if self.next >= self.plan.len() {
             self.let_request_go();
@@ -302,10 +307,12 @@ impl Exchange {
         let Some(attempt) = self.attempt.as_mut().filter(|_| number == self.next) else {
             return;
         };
-        let Some((endpoint, _)) = parties(&config, attempt.candidate) else {
+        let Some(dialect) = parties(&config, attempt.candidate)
+            .and_then(|(endpoint, _)| endpoint.dialect_for(client.operation()))
+        else {
             return;
         };
-        attempt.headers(head, endpoint, client, answer, &config, now_ms);
+        attempt.headers(head, dialect, client, answer, &config, now_ms);
     }
 
     /// More of the response body of attempt `number` has come.
@@ -433,6 +440,9 @@ impl Exchange {
             stream: self.envelope.stream,
             include_usage: self.envelope.include_usage,
             hides_thinking: self.envelope.hides_thinking,
+            base64: self.envelope.base64,
+            estimated_prompt: (self.client.operation() == Operation::Embeddings)
+                .then(|| self.prompt_tokens()),
         })
     }
 
@@ -444,7 +454,7 @@ impl Exchange {
             Progress::Failed(error) => self.fail_over(error, now_ms),
             Progress::Empty { answer } => {
                 // Nobody else can be asked: what the provider said, however little, is the answer.
-                let error = Error::new(Kind::ProviderUnavailable, "the provider's completion was empty");
+                let error = Error::new(Kind::ProviderUnavailable, "the provider's answer was empty");
                 if self.next < self.plan.len() {
                     return self.fail_over(error, now_ms);
                 }
@@ -486,7 +496,7 @@ impl Exchange {
 
     fn health_key(&self) -> Option<u64> {
         let (endpoint, _) = self.parties(self.attempt.as_ref()?.candidate)?;
-        Some(endpoint.health_key)
+        Some(self.client.operation().health_key(endpoint.health_key))
     }
 
     fn attempt_provider(&self) -> Option<&Provider> {

@@ -369,6 +369,7 @@ fn is_token(piece: &Piece) -> bool {
         | Piece::ToolCall { .. }
         | Piece::ToolArguments { .. }
         | Piece::Image { .. }
+        | Piece::Embedding(_)
         | Piece::Annotation(_) => true,
         Piece::Other { place, .. } => *place == Place::Message,
     }

@@ -4,7 +4,7 @@ use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
 use super::{health, models, outlet, stats, tokens};
 use crate::config::Config;
-use crate::dialect::client;
+use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
 use crate::exchange::{Ending, Exchange, Head};
 use crate::hash;
@@ -101,12 +101,12 @@ impl GatewayContext {
         }
     }
 
-    /// Opens the exchange of a chat request.
-    fn open(&mut self, key: Option<String>) -> Rc<Slot> {
+    /// Opens the exchange of a request.
+    fn open(&mut self, client: &'static dyn ClientDialect, key: Option<String>) -> Rc<Slot> {
         let now = host::now_ms();
         self.id = format!("gen-{now:012x}{:016x}", self.gateway.random());
         let config = Rc::clone(&self.gateway.config);
-        let exchange = Exchange::open(config, client::OPENAI_CHAT, self.id.clone(), key, now);
+        let exchange = Exchange::open(config, client, self.id.clone(), key, now);
         let slot = registry::insert(exchange, self.gateway.namespace, self.context);
         self.slot = Some(Rc::clone(&slot));
         slot
@@ -164,9 +164,15 @@ impl GatewayContext {
         Action::Pause
     }
 
-    /// Begins a chat request, whose body is still to come.
-    fn begin_chat(&mut self, headers: &Headers, key: Option<String>, end_of_stream: bool) -> Action {
-        let slot = self.open(key);
+    /// Begins a request, whose body is still to come.
+    fn begin(
+        &mut self,
+        client: &'static dyn ClientDialect,
+        headers: &Headers,
+        key: Option<String>,
+        end_of_stream: bool,
+    ) -> Action {
+        let slot = self.open(client, key);
         let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
             return Action::Pause;
         };
@@ -179,9 +185,10 @@ impl GatewayContext {
             return self.refuse(too_large(limit));
         }
         if end_of_stream {
-            return self.refuse(Error::invalid(
-                "the request has no body; send a JSON object with model and messages",
-            ));
+            return self.refuse(Error::invalid(format!(
+                "the request has no body; send a JSON object with model and {}",
+                client.operation().prompt()
+            )));
         }
         self.phase = Phase::Reading;
         Action::Pause
@@ -315,6 +322,26 @@ fn ending(details: &str) -> Ending {
     }
 }
 
+fn not_served(method: &str, path: &str) -> Error {
+    let known: Vec<_> = client::PATHS
+        .iter()
+        .map(|(path, _)| format!("POST {path}"))
+        .collect();
+    let method: String = method
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .take(16)
+        .collect();
+    Error::new(
+        Kind::NotFound,
+        format!(
+            "{method} {} is not served here; try {} or GET /v1/models",
+            quoted(path),
+            known.join(", ")
+        ),
+    )
+}
+
 fn too_large(limit: usize) -> Error {
     Error::new(
         Kind::PayloadTooLarge,
@@ -371,21 +398,10 @@ impl HttpContext for GatewayContext {
             .split('?')
             .next()
             .unwrap_or_default();
-        match (method, path) {
-            ("POST", "/v1/chat/completions") => self.begin_chat(&headers, key, end_of_stream),
-            ("GET", "/v1/models") => self.serve_models(),
-            _ => self.refuse(Error::new(
-                Kind::NotFound,
-                format!(
-                    "{} {} is not served here; try POST /v1/chat/completions or GET /v1/models",
-                    method
-                        .chars()
-                        .filter(char::is_ascii_alphabetic)
-                        .take(16)
-                        .collect::<String>(),
-                    quoted(path)
-                ),
-            )),
+        match (method, path, client::at(path)) {
+            ("POST", _, Some(client)) => self.begin(client, &headers, key, end_of_stream),
+            ("GET", "/v1/models", _) => self.serve_models(),
+            _ => self.refuse(not_served(method, path)),
         }
     }
 

@@ -3,7 +3,7 @@
 //! [`TokenCounter`] is the seam for a real tokenizer: feed text as it streams, ask for the count at any time; the count
 //! does not depend on how the text was cut.
 
-use crate::chat::{Request, ToolCall};
+use crate::chat::{Input, Operation, Part, Request, ToolCall};
 use crate::json::Str;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
@@ -154,6 +154,37 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
 
 /// An estimate of the prompt's tokens.
 pub fn estimate_prompt(request: &Request) -> u64 {
+    match request.operation() {
+        Operation::Chat => of_messages(request),
+        Operation::Completions | Operation::Embeddings => of_inputs(request),
+    }
+}
+
+fn of_inputs(request: &Request) -> u64 {
+    // What cannot be read was refused, or is the provider's to judge.
+    let inputs = request.inputs().unwrap_or_default();
+    let counts = inputs.iter().map(|input| match input {
+        Input::Text(text) => of_text(text),
+        Input::Tokens(count) => *count as u64,
+        Input::Parts(parts) => parts
+            .iter()
+            .map(|part| match part {
+                Part::Text { text, .. } => of_text(text),
+                Part::Image { .. } => PER_IMAGE,
+                Part::File { .. } | Part::Other { .. } => 0,
+            })
+            .sum(),
+    });
+    counts.sum()
+}
+
+fn of_text(text: &str) -> u64 {
+    let mut counter = TokenCounter::default();
+    counter.feed(text);
+    counter.count()
+}
+
+fn of_messages(request: &Request) -> u64 {
     let mut counter = TokenCounter::default();
     let mut extra = 0;
     // What is no conversation has no tokens.
@@ -200,6 +231,23 @@ mod tests {
         // o200k_base: 20 tokens.
         counter.feed("The quick brown fox jumps over the lazy dog, and then it sleeps for a whole day.");
         assert!((16..=24).contains(&counter.count()), "{}", counter.count());
+    }
+
+    #[test]
+    fn texts_tokens_and_prompts_are_estimated_too() {
+        for (operation, body, expected) in [
+            (Operation::Embeddings, r#"{"input":["one two","three"]}"#, 3),
+            (Operation::Embeddings, r#"{"input":[[1,2,3],[4]]}"#, 4),
+            (Operation::Completions, r#"{"prompt":"one two three"}"#, 3),
+            (
+                Operation::Completions,
+                r#"{"prompt":null,"messages":[{"role":"user","content":"one"}]}"#,
+                0,
+            ),
+        ] {
+            let request = Request::parse(body.as_bytes().to_vec()).unwrap().of(operation);
+            assert_eq!(estimate_prompt(&request), expected, "{body}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It holds names, numbers and outcomes only: no prompt, no completion, no secret, and no message of a provider.
 
 use super::{Bill, PicoUsd};
+use crate::chat::Operation;
 use crate::json;
 use serde::Serialize;
 
@@ -81,6 +82,8 @@ pub struct Receipt {
     pub id: String,
     /// The name of the client's key.
     pub key: Option<String>,
+    /// What was asked for.
+    pub operation: Operation,
     /// The model that was asked for.
     pub model: String,
     /// The model that served.
@@ -125,6 +128,8 @@ struct Wire<'a> {
     version: u32,
     state: &'static str,
     id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
@@ -192,6 +197,8 @@ impl<'a> From<&'a Receipt> for Wire<'a> {
                 State::Final => "final",
             },
             id: &receipt.id,
+            // Left out for a chat, as nearly every exchange is, and as every one was before there were others.
+            operation: (receipt.operation != Operation::Chat).then(|| receipt.operation.name()),
             outcome: receipt.outcome.name(),
             status: receipt.status,
             error_type: receipt.error_type,

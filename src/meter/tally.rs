@@ -72,6 +72,7 @@ impl Tally {
                 }
                 Piece::Reasoning(Reasoning::Signature { .. } | Reasoning::Encrypted { .. })
                 | Piece::Image { .. }
+                | Piece::Embedding(_)
                 | Piece::Annotation(_)
                 | Piece::Other { .. } => {}
             },

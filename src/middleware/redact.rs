@@ -14,9 +14,9 @@
 //! candidate that has not matched after so many bytes loses its oldest ones to the client.
 //!
 //! What it does not do:
-//! * It does not look at a tool call's name, at images, at annotations (their positions refer to the text before it was
-//!   masked), at encrypted thinking, nor at members that the unified form does not name. `logprobs` among those spell
-//!   the whole text once more, so they are dropped.
+//! * It does not look at a tool call's name, at images, at vectors, at annotations (their positions refer to the text
+//!   before it was masked), at encrypted thinking, nor at members that the unified form does not name. `logprobs` among
+//!   those spell the whole text once more, so they are dropped.
 //! * It cannot sign: where thinking was altered, the provider's signature that goes on to the caller is one over the
 //!   original, and the provider will refuse the altered block when it is sent back.
 //! * It does not look at requests.
@@ -166,7 +166,9 @@ impl Stage {
                 Some(open) => open.annotation(choice, piece, out),
                 None => out.push(Delta::Piece { choice, piece }),
             },
-            Piece::ToolCall { .. } | Piece::Image { .. } => self.other(choice, piece, out),
+            Piece::ToolCall { .. } | Piece::Image { .. } | Piece::Embedding(_) => {
+                self.other(choice, piece, out)
+            }
             Piece::Reasoning(Reasoning::Signature { .. } | Reasoning::Encrypted { .. }) => {
                 self.other(choice, piece, out);
             }

@@ -169,7 +169,11 @@ mod tests {
                 }
             }
             let quirks = row.quirks;
-            assert!(quirks.path.starts_with('/'), "{id}");
+            // The paths of the other operations are made from it.
+            assert!(
+                quirks.path.starts_with('/') && quirks.path.contains("/chat/completions"),
+                "{id}"
+            );
             for edits in [&quirks.parameters, &quirks.messages] {
                 let renamed = |name: &&str| edits.renames.iter().any(|(ours, _)| ours == name);
                 assert!(!edits.unsupported.iter().any(renamed), "{id}");

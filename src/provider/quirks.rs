@@ -4,7 +4,7 @@ use crate::chat::Effort;
 use crate::dialect::{Edits, Quirks, ThinkingWords};
 
 /// What OpenRouter's parameters add to OpenAI's. OpenAI answers `Unknown parameter` to them.
-const BEYOND_OPENAI: &[&str] = &["top_k", "min_p", "top_a", "repetition_penalty"];
+const BEYOND_OPENAI: &[&str] = &["top_k", "min_p", "top_a", "repetition_penalty", "input_type"];
 const TO_MAX_TOKENS: (&str, &str) = ("max_completion_tokens", "max_tokens");
 /// A speaker's name, and what an assistant's turn carries back of its thinking.
 const NAME_AND_THINKING: &[&str] = &["name", "reasoning", "reasoning_content", "reasoning_details"];
@@ -88,10 +88,10 @@ pub(super) static MAX_TOKENS: Quirks = Quirks {
     ..PLAIN
 };
 
-/// mistralai/client-python 3.7, `ChatCompletionRequest`; members outside of it are answered with 422 `extra_forbidden`, in
-/// messages too (BerriAI/litellm#30835, Gage-Technologies/mistral-go#3). Ids of tool calls: 400, code 3280. Documents:
-/// `DocumentURLChunk`, `AudioChunk`. Of the efforts, all models that can be told take `none` and `high`
-/// (anomalyco/models.dev#1986, mistralai/mistral-vibe#1117; vercel/ai#13688 does the same).
+/// mistralai/client-python 3.7, `ChatCompletionRequest` and `EmbeddingRequest`; members outside of them are answered with
+/// 422 `extra_forbidden`, in messages too (BerriAI/litellm#30835, Gage-Technologies/mistral-go#3). Ids of tool calls:
+/// 400, code 3280. Documents: `DocumentURLChunk`, `AudioChunk`. Of the efforts, all models that can be told take `none`
+/// and `high` (anomalyco/models.dev#1986, mistralai/mistral-vibe#1117; vercel/ai#13688 does the same).
 pub(super) static MISTRAL: Quirks = Quirks {
     parameters: Edits {
         unsupported: &[
@@ -116,7 +116,11 @@ pub(super) static MISTRAL: Quirks = Quirks {
             "web_search_options",
             "x_search_filter",
         ],
-        renames: &[("seed", "random_seed"), TO_MAX_TOKENS],
+        renames: &[
+            ("seed", "random_seed"),
+            ("dimensions", "output_dimension"),
+            TO_MAX_TOKENS,
+        ],
     },
     messages: unsupported(NAME_AND_THINKING),
     stream_options: false,

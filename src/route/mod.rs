@@ -7,6 +7,7 @@ mod required;
 
 pub use preferences::Preferences;
 
+use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Model};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
@@ -71,6 +72,13 @@ pub fn choose(
             ),
         ));
     }
+    if plan.is_empty()
+        && !models
+            .iter()
+            .any(|name| serves(config, name, preferences.operation))
+    {
+        return Err(unserved(config, models, preferences.operation));
+    }
     if plan.is_empty() {
         return Err(Error::new(
             Kind::NotFound,
@@ -91,6 +99,38 @@ fn find<'c>(config: &'c Config, name: &str) -> Option<(usize, &'c Model)> {
         .binary_search_by(|model| model.name.as_str().cmp(name))
         .ok()?;
     config.models.get(at).map(|model| (at, model))
+}
+
+/// Whether any endpoint of this model serves an operation.
+fn serves(config: &Config, name: &str, operation: Operation) -> bool {
+    find(config, name).is_some_and(|(_, model)| model.serves(operation))
+}
+
+/// No endpoint of these models serves the operation: which others do.
+fn unserved(config: &Config, models: &[String], operation: Operation) -> Error {
+    const SHOWN: usize = 5;
+    let asked: Vec<_> = models.iter().map(|name| quoted(name)).collect();
+    let mut able: Vec<_> = config
+        .models
+        .iter()
+        .filter(|model| model.serves(operation))
+        .map(|model| model.name.as_str())
+        .collect();
+    let more = if able.len() > SHOWN { ", …" } else { "" };
+    able.truncate(SHOWN);
+    let hint = if able.is_empty() {
+        "and no other model here does".to_owned()
+    } else {
+        format!("try {}{more}", able.join(", "))
+    };
+    Error::new(
+        Kind::NotFound,
+        format!(
+            "no endpoint of {} serves {}: the format of its provider has no such operation; {hint}",
+            asked.join(" or "),
+            operation.name()
+        ),
+    )
 }
 
 /// An endpoint that may serve, with all that its place depends on.
@@ -185,6 +225,7 @@ fn place(
     standings: Standings<'_>,
     may_claim: &mut bool,
 ) -> Option<Place> {
+    endpoint.dialect_for(preferences.operation)?;
     let provider = config.providers.get(endpoint.provider)?.id.as_str();
     if !preferences.admit(provider) || lost(config, endpoint, preferences).next().is_some() {
         return None;
@@ -360,6 +401,46 @@ mod tests {
         assert_eq!(
             plan.iter().map(|candidate| candidate.model).collect::<Vec<_>>(),
             [1, 0]
+        );
+    }
+
+    #[test]
+    fn who_does_not_serve_the_operation_is_left_out() {
+        let value = serde_json::json!({
+            "providers": {"anthropic": {}, "openai": {}, "groq": {}},
+            "models": {
+                "all": {"endpoints": [{"provider": "anthropic", "model": "x"}, {"provider": "openai", "model": "x"}]},
+                "none": {"endpoints": [{"provider": "anthropic", "model": "x"}]},
+            },
+        });
+        let config = Config::read(&value, None).unwrap();
+        let preferences = Preferences {
+            operation: Operation::Embeddings,
+            ..Default::default()
+        };
+        let choose = |model: &str| {
+            choose(
+                &config,
+                &[model.to_owned()],
+                &preferences,
+                &mut |_, _| Standing::Healthy,
+                1,
+            )
+        };
+        let plan = choose("all").unwrap();
+        assert_eq!(
+            plan.iter()
+                .map(|candidate| candidate.endpoint)
+                .collect::<Vec<_>>(),
+            [1]
+        );
+        let error = choose("none").unwrap_err();
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (
+                Kind::NotFound,
+                "no endpoint of \"none\" serves embeddings: the format of its provider has no such operation; try all"
+            )
         );
     }
 

@@ -1,7 +1,7 @@
 //! What a caller says about routing: the `provider` object of a request.
 
-use crate::chat::Request;
-use crate::dialect::{FEATURES, Feature};
+use crate::chat::{Operation, Request};
+use crate::dialect::Feature;
 use crate::error::{Error, quoted};
 use crate::json::Members;
 use serde::Deserialize;
@@ -12,6 +12,8 @@ const KNOWN: &str = "order, only, ignore, allow_fallbacks, require_parameters, s
 /// The `provider` object: <https://openrouter.ai/docs/features/provider-routing>.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preferences {
+    /// What is asked for: who does not serve it is left out.
+    pub operation: Operation,
     /// Providers to try first, in this order.
     pub order: Vec<String>,
     /// Providers that may serve; empty: all.
@@ -29,6 +31,7 @@ pub struct Preferences {
 impl Default for Preferences {
     fn default() -> Self {
         Self {
+            operation: Operation::Chat,
             order: Vec::new(),
             only: Vec::new(),
             ignore: Vec::new(),
@@ -46,10 +49,14 @@ impl Preferences {
     /// Names the member that is wrong, or that this gateway does not honour: ignoring a constraint such as `zdr` would
     /// send a prompt where its owner forbade it.
     pub fn of(request: &Request) -> Result<Self, Error> {
-        match request.raw("provider") {
-            None | Some("null") => Ok(Self::default()),
-            Some(text) => Self::parse(text, request),
-        }
+        let said = match request.raw("provider") {
+            None | Some("null") => Self::default(),
+            Some(text) => Self::parse(text, request)?,
+        };
+        Ok(Self {
+            operation: request.operation(),
+            ..said
+        })
     }
 
     /// Whether a provider may serve at all.
@@ -75,8 +82,7 @@ impl Preferences {
                 "allow_fallbacks" => preferences.allow_fallbacks = read(&name, raw.get(), "true or false")?,
                 "require_parameters" => {
                     if read(&name, raw.get(), "true or false")? {
-                        let asked = FEATURES.iter().filter(|feature| feature.is_asked(request));
-                        preferences.required = asked.collect();
+                        preferences.required = Feature::asked(request).collect();
                     }
                 }
                 "sort" => match read::<String>(&name, raw.get(), "\"price\"")?.as_str() {

@@ -2,7 +2,7 @@
 
 use super::Preferences;
 use crate::config::{Config, Endpoint};
-use crate::dialect::Fate;
+use crate::dialect::{Fate, Feature};
 
 /// Why no endpoint may serve.
 pub(super) fn nobody_left(config: &Config, models: &[String], preferences: &Preferences) -> String {
@@ -14,6 +14,9 @@ pub(super) fn nobody_left(config: &Config, models: &[String], preferences: &Pref
             continue;
         };
         let names: Vec<_> = lost(config, endpoint, preferences).collect();
+        if names.is_empty() {
+            continue;
+        }
         lacking.push(format!(
             "{} ({}) lacks {}",
             provider.id,
@@ -42,9 +45,12 @@ pub(super) fn lost<'a>(
     provider.into_iter().flat_map(move |provider| {
         let target = provider.target(endpoint, false);
         let required = preferences.required.iter();
-        required
-            .filter(move |feature| feature.fate(endpoint.dialect, &target) != Fate::Carried)
-            .map(|feature| feature.name)
+        // Who does not serve the operation lacks no parameter of it.
+        let dialect = endpoint.dialect_for(preferences.operation);
+        let lacks = move |feature: &&&'static Feature| {
+            dialect.is_some_and(|dialect| feature.fate(dialect, &target) != Fate::Carried)
+        };
+        required.filter(lacks).map(|feature| feature.name)
     })
 }
 
@@ -52,7 +58,7 @@ pub(super) fn lost<'a>(
 mod tests {
     use super::super::choose;
     use super::*;
-    use crate::chat::Request;
+    use crate::chat::{Operation, Request};
     use crate::error::Error;
     use crate::health::Standing;
     use crate::test;
@@ -90,6 +96,42 @@ mod tests {
         let all = ["anthropic", "groq", "openai"];
         assert_eq!(plan(&all, r#"{"require_parameters":true}"#).unwrap(), ["openai"]);
         assert_eq!(plan(&all, "{}").unwrap().len(), 3);
+    }
+
+    #[test]
+    fn parameters_of_the_other_operations_may_be_required_too() {
+        let value = serde_json::json!({
+            "providers": {"anthropic": {}, "openai": {}, "groq": {}, "google-ai-studio": {}},
+            "models": {"m": {"endpoints": [
+                {"provider": "anthropic", "model": "x"}, {"provider": "google-ai-studio", "model": "x"},
+                {"provider": "groq", "model": "x"}, {"provider": "openai", "model": "x"},
+            ]}},
+        });
+        let config = Config::read(&value, None).unwrap();
+        let plan = |operation, more: &str| {
+            let text = format!(r#"{{"model":"m",{more},"provider":{{"require_parameters":true}}}}"#);
+            let request = Request::parse(text.into_bytes()).unwrap().of(operation);
+            let preferences = Preferences::of(&request).unwrap();
+            let names = ["m".to_owned()];
+            let plan = choose(&config, &names, &preferences, &mut |_, _| Standing::Healthy, 1);
+            plan.map(|plan| {
+                let mut served: Vec<_> = plan.iter().map(|candidate| candidate.endpoint).collect();
+                served.sort_unstable();
+                served
+            })
+            .map_err(|error| error.message)
+        };
+        let embeddings = |more: &str| plan(Operation::Embeddings, &format!(r#""input":"a"{more}"#));
+        assert_eq!(embeddings("").unwrap(), [1, 2, 3]);
+        assert_eq!(
+            embeddings(r#","input_type":"search_query","dimensions":8"#).unwrap(),
+            [1, 2]
+        );
+        assert_eq!(embeddings(r#","user":"u""#).unwrap(), [2, 3]);
+        assert_eq!(
+            plan(Operation::Completions, r#""prompt":"a","logprobs":2"#).unwrap(),
+            [3]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where the noise comes from: fixtures, changed at random by a generator whose every case has a seed.
 
 use crate::support::fixtures::{self, BufferedCase, ErrorCase, RequestCase};
-use crosspoint::dialect::DIALECTS;
+use crate::support::spoken;
 use crosspoint::hash;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -148,9 +148,9 @@ pub(crate) struct Corpus {
 
 impl Corpus {
     pub(crate) fn of(kind: &str) -> Self {
-        let fixtures: Vec<_> = DIALECTS
+        let fixtures: Vec<_> = spoken()
             .iter()
-            .flat_map(|dialect| fixtures::all(dialect.name(), kind))
+            .flat_map(|spoken| fixtures::all(spoken.dialect.name(), kind))
             .collect();
         let is_framed = |fixture: &&fixtures::Fixture| fixture.extension() == "jsonl";
         let bytes = fixtures

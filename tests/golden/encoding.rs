@@ -1,8 +1,9 @@
 //! Requests as providers get them, and errors as they answer.
 
 use crate::support::fixtures::{self, ErrorCase, RequestCase};
+use crate::support::{Spoken, spoken, spoken_as};
 use crosspoint::chat::Request;
-use crosspoint::dialect::{self, DIALECTS, Dialect, Quirks, Target};
+use crosspoint::dialect::{Quirks, Target};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -43,17 +44,20 @@ fn json(bytes: &[u8]) -> Json {
     Json::of(&serde_json::from_slice::<Box<RawValue>>(bytes).unwrap())
 }
 
-fn check_request(dialect: &dyn Dialect, fixture: &fixtures::Fixture) -> Result<(), String> {
+fn check_request(spoken: Spoken, fixture: &fixtures::Fixture) -> Result<(), String> {
     let case: RequestCase = fixture.case();
     assert!(!case.source.is_empty(), "{} says no source", fixture.name);
-    let request = Request::parse(case.request.get().as_bytes().to_vec()).unwrap();
+    let request = Request::parse(case.request.get().as_bytes().to_vec())
+        .unwrap()
+        .of(spoken.operation);
     let target = Target {
         model: &case.target.model,
         stream: case.target.stream,
         default_max_tokens: case.target.default_max_tokens,
         quirks: case.target.quirks(),
     };
-    let encoded = dialect
+    let encoded = spoken
+        .dialect
         .encode(&request, &target)
         .map_err(|error| format!("refused: {error:?}"))?;
     let headers: BTreeMap<String, String> = encoded
@@ -76,9 +80,9 @@ fn check_request(dialect: &dyn Dialect, fixture: &fixtures::Fixture) -> Result<(
 #[test]
 fn requests_are_written_as_their_fixtures_say() {
     let mut wrong = Vec::new();
-    for dialect in DIALECTS {
-        for fixture in fixtures::all(dialect.name(), "request") {
-            if let Err(found) = check_request(*dialect, &fixture) {
+    for spoken in spoken() {
+        for fixture in fixtures::all(spoken.dialect.name(), "request") {
+            if let Err(found) = check_request(spoken, &fixture) {
                 wrong.push(format!("{}: {found}", fixture.name));
             }
         }
@@ -89,7 +93,7 @@ fn requests_are_written_as_their_fixtures_say() {
 #[test]
 fn errors_mean_what_their_fixtures_say() {
     let mut wrong = Vec::new();
-    for dialect in DIALECTS {
+    for Spoken { dialect, .. } in spoken() {
         for fixture in fixtures::all(dialect.name(), "error") {
             let case: ErrorCase = fixture.case();
             assert!(!case.source.is_empty(), "{} says no source", fixture.name);
@@ -256,15 +260,19 @@ proptest! {
     #[test]
     fn unknown_members_reach_a_provider_of_the_same_dialect_byte_for_byte(
         members in prop::collection::vec(("[a-z_]{1,10}|é日\\p{L}{0,4}", any_json()), 0..8),
+        name in prop::sample::select(vec!["openai-chat", "openai-completions", "openai-embeddings"]),
         stream: bool,
     ) {
+        let spoken = spoken_as(name);
+        let prompt = spoken.operation.prompt();
+        let stream = stream && spoken.operation.streams();
         let mut body = r#"{"model":"m","stream":true"#.to_owned();
         let mut expected: Vec<(String, String)> = Vec::new();
         let messages = r#"[{"role":"user","content":"\u0041 1.0"}]"#;
         for (at, (name, value)) in members.into_iter().enumerate() {
             if at == 2 {
-                body.push_str(&format!(r#", "messages" : {messages}"#));
-                expected.push(("messages".to_owned(), messages.to_owned()));
+                body.push_str(&format!(r#", "{prompt}" : {messages}"#));
+                expected.push((prompt.to_owned(), messages.to_owned()));
             }
             // No name of ours begins so.
             let name = format!("x_{name}");
@@ -272,13 +280,13 @@ proptest! {
             expected.push((name, value));
         }
         if expected.len() < 3 {
-            body.push_str(&format!(r#","messages":{messages}"#));
-            expected.push(("messages".to_owned(), messages.to_owned()));
+            body.push_str(&format!(r#","{prompt}":{messages}"#));
+            expected.push((prompt.to_owned(), messages.to_owned()));
         }
         body.push('}');
         let request = Request::parse(body.into_bytes()).unwrap();
         let target = Target { model: "upstream", stream, default_max_tokens: 1, quirks: &Quirks::NONE };
-        let encoded = dialect::find("openai-chat").unwrap().encode(&request, &target).unwrap();
+        let encoded = spoken.dialect.encode(&request.of(spoken.operation), &target).unwrap();
         let sent = Request::parse(encoded.body).unwrap();
         let sent: Vec<(String, String)> = sent
             .members()

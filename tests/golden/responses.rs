@@ -1,7 +1,10 @@
 //! Responses as clients get them, wherever the network cut them.
 
 use crate::support::fixtures::{self, BufferedCase, Fixture};
-use crate::support::{Client, Served, config, config_with, serve, serve_request};
+use crate::support::{
+    Client, Served, Spoken, config, config_with, serve, serve_operation, serve_request, spoken, spoken_as,
+};
+use crosspoint::chat::Operation;
 use crosspoint::config::Config;
 use crosspoint::dialect::DIALECTS;
 use crosspoint::exchange::ResponseHead;
@@ -10,6 +13,7 @@ use std::rc::Rc;
 
 /// A response of a provider.
 struct Response {
+    operation: Operation,
     name: String,
     path: PathBuf,
     content_type: &'static str,
@@ -17,9 +21,10 @@ struct Response {
 }
 
 impl Response {
-    fn of_stream(fixture: &Fixture) -> Self {
+    fn of_stream(operation: Operation, fixture: &Fixture) -> Self {
         assert!(fixture.has_source(), "{} says no source", fixture.name);
         Self {
+            operation,
             name: fixture.name.clone(),
             path: fixture.path.clone(),
             content_type: fixture.content_type(),
@@ -27,10 +32,11 @@ impl Response {
         }
     }
 
-    fn of_buffered(fixture: &Fixture) -> Self {
+    fn of_buffered(operation: Operation, fixture: &Fixture) -> Self {
         let case: BufferedCase = fixture.case();
         assert!(!case.source.is_empty(), "{} says no source", fixture.name);
         Self {
+            operation,
             name: fixture.name.clone(),
             path: fixture.path.clone(),
             content_type: "application/json",
@@ -39,7 +45,7 @@ impl Response {
     }
 
     fn serve(&self, config: &Rc<Config>, client: Client, pieces: &[&[u8]]) -> Served {
-        serve(config, client, self.content_type, pieces)
+        serve_operation(self.operation, config, client, self.content_type, pieces)
     }
 }
 
@@ -48,24 +54,36 @@ fn byte_by_byte(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.chunks(1).chain([[].as_slice()]).collect()
 }
 
-fn responses(dialect: &str) -> Vec<Response> {
-    let streams = fixtures::all(dialect, "stream");
-    let buffered = fixtures::all(dialect, "buffered");
+fn responses(
+    Spoken {
+        dialect, operation, ..
+    }: Spoken,
+) -> Vec<Response> {
+    let streams = fixtures::all(dialect.name(), "stream");
+    let buffered = fixtures::all(dialect.name(), "buffered");
     streams
         .iter()
-        .map(Response::of_stream)
-        .chain(buffered.iter().map(Response::of_buffered))
+        .map(|fixture| Response::of_stream(operation, fixture))
+        .chain(
+            buffered
+                .iter()
+                .map(|fixture| Response::of_buffered(operation, fixture)),
+        )
         .collect()
+}
+
+fn streaming() -> impl Iterator<Item = Spoken> {
+    spoken().into_iter().filter(|spoken| spoken.operation.streams())
 }
 
 #[test]
 fn responses_give_their_goldens() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
-    for dialect in DIALECTS {
-        let config = config(dialect.name());
-        for response in responses(dialect.name()) {
-            for client in [Client::Stream, Client::Buffered] {
+    for spoken in spoken() {
+        let config = config(spoken.dialect.name());
+        for response in responses(spoken) {
+            for client in Client::with_goldens(spoken.operation) {
                 // Byte by byte, so that a failure after the first token is seen as it comes after the first token.
                 let found = response
                     .serve(&config, client, &byte_by_byte(&response.bytes))
@@ -128,8 +146,9 @@ fn check_cuts(response: &Response, config: &Rc<Config>, client: Client) {
 
 fn check_all_cuts(dialect: &str) {
     let config = config(dialect);
-    for response in responses(dialect) {
-        for client in [Client::Stream, Client::Buffered] {
+    let spoken = spoken_as(dialect);
+    for response in responses(spoken) {
+        for client in Client::with_goldens(spoken.operation) {
             check_cuts(&response, &config, client);
         }
     }
@@ -165,12 +184,27 @@ the_same_wherever_it_is_cut! {
 }
 
 #[test]
+fn openai_completions_are_the_same_wherever_they_are_cut() {
+    check_all_cuts("openai-completions");
+}
+
+#[test]
+fn embeddings_are_the_same_wherever_they_are_cut() {
+    for spoken in spoken()
+        .iter()
+        .filter(|spoken| spoken.operation == Operation::Embeddings)
+    {
+        check_all_cuts(spoken.dialect.name());
+    }
+}
+
+#[test]
 fn masked_responses_are_the_same_byte_by_byte() {
     let redact = serde_json::json!({"middleware": [{"redact": {"rules": [{"pattern": "\\d+"}, {"literal": "jour"}]}}]});
-    for dialect in DIALECTS {
-        let config = config_with(dialect.name(), redact.clone());
-        for response in responses(dialect.name()) {
-            for client in [Client::Stream, Client::Buffered] {
+    for spoken in spoken() {
+        let config = config_with(spoken.dialect.name(), redact.clone());
+        for response in responses(spoken) {
+            for client in Client::with_goldens(spoken.operation) {
                 let whole = response.serve(&config, client, &[&response.bytes]);
                 let single = response.serve(&config, client, &byte_by_byte(&response.bytes));
                 let breaks_off =
@@ -201,9 +235,9 @@ fn chunks(body: &[u8]) -> Vec<serde_json::Value> {
 
 #[test]
 fn who_did_not_ask_for_token_counts_sees_none_and_is_billed_the_same() {
-    for dialect in DIALECTS {
-        let config = config(dialect.name());
-        for response in responses(dialect.name()) {
+    for spoken in streaming() {
+        let config = config(spoken.dialect.name());
+        for response in responses(spoken) {
             let asked = response.serve(&config, Client::Stream, &[&response.bytes]);
             let quiet = response.serve(&config, Client::QuietStream, &[&response.bytes]);
             assert_eq!(quiet.receipt, asked.receipt, "{}", response.name);
@@ -222,9 +256,9 @@ fn who_did_not_ask_for_token_counts_sees_none_and_is_billed_the_same() {
 
 #[test]
 fn who_asked_for_token_counts_sees_those_of_the_receipt_last() {
-    for dialect in DIALECTS {
-        let config = config(dialect.name());
-        for response in responses(dialect.name()) {
+    for spoken in streaming() {
+        let config = config(spoken.dialect.name());
+        for response in responses(spoken) {
             let served = response.serve(&config, Client::Stream, &[&response.bytes]);
             let tokens = served.receipt_member("tokens");
             let reported = tokens["completion_source"] == "provider";
@@ -250,9 +284,9 @@ fn who_asked_for_token_counts_sees_those_of_the_receipt_last() {
 
 #[test]
 fn every_stream_that_came_to_its_end_has_one_done_and_it_is_last() {
-    for dialect in DIALECTS {
-        let config = config(dialect.name());
-        for response in responses(dialect.name()) {
+    for spoken in streaming() {
+        let config = config(spoken.dialect.name());
+        for response in responses(spoken) {
             let served = response.serve(&config, Client::Stream, &[&response.bytes]);
             if served.receipt_member("outcome") != "success" {
                 continue;
@@ -284,6 +318,36 @@ const PASSED_ON: &[&str] = &[
     "usage_never",
     "usage_on_finish_chunk",
 ];
+
+#[test]
+fn a_completion_and_embeddings_of_the_clients_own_dialect_are_passed_on_byte_for_byte() {
+    for (name, streamed) in [("openai-completions", true), ("openai-embeddings", false)] {
+        let config = config(name);
+        let spoken = spoken_as(name);
+        let mut seen = 0;
+        for response in responses(spoken) {
+            let is_stream = response.content_type == "text/event-stream";
+            let client = if is_stream {
+                Client::Stream
+            } else {
+                Client::Buffered
+            };
+            let served = response.serve(&config, client, &[&response.bytes]);
+            let floats = !response.name.ends_with("base64");
+            if served.receipt_member("outcome") == "success" && floats {
+                seen += 1;
+                let found = String::from_utf8_lossy(&served.body).into_owned();
+                let sent = String::from_utf8_lossy(&response.bytes).into_owned();
+                let sent = sent
+                    .split_once("\n\n")
+                    .filter(|_| is_stream)
+                    .map_or(&*sent, |(_source, rest)| rest);
+                assert_eq!(found, sent, "{}", response.name);
+            }
+        }
+        assert!(seen >= 2 + usize::from(streamed), "{name}");
+    }
+}
 
 #[test]
 fn a_stream_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
@@ -318,7 +382,7 @@ fn a_buffered_answer_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
         if MENDED.iter().any(|name| fixture.name.ends_with(name)) {
             continue;
         }
-        let response = Response::of_buffered(&fixture);
+        let response = Response::of_buffered(Operation::Chat, &fixture);
         let served = response.serve(&config, Client::Buffered, &[&response.bytes]);
         if served.receipt_member("outcome") == "success" {
             assert!(served.body == response.bytes, "{}", response.name);
@@ -367,7 +431,7 @@ fn excluded_thinking_is_left_out_of_every_answer_and_still_billed() {
         let masking = serde_json::json!([{"redact": {"rules": [{"literal": "never said", "mask": "-"}]}}]);
         let rewriting = config_with(dialect.name(), serde_json::json!({"middleware": masking}));
         let config = config(dialect.name());
-        for response in responses(dialect.name()) {
+        for response in responses(spoken_as(dialect.name())) {
             let head = ResponseHead {
                 status: 200,
                 content_type: Some(response.content_type),

@@ -23,6 +23,7 @@ mod failover;
 mod headers;
 mod host_failures;
 mod local_replies;
+mod operations;
 mod random;
 mod requests;
 mod responses;

@@ -2,8 +2,10 @@
 
 #![expect(dead_code, reason = "each test target uses its own part")]
 
+use crosspoint::chat::Operation;
 use crosspoint::config::Config;
-use crosspoint::dialect::client;
+use crosspoint::dialect::client::{self, ClientDialect};
+use crosspoint::dialect::{DIALECTS, Dialect, SERVING, Serving};
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::health::{Sample, Standing};
 use crosspoint::middleware::Step;
@@ -51,6 +53,43 @@ impl Served {
     }
 }
 
+/// A wire format that providers speak, and what it serves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spoken {
+    /// The format.
+    pub(crate) dialect: &'static dyn Dialect,
+    /// What it serves.
+    pub(crate) operation: Operation,
+    /// The dialect of the provider's chats.
+    chats: &'static str,
+    /// What stands in the names of the models that it is for.
+    models: &'static str,
+}
+
+/// All of them: the dialects of chats, and what is spoken beside them.
+pub(crate) fn spoken() -> Vec<Spoken> {
+    let chats = DIALECTS.iter().map(|dialect| Spoken {
+        dialect: *dialect,
+        operation: Operation::Chat,
+        chats: dialect.name(),
+        models: "",
+    });
+    let is_known = |serving: &&Serving| crosspoint::dialect::find(serving.beside).is_some();
+    let others = SERVING.iter().filter(is_known).map(|serving| Spoken {
+        dialect: serving.dialect,
+        operation: serving.operation,
+        chats: serving.beside,
+        models: serving.models,
+    });
+    chats.chain(others).collect()
+}
+
+/// The format of this name.
+pub(crate) fn spoken_as(name: &str) -> Spoken {
+    let found = spoken().into_iter().find(|spoken| spoken.dialect.name() == name);
+    found.unwrap_or_else(|| panic!("{name} is not spoken"))
+}
+
 /// A configuration with one endpoint, of this dialect.
 pub(crate) fn config(dialect: &str) -> Rc<Config> {
     config_with(dialect, serde_json::json!({}))
@@ -58,10 +97,11 @@ pub(crate) fn config(dialect: &str) -> Rc<Config> {
 
 /// The same, with more members.
 pub(crate) fn config_with(dialect: &str, more: serde_json::Value) -> Rc<Config> {
+    let Spoken { chats, models, .. } = spoken_as(dialect);
     let mut value = serde_json::json!({
-        "providers": {"upstream": {"dialect": dialect, "base_url": "https://upstream.example/v1"}},
+        "providers": {"upstream": {"dialect": chats, "base_url": "https://upstream.example/v1"}},
         "models": {"author/model": {"endpoints": [
-            {"provider": "upstream", "model": "upstream-model", "price": {"prompt": "3.00", "completion": "15.00", "cache_read": "0.30"}}
+            {"provider": "upstream", "model": format!("upstream-{models}model"), "price": {"prompt": "3.00", "completion": "15.00", "cache_read": "0.30"}}
         ]}},
     });
     if let (Some(value), serde_json::Value::Object(more)) = (value.as_object_mut(), more) {
@@ -79,19 +119,32 @@ pub(crate) enum Client {
     QuietStream,
     /// One document.
     Buffered,
+    /// One document, with vectors in base64.
+    Base64,
 }
 
 impl Client {
-    fn request(self) -> &'static str {
-        match self {
-            Self::Stream => {
-                r#"{"model":"author/model","messages":[{"role":"user","content":"Say hi."}],"stream":true,"stream_options":{"include_usage":true}}"#
-            }
-            Self::QuietStream => {
-                r#"{"model":"author/model","messages":[{"role":"user","content":"Say hi."}],"stream":true}"#
-            }
-            Self::Buffered => r#"{"model":"author/model","messages":[{"role":"user","content":"Say hi."}]}"#,
+    /// Those whose answers have goldens.
+    pub(crate) const fn with_goldens(operation: Operation) -> [Self; 2] {
+        match operation {
+            Operation::Chat | Operation::Completions => [Self::Stream, Self::Buffered],
+            Operation::Embeddings => [Self::Base64, Self::Buffered],
         }
+    }
+
+    fn request(self, operation: Operation) -> String {
+        let prompt = match operation {
+            Operation::Chat => r#""messages":[{"role":"user","content":"Say hi."}]"#,
+            Operation::Completions => r#""prompt":"Say hi.""#,
+            Operation::Embeddings => r#""input":"Say hi.""#,
+        };
+        let more = match self {
+            Self::Stream => r#","stream":true,"stream_options":{"include_usage":true}"#,
+            Self::QuietStream => r#","stream":true"#,
+            Self::Buffered => "",
+            Self::Base64 => r#","encoding_format":"base64""#,
+        };
+        format!(r#"{{"model":"author/model",{prompt}{more}}}"#)
     }
 
     /// The extension of this client's golden files.
@@ -100,22 +153,52 @@ impl Client {
             Self::Stream => "stream",
             Self::QuietStream => "quiet",
             Self::Buffered => "buffered",
+            Self::Base64 => "base64",
         }
     }
 }
 
-/// Serves a client from a response with status 200 whose body comes in these pieces.
+/// Serves a client of chats from a response with status 200 whose body comes in these pieces.
 pub(crate) fn serve(config: &Rc<Config>, client: Client, content_type: &str, pieces: &[&[u8]]) -> Served {
+    serve_operation(Operation::Chat, config, client, content_type, pieces)
+}
+
+/// The same for a client who wants anything.
+pub(crate) fn serve_operation(
+    operation: Operation,
+    config: &Rc<Config>,
+    client: Client,
+    content_type: &str,
+    pieces: &[&[u8]],
+) -> Served {
     let head = ResponseHead {
         status: 200,
         content_type: Some(content_type),
         ..Default::default()
     };
-    serve_request(config, client.request(), &head, pieces)
+    serve_any(operation, config, &client.request(operation), &head, pieces)
+}
+
+/// Who answers to an operation.
+pub(crate) fn client_of(operation: Operation) -> &'static dyn ClientDialect {
+    let dialects = client::PATHS.iter().map(|(_, dialect)| *dialect);
+    let mut found = dialects.filter(|dialect| dialect.operation() == operation);
+    found.next().unwrap()
+}
+
+/// Serves any chat from any response.
+pub(crate) fn serve_request(
+    config: &Rc<Config>,
+    request: &str,
+    head: &ResponseHead<'_>,
+    pieces: &[&[u8]],
+) -> Served {
+    serve_any(Operation::Chat, config, request, head, pieces)
 }
 
 /// Serves any request from any response.
-pub(crate) fn serve_request(
+pub(crate) fn serve_any(
+    operation: Operation,
     config: &Rc<Config>,
     request: &str,
     head: &ResponseHead<'_>,
@@ -123,7 +206,7 @@ pub(crate) fn serve_request(
 ) -> Served {
     let mut exchange = Exchange::open(
         Rc::clone(config),
-        client::OPENAI_CHAT,
+        client_of(operation),
         "gen-fixture".to_owned(),
         None,
         BEGIN_MS,

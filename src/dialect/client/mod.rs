@@ -1,10 +1,12 @@
 //! The client side of dialects: deltas back into what a caller reads, and errors in a caller's words.
 //!
-//! One caller's dialect is spoken today, `openai-chat`; another is one more file and one more static.
+//! What callers may ask for is one row each in [`PATHS`]; another is one more file and one more row.
 
 mod openai_chat;
+mod openai_embeddings;
+mod vector;
 
-use crate::chat::{Delta, Usage};
+use crate::chat::{Delta, Operation, Usage};
 use crate::error::{Error, PreviousError};
 use crate::wire::Frame;
 use std::fmt::Debug;
@@ -12,10 +14,28 @@ use std::fmt::Debug;
 /// The client side of `openai-chat`.
 pub static OPENAI_CHAT: &dyn ClientDialect = &openai_chat::OpenAiChat;
 
+/// The paths that callers post to, and how they are answered there.
+pub static PATHS: &[(&str, &dyn ClientDialect)] = &[
+    ("/v1/chat/completions", &openai_chat::OpenAiChat),
+    ("/v1/completions", &openai_chat::OpenAiCompletions),
+    ("/v1/embeddings", &openai_embeddings::OpenAiEmbeddings),
+];
+
+/// Who answers at this path.
+pub fn at(path: &str) -> Option<&'static dyn ClientDialect> {
+    PATHS
+        .iter()
+        .find(|(known, _)| *known == path)
+        .map(|(_, dialect)| *dialect)
+}
+
 /// How a caller is answered.
 pub trait ClientDialect: Sync + Debug {
     /// The dialect's name. Answers of a provider of the same name may be passed on as they are.
     fn name(&self) -> &'static str;
+
+    /// What its callers want done.
+    fn operation(&self) -> Operation;
 
     /// Writes one answer.
     fn encoder(&self, answer: Answer) -> Box<dyn Encoder>;
@@ -41,6 +61,10 @@ pub struct Answer {
     pub include_usage: bool,
     /// Whether the caller wants no thinking in it.
     pub hides_thinking: bool,
+    /// Whether the caller of embeddings wants them in base64.
+    pub base64: bool,
+    /// Our estimate of the prompt's tokens, where an answer has to give a count and the provider may not.
+    pub estimated_prompt: Option<u64>,
 }
 
 /// Writes one answer, step by step.

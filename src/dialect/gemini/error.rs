@@ -40,7 +40,7 @@ pub(in crate::dialect) fn of_response(status: u16, body: &[u8]) -> Error {
 }
 
 /// Reads the `error` member of an event, or of a body with status 200.
-pub(super) fn of_event(detail: &RawValue) -> Error {
+pub(in crate::dialect) fn of_event(detail: &RawValue) -> Error {
     of_detail(detail, Kind::ProviderUnavailable).unwrap_or_else(|| silent(None))
 }
 

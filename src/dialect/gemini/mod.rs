@@ -12,7 +12,7 @@
 
 pub(super) mod error;
 mod gaps;
-mod media;
+pub(super) mod media;
 mod models;
 mod request;
 mod response;

@@ -4,17 +4,22 @@
 //! leniently, because everybody who calls himself compatible deviates somewhere: nulls, empty ids, usage in odd places,
 //! content as an array, thinking under three names.
 
+mod completions;
 pub(super) mod error;
 mod gaps;
 mod messages;
-mod request;
+pub(super) mod request;
 mod response;
 mod wire;
+
+pub(super) use completions::{COMPLETIONS, OpenAiCompletions};
+pub(super) use response::unnamed;
 
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
+use response::TextIn;
 
 /// The dialect's name, on both sides.
 pub(super) const NAME: &str = "openai-chat";
@@ -45,11 +50,11 @@ impl Dialect for OpenAiChat {
     }
 
     fn decoder(&self, fidelity: Fidelity) -> Box<dyn Decoder> {
-        Box::new(response::StreamDecoder::new(fidelity))
+        Box::new(response::StreamDecoder::new(TextIn::Message, fidelity))
     }
 
     fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>) {
-        response::decode_buffered(body, fidelity, out);
+        response::decode_buffered(body, TextIn::Message, fidelity, out);
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {

@@ -1,17 +1,17 @@
-//! A unified request, written for an OpenAI-compatible provider: the caller's own bytes but for what is ours, and for
-//! what the provider's quirks say.
+//! A unified request of any operation, written for an OpenAI-compatible provider: the caller's own bytes but for what is
+//! ours, and for what the provider's quirks say.
 
 use super::super::features::GATEWAY;
-use super::super::{Encoded, Target, ThinkingWords, path_of};
+use super::super::{Encoded, Target, ThinkingWords, path_for};
 use super::messages;
-use crate::chat::Request;
+use crate::chat::{Operation, Request};
 use crate::error::Error;
 use crate::json::{self, Members};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// Finds what `encode` would refuse.
-pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
+pub(in crate::dialect) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
     own(request, target).map(drop)
 }
 
@@ -22,12 +22,15 @@ struct Own<'a> {
 }
 
 fn own<'a>(request: &'a Request, target: &Target<'_>) -> Result<Own<'a>, Error> {
+    let operation = request.operation();
     // The messages are the provider's to judge: it reads the same dialect, and its verdict comes back translated. Reading
     // them here would cost more than all the rest.
-    if !request.has("messages") {
-        return Err(Error::invalid(
-            "messages: missing; a chat request needs at least one message",
-        ));
+    if !request.has(operation.prompt()) {
+        return Err(Error::invalid(match operation {
+            Operation::Chat => "messages: missing; a chat request needs at least one message",
+            Operation::Completions => "prompt: missing; give a text to continue",
+            Operation::Embeddings => "input: missing; give a text to embed",
+        }));
     }
     let asks_usage = target.stream && target.quirks.stream_options;
     Ok(Own {
@@ -40,7 +43,8 @@ fn own<'a>(request: &'a Request, target: &Target<'_>) -> Result<Own<'a>, Error> 
     })
 }
 
-pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+pub(in crate::dialect) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let operation = request.operation();
     let Own {
         thinking,
         stream_options: others,
@@ -57,10 +61,14 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
             "tools" if messages::is_marked(quirks, text) => {
                 member(&mut body, name, |body| messages::write_unmarked(body, text));
             }
-            "messages" if messages::concern(quirks, text) => {
+            "messages" if operation == Operation::Chat && messages::concern(quirks, text) => {
                 member(&mut body, name, |body| messages::write(body, text, quirks));
             }
             name if name != "messages" && GATEWAY.contains(&name) => {}
+            // The newer name, which some providers want in its place, came with chats.
+            "max_tokens" if operation == Operation::Completions => {
+                member(&mut body, name, |body| body.extend_from_slice(text.as_bytes()));
+            }
             name => {
                 if let Some(name) = quirks.parameters.name(name, &|name| request.has(name)) {
                     member(&mut body, name, |body| body.extend_from_slice(text.as_bytes()));
@@ -83,8 +91,10 @@ pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         });
     }
     body.push(b'}');
+    let path = path_for(quirks.path, operation, target.model)
+        .ok_or_else(|| Error::invalid(format!("the provider has no path for {}", operation.name())))?;
     Ok(Encoded {
-        path: path_of(quirks.path, target.model),
+        path,
         headers: Vec::new(),
         body,
     })
@@ -150,7 +160,7 @@ fn stream_options(body: &mut Vec<u8>, others: Option<&Members<'_>>) {
 }
 
 /// Appends one member of an object, with the comma before it where one is needed.
-pub(super) fn member(body: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+pub(in crate::dialect) fn member(body: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
     if body.last() != Some(&b'{') {
         body.push(b',');
     }

@@ -1,9 +1,10 @@
-//! What an OpenAI-compatible provider answers, buffered and streamed, as deltas.
+//! What an OpenAI-compatible provider answers to chats and completions, buffered and streamed, as deltas.
 
 use super::super::{Decoder, Fidelity};
 use super::error;
 use super::wire::{
-    CHOICE_MEMBERS, Choice, MESSAGE_MEMBERS, Message, RESPONSE_MEMBERS, Response, ToolCall, Usage,
+    CHOICE_MEMBERS, COMPLETION_MEMBERS, Choice, MESSAGE_MEMBERS, Message, RESPONSE_MEMBERS, Response,
+    ToolCall, Usage,
 };
 use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, ReasoningDetail};
 use crate::error::{Error, Kind};
@@ -12,6 +13,15 @@ use crate::wire::Frame;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+
+/// Where the text of a choice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextIn {
+    /// In its `message` or `delta`, as a chat's does. Together repeats it beside them.
+    Message,
+    /// In the choice itself, as a completion's does.
+    Choice,
+}
 
 /// The most choices of one response: OpenAI's limit on `n`. What is kept of a stream grows with them.
 const MAX_CHOICES: u32 = 128;
@@ -26,9 +36,9 @@ pub(super) struct StreamDecoder {
 }
 
 impl StreamDecoder {
-    pub(super) fn new(fidelity: Fidelity) -> Self {
+    pub(super) fn new(text_in: TextIn, fidelity: Fidelity) -> Self {
         Self {
-            reader: Reader::new(fidelity),
+            reader: Reader::new(text_in, fidelity),
             ended: false,
         }
     }
@@ -71,9 +81,9 @@ impl Decoder for StreamDecoder {
     }
 }
 
-/// Reads a whole `chat.completion`.
-pub(super) fn decode_buffered(body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>) {
-    let mut reader = Reader::new(fidelity);
+/// Reads a whole `chat.completion` or `text_completion`.
+pub(super) fn decode_buffered(body: &[u8], text_in: TextIn, fidelity: Fidelity, out: &mut Vec<Delta>) {
+    let mut reader = Reader::new(text_in, fidelity);
     reader.read(body, out);
     if !matches!(out.last(), Some(Delta::Error(_))) {
         reader.close(out);
@@ -82,6 +92,7 @@ pub(super) fn decode_buffered(body: &[u8], fidelity: Fidelity, out: &mut Vec<Del
 
 #[derive(Debug)]
 struct Reader {
+    text_in: TextIn,
     fidelity: Fidelity,
     started: bool,
     /// A `finish_reason` was seen.
@@ -91,8 +102,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(fidelity: Fidelity) -> Self {
+    const fn new(text_in: TextIn, fidelity: Fidelity) -> Self {
         Self {
+            text_in,
             fidelity,
             started: false,
             finished: false,
@@ -156,7 +168,16 @@ impl Reader {
             return None;
         }
         if self.fidelity == Fidelity::Full {
-            unnamed(raw.get().as_bytes(), CHOICE_MEMBERS, index, Place::Choice, out);
+            let known = match self.text_in {
+                TextIn::Message => CHOICE_MEMBERS,
+                TextIn::Choice => COMPLETION_MEMBERS,
+            };
+            unnamed(raw.get().as_bytes(), known, index, Place::Choice, out);
+        }
+        if self.text_in == TextIn::Choice
+            && let Some(raw) = choice.text
+        {
+            content(raw, &mut |piece| out.push(Delta::Piece { choice: index, piece }));
         }
         if let Some(raw) = json::present(choice.delta) {
             self.message(index, serde_json::from_str(raw.get()).ok()?, out)?;
@@ -399,7 +420,13 @@ fn reasoning(detail: ReasoningDetail<'_>) -> impl Iterator<Item = Reasoning> {
 }
 
 /// Pushes the members of an object that are not in `known`.
-fn unnamed(data: &[u8], known: &[&str], choice: u32, place: Place, out: &mut Vec<Delta>) {
+pub(in crate::dialect) fn unnamed(
+    data: &[u8],
+    known: &[&str],
+    choice: u32,
+    place: Place,
+    out: &mut Vec<Delta>,
+) {
     let Ok(Members(members)) = serde_json::from_slice::<Members<'_>>(data) else {
         return;
     };

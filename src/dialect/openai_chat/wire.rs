@@ -33,6 +33,9 @@ pub(super) struct Choice<'a> {
     pub(super) index: Option<u32>,
     #[serde(borrow, alias = "message")]
     pub(super) delta: Option<&'a RawValue>,
+    /// A completion's text.
+    #[serde(borrow)]
+    pub(super) text: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) finish_reason: Option<Str<'a>>,
     #[serde(borrow)]
@@ -71,6 +74,8 @@ pub(super) const CHOICE_MEMBERS: &[&str] = &[
     "native_finish_reason",
     "usage",
 ];
+/// The same, of a completion's choice.
+pub(super) const COMPLETION_MEMBERS: &[&str] = &["index", "text", "finish_reason", "native_finish_reason"];
 pub(super) const MESSAGE_MEMBERS: &[&str] = &[
     "role",
     "content",

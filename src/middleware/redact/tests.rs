@@ -106,6 +106,7 @@ fn line(delta: &Delta) -> String {
         Piece::ToolCall { index, .. } => format!("call {index}"),
         Piece::ToolArguments { index, json } => format!("arguments {index} {json}"),
         Piece::Image { .. } => "image".to_owned(),
+        Piece::Embedding(_) => "embedding".to_owned(),
         Piece::Annotation(_) => "annotation".to_owned(),
         Piece::Other { name, .. } => format!("other {name}"),
     };

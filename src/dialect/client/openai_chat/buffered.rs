@@ -1,8 +1,8 @@
-//! A buffered answer: one `chat.completion`.
+//! A buffered answer: one `chat.completion` or `text_completion`.
 
-use super::super::{Answer, ClientDialect, Encoder};
+use super::super::{Answer, Encoder};
 use super::mend::mended;
-use super::{Detail, Head, ImageBody, Name, OpenAiChat, UsageBody, member, shown};
+use super::{Detail, Form, Head, ImageBody, Name, UsageBody, error_body, member, shown};
 use crate::chat::{Delta, Folded, FoldedChoice, Reasoning, Usage};
 use crate::error::Error;
 use crate::json;
@@ -10,18 +10,20 @@ use crate::wire::Frame;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// Writes one `chat.completion`.
+/// Writes one whole answer.
 #[derive(Debug)]
 pub(super) struct Buffered {
     answer: Answer,
+    form: Form,
     folded: Folded,
     done: bool,
 }
 
 impl Buffered {
-    pub(super) fn new(answer: Answer) -> Self {
+    pub(super) fn new(answer: Answer, form: Form) -> Self {
         Self {
             answer,
+            form,
             folded: Folded::default(),
             done: false,
         }
@@ -51,7 +53,7 @@ impl Encoder for Buffered {
 
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.done, true) {
-            out.extend_from_slice(&OpenAiChat.error(error, &[]));
+            out.extend_from_slice(&error_body(error, &[]));
         }
     }
 
@@ -59,14 +61,14 @@ impl Encoder for Buffered {
         if std::mem::replace(&mut self.done, true) {
             return;
         }
-        json::write(out, &Head::new(&self.answer, "chat.completion"));
+        json::write(out, &Head::new(&self.answer, self.form.whole()));
         out.pop();
         out.extend_from_slice(b",\"choices\":[");
         for (at, (index, choice)) in self.folded.choices.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
-            write_choice(*index, choice, out);
+            write_choice(self.form, *index, choice, out);
         }
         out.push(b']');
         for (name, value) in self.folded.others.members() {
@@ -106,7 +108,32 @@ struct WholeMessage<'a> {
     annotations: &'a [Box<RawValue>],
 }
 
-fn write_choice(index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
+fn write_choice(form: Form, index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"index\":");
+    json::write(out, &index);
+    out.push(b',');
+    match form {
+        Form::Chat => write_message(choice, out),
+        Form::Completion => member(out, form.text(), &choice.text),
+    }
+    let (reason, native) = match &choice.finish {
+        Some((reason, native)) => (Some(reason.name()), native.as_deref()),
+        None => (None, None),
+    };
+    out.extend_from_slice(b",\"finish_reason\":");
+    json::write(out, &reason);
+    out.extend_from_slice(b",\"native_finish_reason\":");
+    json::write(out, &native);
+    out.extend_from_slice(b",\"logprobs\":");
+    json::write(out, &choice.joined_logprobs());
+    for (name, value) in choice.others.members() {
+        out.push(b',');
+        member(out, name, value);
+    }
+    out.push(b'}');
+}
+
+fn write_message(choice: &FoldedChoice, out: &mut Vec<u8>) {
     let reasoning: String = choice
         .reasoning
         .iter()
@@ -136,10 +163,7 @@ fn write_choice(index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
         images: choice.images.iter().map(|url| ImageBody::new(url)).collect(),
         annotations: &choice.annotations,
     };
-    out.extend_from_slice(b"{\"index\":");
-    json::write(out, &index);
-    out.extend_from_slice(b",\"message\":");
-    json::write(out, &message);
+    member(out, "message", &message);
     for (name, value) in choice.message_others.members() {
         // The message is an object with members: another goes before its brace.
         out.pop();
@@ -147,21 +171,6 @@ fn write_choice(index: u32, choice: &FoldedChoice, out: &mut Vec<u8>) {
         member(out, name, value);
         out.push(b'}');
     }
-    let (reason, native) = match &choice.finish {
-        Some((reason, native)) => (Some(reason.name()), native.as_deref()),
-        None => (None, None),
-    };
-    out.extend_from_slice(b",\"finish_reason\":");
-    json::write(out, &reason);
-    out.extend_from_slice(b",\"native_finish_reason\":");
-    json::write(out, &native);
-    out.extend_from_slice(b",\"logprobs\":");
-    json::write(out, &choice.joined_logprobs());
-    for (name, value) in choice.others.members() {
-        out.push(b',');
-        member(out, name, value);
-    }
-    out.push(b'}');
 }
 
 /// The blocks of thinking; a block's signature stands in the same entry as its text.

@@ -188,6 +188,7 @@ fn parts(out: &mut Vec<u8>, pieces: &[&Piece], streamed: bool) {
             Piece::Annotation(raw) => annotations.push(raw),
             Piece::Reasoning(_)
             | Piece::Refusal(_)
+            | Piece::Embedding(_)
             | Piece::ToolCall { .. }
             | Piece::ToolArguments { .. }
             | Piece::Other { .. } => {}

@@ -1,4 +1,4 @@
-//! `openai-chat`, the client side, with OpenRouter's additions: `provider`, `native_finish_reason`, `reasoning`,
+//! `openai-chat` and `openai-completions`, the client side, with OpenRouter's additions: `provider`, `native_finish_reason`, `reasoning`,
 //! `reasoning_details`, `images`, `annotations`, and errors inside a stream.
 //!
 //! Shapes: <https://platform.openai.com/docs/api-reference/chat>, <https://openrouter.ai/docs/api-reference/streaming>.
@@ -8,7 +8,7 @@ mod mend;
 mod stream;
 
 use super::{Answer, ClientDialect, Encoder};
-use crate::chat::{Format, Reasoning, Usage};
+use crate::chat::{Format, Operation, Reasoning, Usage};
 use crate::error::{Error, PreviousError};
 use crate::json;
 use buffered::Buffered;
@@ -20,28 +20,98 @@ use stream::Stream;
 #[derive(Debug)]
 pub(super) struct OpenAiChat;
 
+/// The client side of `openai-completions`.
+#[derive(Debug)]
+pub(super) struct OpenAiCompletions;
+
 impl ClientDialect for OpenAiChat {
     fn name(&self) -> &'static str {
         crate::dialect::openai_chat::NAME
     }
 
+    fn operation(&self) -> Operation {
+        Operation::Chat
+    }
+
     fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
-        if answer.stream {
-            Box::new(Stream::new(answer))
-        } else {
-            Box::new(Buffered::new(answer))
-        }
+        encoder(answer, Form::Chat)
     }
 
     fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: ErrorBody<'a>,
-        }
-        json::to_vec(&Body {
-            error: ErrorBody::new(error, previous),
-        })
+        error_body(error, previous)
     }
+}
+
+impl ClientDialect for OpenAiCompletions {
+    fn name(&self) -> &'static str {
+        crate::dialect::openai_chat::COMPLETIONS
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::Completions
+    }
+
+    fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
+        encoder(answer, Form::Completion)
+    }
+
+    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
+        error_body(error, previous)
+    }
+}
+
+/// Which of the two forms an answer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Choices with a message.
+    Chat,
+    /// Choices with a text. Nothing else ever comes of such a provider.
+    Completion,
+}
+
+impl Form {
+    /// The `object` of a whole answer.
+    const fn whole(self) -> &'static str {
+        match self {
+            Self::Chat => "chat.completion",
+            Self::Completion => "text_completion",
+        }
+    }
+
+    /// The `object` of a chunk.
+    const fn chunk(self) -> &'static str {
+        match self {
+            Self::Chat => "chat.completion.chunk",
+            Self::Completion => "text_completion",
+        }
+    }
+
+    /// The member that holds the text.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Chat => "content",
+            Self::Completion => "text",
+        }
+    }
+}
+
+fn encoder(answer: Answer, form: Form) -> Box<dyn Encoder> {
+    if answer.stream {
+        Box::new(Stream::new(answer, form))
+    } else {
+        Box::new(Buffered::new(answer, form))
+    }
+}
+
+/// The body of an answer that is nothing but an error: the same for all operations.
+pub(super) fn error_body(error: &Error, previous: &[PreviousError]) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: ErrorBody<'a>,
+    }
+    json::to_vec(&Body {
+        error: ErrorBody::new(error, previous),
+    })
 }
 
 #[derive(Serialize)]
@@ -250,7 +320,7 @@ struct Name<'a> {
     arguments: &'a str,
 }
 
-fn member<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
+pub(super) fn member<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
     json::write(out, name);
     out.push(b':');
     json::write(out, value);

@@ -1,8 +1,8 @@
-//! A streamed answer: `chat.completion.chunk`s, or a provider's own where it speaks the same dialect.
+//! A streamed answer: `chat.completion.chunk`s or `text_completion`s, or a provider's own where it speaks the same dialect.
 
 use super::super::{Answer, Encoder};
 use super::mend::mended;
-use super::{Detail, ErrorBody, Head, ImageBody, Name, UsageBody, member, shown};
+use super::{Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, member, shown};
 use crate::chat::{Delta, Finish, Piece, Place, Usage};
 use crate::error::Error;
 use crate::json::{self, Members};
@@ -10,10 +10,11 @@ use crate::wire::Frame;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// Writes `chat.completion.chunk`s.
+/// Writes chunks.
 #[derive(Debug)]
 pub(super) struct Stream {
     answer: Answer,
+    form: Form,
     /// `data: {` and the members that every chunk begins with.
     head: Vec<u8>,
     /// The choices whose first chunk, which names the role, was written.
@@ -54,12 +55,13 @@ impl Pending {
 }
 
 impl Stream {
-    pub(super) fn new(answer: Answer) -> Self {
+    pub(super) fn new(answer: Answer, form: Form) -> Self {
         let mut head = b"data: ".to_vec();
-        json::write(&mut head, &Head::new(&answer, "chat.completion.chunk"));
+        json::write(&mut head, &Head::new(&answer, form.chunk()));
         head.pop();
         Self {
             answer,
+            form,
             head,
             begun: Vec::new(),
             response_members: Pending::default(),
@@ -86,7 +88,7 @@ impl Stream {
         out.extend_from_slice(b"}\n\n");
     }
 
-    /// Writes a chunk of one choice; `fill` writes the members of its delta.
+    /// Writes a chunk of one choice; `fill` writes the members of its delta, or its text.
     fn chunk(
         &mut self,
         choice: u32,
@@ -97,6 +99,28 @@ impl Stream {
         self.begin(out);
         out.extend_from_slice(b",\"choices\":[{\"index\":");
         json::write(out, &choice);
+        match self.form {
+            Form::Chat => self.delta_of(choice, out, fill),
+            Form::Completion => {
+                out.push(b',');
+                let before = out.len();
+                fill(out);
+                if out.len() == before {
+                    member(out, self.form.text(), "");
+                }
+            }
+        }
+        out.extend_from_slice(b",\"finish_reason\":");
+        json::write(out, &finish.map(|(reason, _)| reason.name()));
+        out.extend_from_slice(b",\"native_finish_reason\":");
+        json::write(out, &finish.and_then(|(_, native)| native));
+        if self.choice_members.0 == choice {
+            self.choice_members.1.write(out);
+        }
+        out.extend_from_slice(b"}]}\n\n");
+    }
+
+    fn delta_of(&mut self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
         out.extend_from_slice(b",\"delta\":{");
         if !self.begun.contains(&choice) {
             self.begun.push(choice);
@@ -107,19 +131,15 @@ impl Stream {
         if out.len() == before && out.last() == Some(&b',') {
             out.pop();
         }
-        out.extend_from_slice(b"},\"finish_reason\":");
-        json::write(out, &finish.map(|(reason, _)| reason.name()));
-        out.extend_from_slice(b",\"native_finish_reason\":");
-        json::write(out, &finish.and_then(|(_, native)| native));
-        if self.choice_members.0 == choice {
-            self.choice_members.1.write(out);
-        }
-        out.extend_from_slice(b"}]}\n\n");
+        out.push(b'}');
     }
 
     fn piece(&mut self, choice: u32, piece: &Piece, out: &mut Vec<u8>) {
+        let text_member = self.form.text();
         match piece {
-            Piece::Text(text) => self.chunk(choice, None, out, |out| member(out, "content", text)),
+            Piece::Text(text) => self.chunk(choice, None, out, |out| member(out, text_member, text)),
+            // A chat has no vectors.
+            Piece::Embedding(_) => {}
             Piece::Refusal(text) => self.chunk(choice, None, out, |out| member(out, "refusal", text)),
             Piece::Reasoning(reasoning) => self.chunk(choice, None, out, |out| {
                 if let Some(text) = shown(reasoning) {
@@ -290,9 +310,15 @@ impl Encoder for Stream {
         self.begin(out);
         out.push(b',');
         member(out, "error", &ErrorBody::new(error, &[]));
-        out.extend_from_slice(
-            b",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
-        );
+        out.extend_from_slice(match self.form {
+            Form::Chat => {
+                b",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n"
+                    .as_slice()
+            }
+            Form::Completion => {
+                b",\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"error\"}]}\n\n"
+            }
+        });
     }
 
     fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {

@@ -1,0 +1,129 @@
+//! What a request without messages gives the model to read: the `input` of embeddings, the `prompt` of completions.
+
+use super::message::Part;
+use super::request::Request;
+use crate::error::Error;
+use crate::json::{self, Members, Shape, Str};
+use serde_json::value::RawValue;
+
+/// One thing to embed or to continue.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A text.
+    Text(Str<'a>),
+    /// So many tokens of a tokenizer that the caller and the model share.
+    Tokens(usize),
+    /// Text, images and whatever else, together one input.
+    Parts(Vec<Part<'a>>),
+}
+
+impl Request {
+    /// The inputs: a text, tokens, or an object with a `content` of parts; or an array of such.
+    ///
+    /// # Errors
+    /// Says which input, and what was wrong with it.
+    pub fn inputs(&self) -> Result<Vec<Input<'_>>, Error> {
+        let name = self.operation().prompt();
+        let Some(raw) = self.get::<&RawValue>(name)? else {
+            return Err(Error::invalid(format!("{name}: missing")));
+        };
+        let items: Vec<&RawValue> = match json::shape(raw) {
+            Shape::Array => self.get(name)?.unwrap_or_default(),
+            _ => return Ok(vec![input(name, raw)?]),
+        };
+        match items.first() {
+            None => Err(Error::invalid(format!("{name}: empty; give at least one text"))),
+            Some(first) if json::shape(first) == Shape::Number => Ok(vec![Input::Tokens(items.len())]),
+            Some(_) => items
+                .into_iter()
+                .enumerate()
+                .map(|(at, raw)| input(&format!("{name}[{at}]"), raw))
+                .collect(),
+        }
+    }
+}
+
+fn input<'a>(path: &str, raw: &'a RawValue) -> Result<Input<'a>, Error> {
+    let wrong = || {
+        Error::invalid(format!(
+            "{path}: expected a text, tokens, or an object with a content"
+        ))
+    };
+    match json::shape(raw) {
+        Shape::String => serde_json::from_str(raw.get())
+            .map(Input::Text)
+            .map_err(|_| wrong()),
+        Shape::Array => match serde_json::from_str::<Vec<u64>>(raw.get()) {
+            Ok(tokens) if !tokens.is_empty() => Ok(Input::Tokens(tokens.len())),
+            _ => Err(wrong()),
+        },
+        Shape::Object => {
+            let parts = Members::of(raw).items("content");
+            if parts.is_empty() {
+                return Err(wrong());
+            }
+            let part = |(at, raw)| Part::parse(&format!("{path}.content[{at}]"), raw);
+            let parts = parts.into_iter().enumerate().map(part);
+            Ok(Input::Parts(parts.collect::<Result<_, _>>()?))
+        }
+        Shape::Null | Shape::Bool | Shape::Number => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Operation;
+    use super::*;
+    use crate::test;
+
+    fn check(input: &str, expected: &str) {
+        let body = format!(r#"{{"input":{input}}}"#).into_bytes();
+        let request = Request::parse(body).unwrap().of(Operation::Embeddings);
+        let found = match request.inputs() {
+            Ok(inputs) => inputs.iter().map(written).collect::<Vec<_>>().join(" "),
+            Err(error) => error.message,
+        };
+        assert_eq!(found, expected, "{input}");
+    }
+
+    fn written(input: &Input<'_>) -> String {
+        match input {
+            Input::Text(text) => format!("text:{}", &**text),
+            Input::Tokens(count) => format!("tokens:{count}"),
+            Input::Parts(parts) => format!("parts:{}", parts.len()),
+        }
+    }
+
+    #[test]
+    fn every_documented_form_is_read() {
+        check(r#""a""#, "text:a");
+        check(r#"["a","b"]"#, "text:a text:b");
+        check("[1, 2,3]", "tokens:3");
+        check("[[1,2],[3]]", "tokens:2 tokens:1");
+        check(
+            r#"[{"content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]},"b"]"#,
+            "parts:2 text:b",
+        );
+        check(r#"{"content":[{"type":"text","text":"a"}]}"#, "parts:1");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        check("[]", "input: empty; give at least one text");
+        check("null", "input: missing");
+        for wrong in ["1", "true", "{}", r#"{"content":[]}"#] {
+            check(
+                wrong,
+                "input: expected a text, tokens, or an object with a content",
+            );
+        }
+        check(
+            r#"["a",[]]"#,
+            "input[1]: expected a text, tokens, or an object with a content",
+        );
+        check(
+            r#"[{"content":[{"type":"text"}]}]"#,
+            "input[0].content[0].text: missing in a part of type \"text\"",
+        );
+    }
+}

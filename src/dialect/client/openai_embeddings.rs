@@ -1,0 +1,173 @@
+//! `openai-embeddings`, the client side: <https://platform.openai.com/docs/api-reference/embeddings>.
+//!
+//! An answer of an OpenAI-compatible provider goes on as it came, but for vectors in another form than the caller asked
+//! for: OpenAI's own SDKs ask for base64 unless told otherwise, and not every provider knows it.
+
+use super::openai_chat::{error_body, member};
+use super::{Answer, ClientDialect, Encoder, vector};
+use crate::chat::{Delta, Folded, Operation, Piece, Usage};
+use crate::error::{Error, PreviousError};
+use crate::json::{self, Members};
+use crate::wire::Frame;
+use serde_json::value::RawValue;
+
+/// The client side of `openai-embeddings`.
+#[derive(Debug)]
+pub(super) struct OpenAiEmbeddings;
+
+impl ClientDialect for OpenAiEmbeddings {
+    fn name(&self) -> &'static str {
+        "openai-embeddings"
+    }
+
+    fn operation(&self) -> Operation {
+        Operation::Embeddings
+    }
+
+    fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
+        Box::new(List {
+            answer,
+            folded: Folded::default(),
+            done: false,
+        })
+    }
+
+    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
+        error_body(error, previous)
+    }
+}
+
+/// Writes one list of embeddings.
+#[derive(Debug)]
+struct List {
+    answer: Answer,
+    folded: Folded,
+    done: bool,
+}
+
+impl Encoder for List {
+    fn content_type(&self) -> &'static str {
+        "application/json"
+    }
+
+    fn held(&self) -> usize {
+        self.folded.weight()
+    }
+
+    fn delta(&mut self, delta: Delta, _out: &mut Vec<u8>) {
+        self.folded.push(delta);
+    }
+
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], _: Option<&Usage>, out: &mut Vec<u8>) {
+        self.done = true;
+        let base64 = self.answer.base64;
+        let is_other = |delta: &Delta| matches!(delta, Delta::Piece { piece: Piece::Embedding(raw), .. } if !vector::has_form(raw, base64));
+        match serde_json::from_slice(frame.data) {
+            Ok(Members(members)) if deltas.iter().any(is_other) => rewrite(&members, base64, out),
+            _ => out.extend_from_slice(frame.raw),
+        }
+    }
+
+    fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.done, true) {
+            out.extend_from_slice(&error_body(error, &[]));
+        }
+    }
+
+    fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        out.extend_from_slice(b"{\"object\":\"list\",");
+        for (name, value) in [
+            ("id", &self.answer.id),
+            ("model", &self.answer.model),
+            ("provider", &self.answer.provider),
+        ] {
+            member(out, name, value);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"data\":[");
+        let vectors = self
+            .folded
+            .choices
+            .iter()
+            .filter_map(|(index, choice)| Some((index, choice.embedding.as_ref()?, &choice.others)));
+        for (at, (index, raw, others)) in vectors.enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(b"{\"object\":\"embedding\",");
+            member(out, "index", index);
+            out.extend_from_slice(b",\"embedding\":");
+            vector::write(raw, self.answer.base64, out);
+            write_others(others.members(), out);
+            out.push(b'}');
+        }
+        out.push(b']');
+        write_others(self.folded.others.members(), out);
+        self.write_usage(usage, out);
+        out.push(b'}');
+    }
+}
+
+impl List {
+    /// OpenAI's clients require counts. Where the provider gives none, they get an estimate that says so.
+    fn write_usage(&self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        let Some(tokens) = usage.map(|usage| usage.prompt).or(self.answer.estimated_prompt) else {
+            return;
+        };
+        out.extend_from_slice(b",\"usage\":{");
+        member(out, "prompt_tokens", &tokens);
+        out.push(b',');
+        member(out, "total_tokens", &tokens);
+        if usage.is_none() {
+            out.push(b',');
+            member(out, "estimated", &true);
+        }
+        out.push(b'}');
+    }
+}
+
+fn write_others(others: Vec<(&str, &RawValue)>, out: &mut Vec<u8>) {
+    for (name, value) in others {
+        out.push(b',');
+        member(out, name, value);
+    }
+}
+
+/// Writes a provider's answer anew, with its vectors in the form that is wanted.
+fn rewrite(members: &[(String, &RawValue)], base64: bool, out: &mut Vec<u8>) {
+    object(members, out, &|name, raw, out| {
+        // What was read as entries once is read so again; anything else stays.
+        let entries = serde_json::from_str::<Vec<Members<'_>>>(raw.get());
+        let Some(entries) = entries.ok().filter(|_| name == "data") else {
+            return json::write(out, raw);
+        };
+        out.push(b'[');
+        for (at, Members(entry)) in entries.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            object(entry, out, &|name, raw, out| match name {
+                "embedding" => vector::write(raw, base64, out),
+                _ => json::write(out, raw),
+            });
+        }
+        out.push(b']');
+    });
+}
+
+/// Writes an object, its values by `write`.
+fn object(members: &[(String, &RawValue)], out: &mut Vec<u8>, write: &dyn Fn(&str, &RawValue, &mut Vec<u8>)) {
+    out.push(b'{');
+    for (at, (name, raw)) in members.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        json::write(out, name);
+        out.push(b':');
+        write(name, raw, out);
+    }
+    out.push(b'}');
+}

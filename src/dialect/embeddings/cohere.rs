@@ -1,0 +1,212 @@
+//! Embeddings of Cohere's API, and of its models on Bedrock: <https://docs.cohere.com/reference/embed>,
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html>.
+//!
+//! Cohere wants to know what the texts are for. Who does not say it gets `search_document`: most texts are embedded to be
+//! found, and vectors for another purpose would not match those that a store has already.
+
+use super::super::bedrock_converse;
+use super::super::openai_chat::request::member;
+use super::super::words::{refine, silent};
+use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
+use super::{
+    NoStream, USAGE, begin, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
+};
+use crate::chat::{Delta, Input, Part, Request, UsageConvention};
+use crate::error::{Error, Kind};
+use crate::json::{self, Members, Shape, shape};
+use crate::wire::Framing;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// How many texts one request may have.
+const MAX_INPUTS: usize = 96;
+
+/// Cohere's own API.
+pub(in crate::dialect) static COHERE: Cohere = Cohere {
+    name: "cohere-embeddings",
+    host: Host::Cohere,
+};
+/// Its models on Bedrock: the same body, with the model in the path and AWS's errors. Bedrock counts in a header only.
+pub(in crate::dialect) static COHERE_ON_BEDROCK: Cohere = Cohere {
+    name: "bedrock-cohere-embeddings",
+    host: Host::Bedrock,
+};
+
+/// The provider side.
+#[derive(Debug)]
+pub(in crate::dialect) struct Cohere {
+    name: &'static str,
+    host: Host,
+}
+
+/// Who runs the models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    Cohere,
+    Bedrock,
+}
+
+impl Dialect for Cohere {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        let inputs = inputs(request, MAX_INPUTS)?;
+        let purpose = match purpose(request)? {
+            None => "search_document",
+            Some(("", said)) => return Err(unknown_purpose(said)),
+            Some((purpose, _)) => purpose,
+        };
+        let mut body = Vec::with_capacity(request.capacity());
+        body.push(b'{');
+        if self.host == Host::Cohere {
+            member(&mut body, "model", |body| json::write(body, target.model));
+        }
+        member(&mut body, "input_type", |body| json::write(body, purpose));
+        member(&mut body, "embedding_types", |body| json::write(body, &["float"]));
+        if let Some(dimensions) = request.get::<u64>("dimensions")? {
+            member(&mut body, "output_dimension", |body| {
+                json::write(body, &dimensions)
+            });
+        }
+        for (name, raw) in native(request) {
+            member(&mut body, name, |body| json::write(body, raw));
+        }
+        write_inputs(&inputs, &mut body)?;
+        body.push(b'}');
+        Ok(Encoded {
+            path: match self.host {
+                // The base URL ends in `/v2`.
+                Host::Cohere => "/embed".to_owned(),
+                Host::Bedrock => format!("/model/{}/invoke", path_segment(target.model)),
+            },
+            headers: Vec::new(),
+            body,
+        })
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Whole
+    }
+
+    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
+        Box::new(NoStream)
+    }
+
+    fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
+        let Some(answer) = begin(body, out) else { return };
+        let embeddings = answer.get("embeddings");
+        // Without `embedding_types` the list stands there itself; a model that does not know them answers so.
+        let list = match embeddings.map(shape) {
+            Some(Shape::Array) => answer.items("embeddings"),
+            Some(Shape::Object) => embeddings
+                .map(|by_type| Members::of(by_type).items("float"))
+                .unwrap_or_default(),
+            _ => {
+                out.push(Delta::Error(no_answer()));
+                return;
+            }
+        };
+        for (at, raw) in (0..).zip(list) {
+            vector(at, Some(raw), out);
+        }
+        let billed = answer
+            .get("meta")
+            .and_then(|meta| Members::of(meta).get("billed_units"));
+        let billed = billed.map(Members::of).unwrap_or_default();
+        let count = |name| billed.count(name);
+        let images = count("image_tokens");
+        let tokens = count("input_tokens").map(|tokens| tokens.saturating_add(images.unwrap_or(0)));
+        out.extend(usage(tokens.or(images)));
+    }
+
+    fn error(&self, status: u16, body: &[u8]) -> Error {
+        match self.host {
+            Host::Cohere => error(status, body),
+            Host::Bedrock => bedrock_converse::error::of_response(status, body),
+        }
+    }
+
+    fn usage(&self) -> UsageConvention {
+        USAGE
+    }
+}
+
+/// Texts alone go as such, which every model takes; with an image among them, all go as contents.
+fn write_inputs(inputs: &[Input<'_>], body: &mut Vec<u8>) -> Result<(), Error> {
+    let plain = inputs.iter().all(|input| matches!(input, Input::Text(_)));
+    let name = if plain { "texts" } else { "inputs" };
+    member(body, name, |body| body.push(b'['));
+    for (at, input) in inputs.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        match input {
+            Input::Text(text) if plain => json::write(body, &**text),
+            Input::Text(text) => content(body, &[Content::of_text(text)]),
+            Input::Tokens(_) => return Err(refused(at, "tokens")),
+            Input::Parts(parts) => {
+                let parts: Option<Vec<_>> = parts.iter().map(Content::of).collect();
+                let parts = parts.ok_or_else(|| refused(at, "this endpoint takes texts and images"))?;
+                content(body, &parts);
+            }
+        }
+    }
+    body.push(b']');
+    Ok(())
+}
+
+fn content(body: &mut Vec<u8>, parts: &[Content<'_>]) {
+    body.push(b'{');
+    member(body, "content", |body| json::write(body, parts));
+    body.push(b'}');
+}
+
+/// A part of an input.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Content<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl<'a> },
+}
+
+#[derive(Serialize)]
+struct ImageUrl<'a> {
+    url: &'a str,
+}
+
+impl<'a> Content<'a> {
+    const fn of_text(text: &'a str) -> Self {
+        Self::Text { text }
+    }
+
+    /// `None` for what Cohere has no place for.
+    fn of(part: &'a Part<'a>) -> Option<Self> {
+        match part {
+            Part::Text { text, .. } => Some(Self::of_text(text)),
+            Part::Image { url, .. } => Some(Self::ImageUrl {
+                image_url: ImageUrl { url },
+            }),
+            Part::File { .. } | Part::Other { .. } => None,
+        }
+    }
+}
+
+/// The body of a failed response: <https://docs.cohere.com/reference/errors>.
+fn error(status: u16, body: &[u8]) -> Error {
+    // What cannot be read says nothing.
+    let body = serde_json::from_slice::<&RawValue>(body)
+        .map(Members::of)
+        .unwrap_or_default();
+    let Some(message) = body.text("message").filter(|message| !message.is_empty()) else {
+        return silent(Some(status));
+    };
+    let kind = match status {
+        // Cohere's own: the token is not valid (any more), or the caller left.
+        498 => Kind::ProviderAuthentication,
+        499 => Kind::ProviderUnavailable,
+        _ => Kind::of_provider_status(status),
+    };
+    Error::of_provider(refine(kind, &message), &message, None)
+}

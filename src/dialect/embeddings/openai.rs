@@ -1,0 +1,88 @@
+//! Embeddings of OpenAI-compatible providers: <https://platform.openai.com/docs/api-reference/embeddings>.
+//!
+//! A request keeps every member that is not the gateway's own, tokens and media included. `encoding_format` goes along; a
+//! provider that does not know it answers with numbers, and the client side sees to that.
+
+use super::super::openai_chat::{error, request, unnamed};
+use super::super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use super::{NoStream, USAGE, begin, no_answer, usage, vector};
+use crate::chat::{Delta, Place, Request, UsageConvention};
+use crate::error::Error;
+use crate::json::{Members, Shape, shape};
+use crate::wire::Framing;
+
+/// The members of an answer that are understood, or that the gateway writes itself.
+const RESPONSE_MEMBERS: &[&str] = &[
+    "id", "object", "created", "model", "provider", "data", "usage", "error",
+];
+/// The same, of an entry of `data`.
+const ENTRY_MEMBERS: &[&str] = &["object", "index", "embedding"];
+/// The most entries of one answer: OpenAI's limit on `input`.
+const MAX_ENTRIES: u32 = 2_048;
+
+/// The provider side.
+#[derive(Debug)]
+pub(in crate::dialect) struct OpenAi;
+
+impl Dialect for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai-embeddings"
+    }
+
+    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        request::encode(request, target)
+    }
+
+    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
+        request::check(request, target)
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Whole
+    }
+
+    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
+        Box::new(NoStream)
+    }
+
+    fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>) {
+        let Some(answer) = begin(body, out) else { return };
+        if let Some(raw) = answer.get("error") {
+            out.push(Delta::Error(error::in_band(raw)));
+            return;
+        }
+        if answer.get("data").is_none_or(|data| shape(data) != Shape::Array) {
+            out.push(Delta::Error(no_answer()));
+            return;
+        }
+        if fidelity == Fidelity::Full {
+            unnamed(body, RESPONSE_MEMBERS, 0, Place::Response, out);
+        }
+        for (position, raw) in (0..MAX_ENTRIES).zip(answer.items("data")) {
+            let entry = Members::of(raw);
+            let at = entry.count("index").and_then(|index| u32::try_from(index).ok());
+            let at = at.filter(|at| *at < MAX_ENTRIES).unwrap_or(position);
+            let before = out.len();
+            vector(at, entry.get("embedding"), out);
+            match fidelity {
+                Fidelity::Full => unnamed(raw.get().as_bytes(), ENTRY_MEMBERS, at, Place::Choice, out),
+                // The first shows the form of all.
+                Fidelity::Metering if out.len() > before => break,
+                Fidelity::Metering => {}
+            }
+        }
+        let counts = answer.get("usage").map(Members::of).unwrap_or_default();
+        // Voyage gives the total only: https://docs.voyageai.com/reference/embeddings-api
+        out.extend(usage(
+            counts.count("prompt_tokens").or(counts.count("total_tokens")),
+        ));
+    }
+
+    fn error(&self, status: u16, body: &[u8]) -> Error {
+        error::of_body(status, body)
+    }
+
+    fn usage(&self) -> UsageConvention {
+        USAGE
+    }
+}
