@@ -726,6 +726,21 @@ fn explain_shows_every_attempt_without_credentials() {
     );
     assert!(text.contains(r#""seed":1.0"#), "{text}");
     assert_eq!(attempts[1]["request"]["body"]["max_tokens"], 8192);
+    let env = [("OPENAI_API_KEY", "sk-secret-value")];
+    let at = |place: &str| {
+        let arguments = ["explain", path.to_str().unwrap(), "--path", place];
+        tool(&arguments, r#"{"model":"a/b","input":"hi"}"#, &env)
+    };
+    let text = String::from_utf8(at("/v1/embeddings").stdout).unwrap();
+    assert!(
+        text.contains("https://api.openai.com/v1/embeddings") && text.lines().count() == 1,
+        "{text}"
+    );
+    let message = String::from_utf8(at("/v1/else").stderr).unwrap();
+    assert!(
+        message.contains("nothing is posted to /v1/else; known: /v1/chat/completions"),
+        "{message}"
+    );
     let refused = explain(r#"{"model":"c","messages":[]}"#);
     assert!(!refused.status.success());
     let message = String::from_utf8(refused.stderr).unwrap();

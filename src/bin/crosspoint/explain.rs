@@ -2,7 +2,7 @@
 
 use crate::file;
 use crosspoint::config::{Config, Secret};
-use crosspoint::dialect::client;
+use crosspoint::dialect::client::{self, ClientDialect};
 use crosspoint::error::Error;
 use crosspoint::exchange::{Exchange, Outgoing};
 use crosspoint::health::Standing;
@@ -18,15 +18,26 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct Options {
     /// The configuration, in YAML
     config: PathBuf,
-    /// A chat request, in JSON; standard input without it
+    /// A request, in JSON; standard input without it
     request: Option<PathBuf>,
+    /// The path that it is posted to
+    #[arg(long, default_value = "/v1/chat/completions")]
+    path: String,
 }
 
 /// Prints one attempt a line, in the order in which they would be made if each failed; every endpoint counts as healthy.
 /// Credentials are left out.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let config = Rc::new(file::read(&options.config)?.config);
-    for attempt in attempts(&config, request(options.request.as_deref())?)? {
+    let client = client::at(&options.path).ok_or_else(|| {
+        let known: Vec<_> = client::PATHS.iter().map(|(path, _)| *path).collect();
+        format!(
+            "--path: nothing is posted to {}; known: {}",
+            options.path,
+            known.join(", ")
+        )
+    })?;
+    for attempt in attempts(&config, client, request(options.request.as_deref())?)? {
         let line = serde_json::to_string(&attempt).map_err(|error| error.to_string())?;
         println!("{line}");
     }
@@ -43,18 +54,16 @@ fn request(path: Option<&Path>) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
-fn attempts(config: &Rc<Config>, body: Vec<u8>) -> Result<Vec<Attempt>, String> {
+fn attempts(
+    config: &Rc<Config>,
+    client: &'static dyn ClientDialect,
+    body: Vec<u8>,
+) -> Result<Vec<Attempt>, String> {
     let refused = |error: Error| format!("refused with status {}: {}", error.status(), error.message);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
-    let mut exchange = Exchange::open(
-        Rc::clone(config),
-        client::OPENAI_CHAT,
-        "gen-explain".to_owned(),
-        None,
-        now,
-    );
+    let mut exchange = Exchange::open(Rc::clone(config), client, "gen-explain".to_owned(), None, now);
     exchange.read(body).map_err(refused)?;
     match exchange.run_request_middleware() {
         Step::Done => {}
