@@ -104,9 +104,9 @@ def _by_discriminator(node):
     return node
 
 
-def _cohere(body):
+def _cohere(body, path: str):
     specification = _cohere_specification()
-    schema = specification["paths"]["/v2/chat"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = specification["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
     validator = Draft202012Validator({**schema, "components": specification["components"]})
     problems = [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(body)]
     problems += _strangers(body, schema, "$")
@@ -161,12 +161,19 @@ def response_event(event: dict):
     assert TypeAdapter(ResponseStreamEvent).validate_python(event).type == event["type"]
 
 
+# What OpenAI takes at its paths.
+OPENAI = {
+    "/v1/chat/completions": "CreateChatCompletionRequest",
+    "/v1/completions": "CreateCompletionRequest",
+    "/v1/embeddings": "CreateEmbeddingRequest",
+}
+
+
 def provider_request(recorded: dict):
     """What a simulated provider received."""
     provider, body, path = recorded["provider"], recorded["body"], recorded["path"]
     if provider == "openai":
-        assert path == "/v1/chat/completions"
-        _request("openai", "CreateChatCompletionRequest", body)
+        _request("openai", OPENAI[path], body)
     elif provider == "anthropic":
         assert path == "/v1/messages"
         _request("anthropic", "CreateMessageParams", body)
@@ -191,11 +198,11 @@ def provider_request(recorded: dict):
         _responses(body)
     elif provider == "gemini":
         # Google's discovery file is behind its API: here the simulator, which refuses unknown members, is the judge.
-        assert re.fullmatch("/v1beta/models/[^/]+:(generateContent|streamGenerateContent)", path.partition("?")[0])
+        assert re.fullmatch("/v1beta/models/[^/]+:(generateContent|streamGenerateContent|batchEmbedContents)", path.partition("?")[0])
     elif provider == "cohere":
-        assert path == "/v2/chat"
-        _cohere(body)
-    else:
+        _cohere(body, path)
+    elif not path.endswith("/invoke"):
+        # A body for InvokeModel is the model's own, of which AWS has no schema: the simulator is the judge.
         _bedrock(body, path)
 
 
@@ -211,6 +218,16 @@ def answer(body: dict):
     for choice in body["choices"] if "provider" not in body else ():
         choice["message"].setdefault("refusal", None)
     _judge("openai", "CreateChatCompletionResponse", body)
+
+
+def embeddings(body: dict):
+    """A list of embeddings of ours."""
+    _judge("openai", "CreateEmbeddingResponse", body)
+
+
+def completion(body: dict):
+    """A buffered answer of ours to a prompt."""
+    _judge("openai", "CreateCompletionResponse", body)
 
 
 def chunk(body: dict):

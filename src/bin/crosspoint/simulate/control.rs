@@ -135,9 +135,12 @@ fn predict(shared: &Shared, page: &Page, query: &str, body: &[u8]) -> (u16, Valu
                 "cache_write_tokens": said.usage.cache_write,
             });
             let thought = said.whole_thought();
+            let vectors = ask.embed.as_ref().map(|embed| embed.vectors(faults.empty));
             (
                 200,
-                json!({"text": said.whole_text(), "thought": thought, "calls": calls, "usage": usage}),
+                json!({
+                    "text": said.whole_text(), "thought": thought, "calls": calls, "usage": usage, "vectors": vectors,
+                }),
             )
         }
     }

@@ -16,6 +16,7 @@ mod anthropic;
 mod bedrock;
 mod cohere;
 mod control;
+mod embed;
 mod exchange;
 mod fault;
 mod gemini;

@@ -63,7 +63,7 @@ fn shuffle(state: u64) -> u64 {
         .wrapping_add(1_442_695_040_888_963_407)
 }
 
-fn fnv(bytes: &[u8]) -> u64 {
+pub(super) fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
     })

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::embed::Embed;
 use super::fault::Faults;
 use super::schema;
 
@@ -12,7 +13,8 @@ use super::schema;
 pub(super) const RULE: &str = "\
 prompt tokens: 3 for each message (a system prompt outside the messages counts as one message), 1 for each \
 whitespace-separated word of the text in system prompts, messages and tool results, 85 for each image. Tool \
-definitions, tool-call arguments and thinking blocks in the history count nothing.\n\
+definitions, tool-call arguments and thinking blocks in the history count nothing. A prompt to continue and an input \
+to embed have no messages: 1 for each word.\n\
 completion tokens: 1 for each word of text, 1 for each word of reasoning; JSON text (structured output) 1 for each \
 8 characters begun; a tool call 1, and 1 more for each 8 characters begun of its arguments ({} sent as nothing counts 0).\n\
 a model id with `cached` in it reads half of the prompt tokens from the cache (rounded down) and, but for OpenAI, \
@@ -71,6 +73,10 @@ pub(super) struct Ask {
     pub(super) source: Option<Value>,
     /// The Responses API: whether thinking also comes encrypted.
     pub(super) sealed: bool,
+    /// OpenAI: the answer continues a prompt, as its older completions do.
+    pub(super) older: bool,
+    /// Vectors are wanted, and nothing else.
+    pub(super) embed: Option<Embed>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,7 +211,7 @@ pub(super) fn answer(ask: &Ask, faults: &Faults, writes_cache: bool) -> Answer {
             ..Usage::default()
         },
     };
-    if faults.empty {
+    if faults.empty || ask.embed.is_some() {
         answer.thinking = Thinking::Off;
         return answer;
     }

@@ -132,6 +132,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     let stream = match operation {
         "converse" => false,
         "converse-stream" => true,
+        "invoke" => false,
         _ => return Err(unknown()),
     };
     if call.method != "POST" {
@@ -158,10 +159,13 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
             "The request body is not valid JSON",
         )
     })?;
-    let body = object(&body, KNOWN, "")?;
     let Some(id) = percent_decoded(id).filter(|id| !id.is_empty()) else {
         return Err(invalid("The provided model identifier is invalid."));
     };
+    if operation == "invoke" {
+        return super::embeddings::read(&id, &body);
+    }
+    let body = object(&body, KNOWN, "")?;
     let mut ask = Ask {
         id,
         stream,

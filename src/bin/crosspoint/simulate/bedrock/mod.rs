@@ -5,6 +5,7 @@
 //! call's first `input` is empty. Frames are made by AWS's own Rust library.
 
 mod check;
+mod embeddings;
 mod features;
 mod messages;
 mod signature;
@@ -68,7 +69,10 @@ impl Provider for Bedrock {
     }
 
     fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, _stamp: Stamp) -> Vec<u8> {
-        buffered(ask, answer, faults)
+        match &ask.embed {
+            Some(embed) => embeddings::buffered(ask, embed, answer, faults),
+            None => buffered(ask, answer, faults),
+        }
     }
 
     fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, _stamp: Stamp) -> Vec<Piece> {

@@ -219,3 +219,44 @@ fn an_altered_thought_is_refused() {
     ]);
     assert!(refused(&said(json!({"messages": history}))).contains("Invalid `signature`"));
 }
+
+#[test]
+fn models_that_embed_are_invoked() {
+    let invoke = |model: &str, body: &Value| ask_at(&format!("/model/{model}/invoke"), body);
+    let document = |model: &str, body: &Value| -> Value {
+        let ask = invoke(model, body).unwrap();
+        let faults = Faults::default();
+        let embed = ask.embed.as_ref().unwrap();
+        let said = answer(&ask, &faults, true);
+        serde_json::from_slice(&super::embeddings::buffered(&ask, embed, &said, &faults)).unwrap()
+    };
+    let titan = document(
+        "amazon.titan-embed-text-v2%3A0",
+        &json!({"inputText": "a b", "dimensions": 256}),
+    );
+    assert_eq!(titan["inputTextTokenCount"], 2);
+    assert_eq!(titan["embedding"].as_array().unwrap().len(), 256);
+    let texts = json!({"texts": ["a", "b"], "input_type": "search_query", "embedding_types": ["float"]});
+    let cohere = document("cohere.embed-v4%3A0", &texts);
+    assert_eq!(cohere["embeddings"]["float"].as_array().unwrap().len(), 2);
+    for (model, body) in [
+        (
+            "amazon.titan-embed-text-v1",
+            json!({"inputText": "a", "dimensions": 256}),
+        ),
+        (
+            "amazon.titan-embed-text-v2%3A0",
+            json!({"inputText": "a", "dimensions": 3}),
+        ),
+        ("amazon.titan-embed-text-v2%3A0", json!({"inputText": ["a"]})),
+        ("amazon.titan-embed-text-v2%3A0", json!({})),
+        ("cohere.embed-v4%3A0", json!({"texts": ["a"]})),
+        (
+            "cohere.embed-v4%3A0",
+            json!({"texts": vec!["a"; 97], "input_type": "search_query"}),
+        ),
+        ("anthropic.claude-v1", json!({"inputText": "a"})),
+    ] {
+        assert_eq!(invoke(model, &body).unwrap_err().status, 400, "{model} {body}");
+    }
+}

@@ -70,6 +70,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     let stream = match operation {
         "generateContent" => false,
         "streamGenerateContent" => true,
+        "embedContent" | "batchEmbedContents" => false,
         _ => return Err(unknown()),
     };
     if call.method != "POST" {
@@ -88,10 +89,13 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     }
     let body: Value = serde_json::from_slice(call.body)
         .map_err(|error| invalid(format!("Invalid JSON payload received. {error}")))?;
-    let body = object(&body, KNOWN, "")?;
     let Some(id) = super::super::bedrock::percent_decoded(id).filter(|id| !id.is_empty()) else {
         return Err(unknown());
     };
+    if operation == "embedContent" || operation == "batchEmbedContents" {
+        return super::embeddings::read(&id, &body, operation == "batchEmbedContents");
+    }
+    let body = object(&body, KNOWN, "")?;
     let mut ask = Ask {
         id,
         stream,

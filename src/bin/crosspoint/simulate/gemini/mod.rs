@@ -6,6 +6,7 @@
 //! draws.
 
 mod check;
+mod embeddings;
 mod features;
 mod messages;
 
@@ -49,7 +50,10 @@ impl Provider for Gemini {
     }
 
     fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
-        buffered(ask, answer, faults, stamp)
+        match &ask.embed {
+            Some(embed) => embeddings::buffered(ask, embed, answer, faults),
+            None => buffered(ask, answer, faults, stamp),
+        }
     }
 
     fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {

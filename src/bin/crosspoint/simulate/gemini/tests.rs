@@ -217,3 +217,43 @@ fn a_refused_prompt_has_no_candidates() {
     assert_eq!(whole(&ask)["promptFeedback"]["blockReason"], "PROHIBITED_CONTENT");
     assert!(events(&ask)[0].get("candidates").is_none());
 }
+
+#[test]
+fn texts_are_embedded_one_by_one_and_in_batches() {
+    let document = |path: &str, body: &Value| -> Value {
+        let ask = ask_at(path, None, body).unwrap();
+        let faults = Faults::default();
+        let embed = ask.embed.as_ref().unwrap();
+        let said = answer(&ask, &faults, false);
+        serde_json::from_slice(&super::embeddings::buffered(&ask, embed, &said, &faults)).unwrap()
+    };
+    let one =
+        json!({"model": "models/e", "content": {"parts": [{"text": "a b"}]}, "outputDimensionality": 2});
+    let single = document("/v1beta/models/e:embedContent", &one);
+    assert_eq!(single["embedding"]["values"].as_array().unwrap().len(), 2);
+    let batch = document(
+        "/v1beta/models/e:batchEmbedContents",
+        &json!({"requests": [one, one]}),
+    );
+    assert_eq!(batch["embeddings"][1], single["embedding"]);
+    assert_eq!(batch["usageMetadata"], json!({"promptTokenCount": 4}));
+}
+
+#[test]
+fn what_cannot_be_embedded_is_refused() {
+    let refused = |request: Value, count: usize| {
+        let body = json!({"requests": vec![request; count]});
+        let error = ask_at("/v1beta/models/e:batchEmbedContents", None, &body).unwrap_err();
+        assert_eq!(error.status, 400, "{body}");
+    };
+    let content = json!({"parts": [{"text": "a"}]});
+    refused(json!({"model": "models/e", "content": content}), 101);
+    refused(json!({"model": "models/other", "content": content}), 1);
+    refused(json!({"content": content}), 1);
+    refused(
+        json!({"model": "models/e", "content": content, "taskType": "x"}),
+        1,
+    );
+    refused(json!({"model": "models/e", "content": content, "user": "x"}), 1);
+    refused(json!({"model": "models/e", "content": {"parts": []}}), 1);
+}

@@ -101,7 +101,9 @@ fn named(value: &Value) -> &'static str {
 
 /// What OpenAI asks of the place and the key.
 pub(super) fn admits(call: &Call<'_>) -> Result<Option<String>, Refusal> {
-    placed(call, "/v1/chat/completions", "openai").map(|()| None)
+    let paths = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"];
+    let path = paths.into_iter().find(|path| call.path.ends_with(path));
+    placed(call, path.unwrap_or("/v1/chat/completions"), "openai").map(|()| None)
 }
 
 /// What comes before the parameters: path, method, key `name`, and a body that is an object.
@@ -156,8 +158,15 @@ fn object(call: &Call<'_>) -> Result<Object, Refusal> {
 /// Checks a request and frees it of its dialect.
 pub(super) fn read(provider: &OpenAi, call: &Call<'_>) -> Result<Ask, Refusal> {
     let model = (provider.admits)(call)?;
-    let body = &(provider.translated)(object(call)?)?;
-    parameters(body)?;
+    let body = object(call)?;
+    if call.path.ends_with("/v1/embeddings") {
+        return super::embeddings::read(&body);
+    }
+    if call.path.ends_with("/v1/completions") {
+        return super::completions::read(&body);
+    }
+    let body = &(provider.translated)(body)?;
+    parameters(body, PARAMETERS, "messages")?;
     conflicts(body)?;
     let mut ask = Ask {
         copies: 1,
@@ -173,11 +182,12 @@ pub(super) fn read(provider: &OpenAi, call: &Call<'_>) -> Result<Ask, Refusal> {
     Ok(ask)
 }
 
-fn parameters(body: &Object) -> Result<(), Refusal> {
+/// Whether the members of a request are known and of their kinds, and the one that is needed is there.
+pub(super) fn parameters(body: &Object, known: &[(&str, Kind)], needed: &str) -> Result<(), Refusal> {
     let extra: Vec<&str> = body
         .keys()
         .map(String::as_str)
-        .filter(|key| PARAMETERS.iter().all(|(name, _)| name != key))
+        .filter(|key| known.iter().all(|(name, _)| name != key))
         .collect();
     if !extra.is_empty() {
         let plural = if extra.len() == 1 { "" } else { "s" };
@@ -189,10 +199,10 @@ fn parameters(body: &Object) -> Result<(), Refusal> {
     if body.get("model").is_none_or(Value::is_null) {
         return Err(invalid("you must provide a model parameter"));
     }
-    if body.get("messages").is_none_or(Value::is_null) {
-        return Err(missing("messages"));
+    if body.get(needed).is_none_or(Value::is_null) {
+        return Err(missing(needed));
     }
-    for (name, kind) in PARAMETERS {
+    for (name, kind) in known {
         if let Some(value) = body.get(*name).filter(|value| !value.is_null()) {
             fits(name, *kind, value)?;
         }
@@ -242,7 +252,7 @@ pub(in super::super) fn fits(name: &str, kind: Kind, value: &Value) -> Result<()
     Err(invalid(message).param(name).code(&format!("{word}_{code}")))
 }
 
-fn conflicts(body: &Object) -> Result<(), Refusal> {
+pub(super) fn conflicts(body: &Object) -> Result<(), Refusal> {
     let set = |name: &str| body.get(name).is_some_and(|value| !value.is_null());
     let stream = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
     if set("stream_options") && !stream {
@@ -280,7 +290,7 @@ fn conflicts(body: &Object) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn options(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
+pub(super) fn options(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     ask.id = text("model").unwrap_or_default().to_owned();
     ask.stream = body.get("stream").and_then(Value::as_bool).unwrap_or(false);

@@ -1,10 +1,12 @@
-//! OpenAI's Chat Completions as it is on the wire: one JSON document, or server-sent chunks that end in `[DONE]`.
+//! OpenAI's Chat Completions (and, beside them, embeddings and the older completions) as it is on the wire: one JSON document, or server-sent chunks that end in `[DONE]`.
 //!
 //! Seen on the real API and kept: buffered answers are pretty-printed; a single tool call starts in the role chunk;
 //! `finish_reason` is `stop` when one function was forced by name; chunks are padded with `obfuscation`.
 
 mod azure;
 pub(super) mod check;
+mod completions;
+mod embeddings;
 pub(super) mod features;
 mod messages;
 mod mistral;
@@ -91,10 +93,17 @@ impl Provider for OpenAi {
     }
 
     fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
-        self.whole(ask, answer, faults, stamp)
+        match &ask.embed {
+            Some(embed) => embeddings::buffered(ask, embed, answer, faults),
+            None if ask.older => completions::buffered(ask, answer, faults, stamp),
+            None => self.whole(ask, answer, faults, stamp),
+        }
     }
 
     fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {
+        if ask.older {
+            return completions::streamed(ask, answer, faults, stamp);
+        }
         self.chunks(ask, answer, faults, stamp)
     }
 

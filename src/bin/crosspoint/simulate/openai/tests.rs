@@ -16,13 +16,17 @@ const STAMP: Stamp = Stamp {
 };
 
 fn ask(body: &Value) -> Result<Ask, Refusal> {
+    ask_at("/v1/chat/completions", body)
+}
+
+fn ask_at(path: &str, body: &Value) -> Result<Ask, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", "Bearer sim-openai-key".parse().unwrap());
     headers.insert("content-type", "application/json".parse().unwrap());
     let (keys, bytes) = (sample_keys(), body.to_string());
     let call = Call {
         method: "POST",
-        path: "/v1/chat/completions",
+        path,
         query: None,
         headers: &headers,
         body: bytes.as_bytes(),
@@ -374,4 +378,71 @@ fn mistral_takes_its_own_members_and_no_others() {
         let body: Value = serde_json::from_slice(&MISTRAL.refusal_body(&refusal, STAMP)).unwrap();
         assert_eq!(body.get("detail").is_some(), status == 422, "{body}");
     }
+}
+
+#[test]
+fn embeddings_are_one_vector_an_input_in_the_form_that_was_asked_for() {
+    let document = |more: Value| -> Value {
+        let mut body = json!({"model": "text-embedding-3-small", "input": ["a b", "c"], "dimensions": 2});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let ask = ask_at("/v1/embeddings", &body).unwrap();
+        let faults = Faults::default();
+        let answer = answer(&ask, &faults, false);
+        let embed = ask.embed.as_ref().unwrap();
+        serde_json::from_slice(&super::embeddings::buffered(&ask, embed, &answer, &faults)).unwrap()
+    };
+    let floats = document(json!({}));
+    assert_eq!(floats["usage"], json!({"prompt_tokens": 3, "total_tokens": 3}));
+    assert_eq!(floats["data"][1]["index"], 1);
+    assert_eq!(floats["data"][0]["embedding"].as_array().unwrap().len(), 2);
+    assert_ne!(floats["data"][0]["embedding"], floats["data"][1]["embedding"]);
+    assert!(document(json!({"encoding_format": "base64"}))["data"][0]["embedding"].is_string());
+}
+
+#[test]
+fn what_the_other_operations_do_not_take_is_refused() {
+    for (path, body) in [
+        (
+            "/v1/embeddings",
+            json!({"model": "m", "input": "a", "input_type": "query"}),
+        ),
+        ("/v1/embeddings", json!({"model": "m", "input": ""})),
+        ("/v1/embeddings", json!({"model": "m", "input": []})),
+        (
+            "/v1/embeddings",
+            json!({"model": "m", "input": "a", "encoding_format": "int8"}),
+        ),
+        ("/v1/completions", json!({"model": "m"})),
+        (
+            "/v1/completions",
+            json!({"model": "m", "prompt": "a", "max_completion_tokens": 5}),
+        ),
+        (
+            "/v1/completions",
+            json!({"model": "m", "prompt": "a", "stream_options": {"include_usage": true}}),
+        ),
+        (
+            "/v1/completions",
+            json!({"model": "m", "prompt": "a", "stream": true, "best_of": 2}),
+        ),
+    ] {
+        assert_eq!(ask_at(path, &body).unwrap_err().status, 400, "{path} {body}");
+    }
+}
+
+#[test]
+fn a_completion_is_streamed_as_texts() {
+    let body = json!({"model": "m", "prompt": ["a", "b"], "stream": true, "stream_options": {"include_usage": true}});
+    let ask = ask_at("/v1/completions", &body).unwrap();
+    let faults = Faults::default();
+    let pieces = super::completions::streamed(&ask, &answer(&ask, &faults, false), &faults, STAMP);
+    let texts: Vec<_> = pieces
+        .iter()
+        .map(|piece| String::from_utf8(piece.bytes.to_vec()).unwrap())
+        .collect();
+    assert!(texts[0].contains(r#""object":"text_completion""#) && texts[0].contains(r#""usage":null"#));
+    assert!(texts[1].contains(r#""index":1"#));
+    assert_eq!(texts.last().unwrap(), "data: [DONE]\n\n");
 }
