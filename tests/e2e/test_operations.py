@@ -11,6 +11,7 @@ EMBEDDERS = {
     "openai": endpoint("openai", "text-embedding-3-small"),
     "gemini": endpoint("gemini", "gemini-embedding-2"),
     "titan": endpoint("bedrock", "amazon.titan-embed-text-v2:0"),
+    "cohere": endpoint("cohere", "embed-v4.0"),
     "cohere-on-bedrock": endpoint("bedrock", "cohere.embed-v4:0"),
 }
 BATCHES = [name for name in EMBEDDERS if name != "titan"]

@@ -5,7 +5,7 @@
 use crosspoint::chat::Operation;
 use crosspoint::config::Config;
 use crosspoint::dialect::client::{self, ClientDialect};
-use crosspoint::dialect::{DIALECTS, Dialect, SERVING, Serving};
+use crosspoint::dialect::{DIALECTS, Dialect, SERVING};
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::health::{Sample, Standing};
 use crosspoint::middleware::Step;
@@ -74,8 +74,7 @@ pub(crate) fn spoken() -> Vec<Spoken> {
         chats: dialect.name(),
         models: "",
     });
-    let is_known = |serving: &&Serving| crosspoint::dialect::find(serving.beside).is_some();
-    let others = SERVING.iter().filter(is_known).map(|serving| Spoken {
+    let others = SERVING.iter().map(|serving| Spoken {
         dialect: serving.dialect,
         operation: serving.operation,
         chats: serving.beside,

@@ -10,7 +10,7 @@
 //!
 //! Every member of a response is read as far as the unified form has a place for it; `fidelity` changes nothing.
 
-mod error;
+pub(super) mod error;
 mod gaps;
 mod request;
 mod response;

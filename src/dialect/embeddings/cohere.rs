@@ -4,19 +4,17 @@
 //! Cohere wants to know what the texts are for. Who does not say it gets `search_document`: most texts are embedded to be
 //! found, and vectors for another purpose would not match those that a store has already.
 
-use super::super::bedrock_converse;
 use super::super::openai_chat::request::member;
-use super::super::words::{refine, silent};
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
+use super::super::{bedrock_converse, cohere_v2};
 use super::{
     NoStream, USAGE, begin, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
 };
 use crate::chat::{Delta, Input, Part, Request, UsageConvention};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::json::{self, Members, Shape, shape};
 use crate::wire::Framing;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 /// How many texts one request may have.
 const MAX_INPUTS: usize = 96;
@@ -123,7 +121,7 @@ impl Dialect for Cohere {
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
         match self.host {
-            Host::Cohere => error(status, body),
+            Host::Cohere => cohere_v2::error::of_response(status, body),
             Host::Bedrock => bedrock_converse::error::of_response(status, body),
         }
     }
@@ -191,22 +189,4 @@ impl<'a> Content<'a> {
             Part::File { .. } | Part::Other { .. } => None,
         }
     }
-}
-
-/// The body of a failed response: <https://docs.cohere.com/reference/errors>.
-fn error(status: u16, body: &[u8]) -> Error {
-    // What cannot be read says nothing.
-    let body = serde_json::from_slice::<&RawValue>(body)
-        .map(Members::of)
-        .unwrap_or_default();
-    let Some(message) = body.text("message").filter(|message| !message.is_empty()) else {
-        return silent(Some(status));
-    };
-    let kind = match status {
-        // Cohere's own: the token is not valid (any more), or the caller left.
-        498 => Kind::ProviderAuthentication,
-        499 => Kind::ProviderUnavailable,
-        _ => Kind::of_provider_status(status),
-    };
-    Error::of_provider(refine(kind, &message), &message, None)
 }

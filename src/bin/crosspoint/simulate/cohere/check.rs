@@ -14,7 +14,7 @@ pub(super) type Object = Map<String, Value>;
 
 /// What a top-level parameter may be.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Number(f64, f64),
     Integer(u64, u64),
     Bool,
@@ -85,7 +85,8 @@ pub(super) fn list<'a>(body: &'a Object, key: &str) -> &'a [Value] {
 
 /// Checks a request and frees it of its dialect.
 pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
-    if !call.path.ends_with("/v2/chat") || call.method != "POST" {
+    let embeds = call.path.ends_with("/v2/embed");
+    if !(embeds || call.path.ends_with("/v2/chat")) || call.method != "POST" {
         return Err(Refusal::new(404, "", "404 page not found"));
     }
     let Some(key) = call
@@ -105,6 +106,9 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     }
     let body: Value = serde_json::from_slice(call.body)
         .map_err(|error| refused(&format!("invalid json syntax: {error}")))?;
+    if embeds {
+        return super::embeddings::read(&body);
+    }
     let names: Vec<&str> = PARAMETERS.iter().map(|(name, _)| *name).collect();
     let body = object(&body, &names, "the request")?;
     for (name, kind) in PARAMETERS {
@@ -133,7 +137,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     Ok(ask)
 }
 
-fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), Refusal> {
+pub(super) fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), Refusal> {
     let (good, wanted) = match kind {
         Kind::Number(least, most) => (
             value

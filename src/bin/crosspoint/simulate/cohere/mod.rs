@@ -5,6 +5,7 @@
 //! around a prompt, and the cached ones among those. A model that thinks does so unless told otherwise.
 
 mod check;
+mod embeddings;
 mod features;
 mod messages;
 
@@ -40,7 +41,10 @@ impl Provider for Cohere {
     }
 
     fn buffered(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8> {
-        buffered(ask, answer, faults, stamp)
+        match &ask.embed {
+            Some(embed) => embeddings::buffered(embed, answer, faults, stamp),
+            None => buffered(ask, answer, faults, stamp),
+        }
     }
 
     fn streamed(&self, ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Piece> {

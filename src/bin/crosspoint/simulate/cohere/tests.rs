@@ -212,3 +212,24 @@ fn what_cohere_refuses_is_refused() {
         .is_ok()
     );
 }
+
+#[test]
+fn texts_are_embedded_for_a_purpose() {
+    let ask = |body: &Value| super::embeddings::read(body);
+    let sound = json!({"model": "embed-v4.0", "input_type": "search_query", "embedding_types": ["float"], "texts": ["a b", "c"]});
+    let read = ask(&sound).unwrap();
+    assert_eq!((read.words, read.embed.unwrap().inputs.len()), (3, 2));
+    for (name, value) in [
+        ("input_type", Value::Null),
+        ("input_type", json!("query")),
+        ("texts", json!([])),
+        ("texts", json!(vec!["a"; 97])),
+        ("output_dimension", json!(3)),
+        ("embedding_types", json!(["base64"])),
+        ("user", json!("u")),
+    ] {
+        let mut body = sound.clone();
+        body[name] = value;
+        assert!(ask(&body).is_err(), "{body}");
+    }
+}
