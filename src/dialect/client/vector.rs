@@ -1,20 +1,19 @@
 //! The two forms of a vector that OpenAI's clients read: an array of numbers, and 32-bit floats, lowest byte first, in
 //! base64.
 
+use crate::{base64, json};
 use serde_json::value::RawValue;
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 /// Whether `vector` has the form that is wanted.
-pub(super) fn has_form(vector: &RawValue, base64: bool) -> bool {
-    vector.get().starts_with('"') == base64
+pub(super) fn has_form(vector: &RawValue, in_base64: bool) -> bool {
+    vector.get().starts_with('"') == in_base64
 }
 
 /// Appends `vector` in the form that is wanted; one that cannot be read, as it is.
-pub(super) fn write(vector: &RawValue, base64: bool, out: &mut Vec<u8>) {
-    if !has_form(vector, base64) {
+pub(super) fn write(vector: &RawValue, in_base64: bool, out: &mut Vec<u8>) {
+    if !has_form(vector, in_base64) {
         let start = out.len();
-        let done = if base64 {
+        let done = if in_base64 {
             write_base64(vector, out)
         } else {
             write_numbers(vector, out)
@@ -30,49 +29,22 @@ pub(super) fn write(vector: &RawValue, base64: bool, out: &mut Vec<u8>) {
 fn write_base64(vector: &RawValue, out: &mut Vec<u8>) -> Option<()> {
     let numbers: Vec<f32> = serde_json::from_str(vector.get()).ok()?;
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-    out.push(b'"');
-    for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte))
-            << (8 * (3 - group.len()));
-        for at in 0..4 {
-            let digit = ALPHABET
-                .get(bits >> (18 - 6 * at) & 63)
-                .filter(|_| at <= group.len());
-            out.push(digit.copied().unwrap_or(b'='));
-        }
-    }
-    out.push(b'"');
+    json::write(out, &base64::encode(&bytes));
     Some(())
 }
 
 fn write_numbers(vector: &RawValue, out: &mut Vec<u8>) -> Option<()> {
     let text: &str = serde_json::from_str(vector.get()).ok()?;
-    let mut bytes = Vec::with_capacity(text.len());
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for byte in text.trim_end_matches('=').bytes() {
-        let digit = ALPHABET.iter().position(|known| *known == byte)?;
-        bits = bits << 6 | u32::try_from(digit).ok()?;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 255).ok()?);
-        }
-    }
-    // A digit that is left over is no byte.
+    let bytes = base64::decode(text)?;
     let (floats, []) = bytes.as_chunks::<4>() else {
         return None;
     };
-    if count >= 6 {
-        return None;
-    }
     out.push(b'[');
     for (at, float) in floats.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        crate::json::write(out, &f32::from_le_bytes(*float));
+        json::write(out, &f32::from_le_bytes(*float));
     }
     out.push(b']');
     Some(())
