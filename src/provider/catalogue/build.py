@@ -243,6 +243,8 @@ def same(offer, known):
 
 def wanted(offer):
     text = "text" in offer.inputs and ("text" in offer.outputs or "embeddings" in offer.outputs)
+    if not re.search(NAMES["only"].get(offer.provider, ""), offer.upstream):
+        return False
     return (offer.provider in PROVIDERS and text and offer.context > 0 and not DROP.search(offer.upstream)
             and not re.search(r"(?<!^hf):(?!\d)|\s|//", offer.upstream) and not offer.upstream.startswith("~"))  # fmt: skip
 
@@ -287,6 +289,8 @@ def collect(report):
     for offer in main + second:
         if EMBEDDING.search(offer.upstream):
             offer.outputs = {"embeddings"}
+        fixed = RULES["prices"].get(f"{offer.provider} {offer.upstream}", {})
+        offer.prices |= {name: Decimal(price) for name, price in fixed.items()}
     gone = {(offer.provider, offer.upstream) for offer in second if offer.gone}
     by_id = {(offer.provider, offer.upstream.lower()): offer for offer in second}
 
@@ -346,7 +350,7 @@ def title(model, offers):
     names = Counter()
     for offer in offers:
         if offer.title:
-            name = re.sub(r"\s*\((latest|free|preview|.*\d{4}.*)\)$|^[^:/]{2,20}: |^.*/", "", offer.title.strip(), flags=re.I)
+            name = re.sub(r"\s*\((latest|free|preview|.*\d{4}.*)\)$|^[^:/]{2,20}: |^[^(]*/", "", offer.title.strip(), flags=re.I)
             if fold(name.lower()) != name and not re.search(r"[\t\n]", name):
                 names[name] += 1 + 2 * (offer.provider == "openrouter")
     if names:
