@@ -7,6 +7,12 @@
 #[path = "golden/encoding.rs"]
 mod encoding;
 #[cfg(test)]
+#[path = "golden/json.rs"]
+mod json;
+#[cfg(test)]
+#[path = "golden/lossless.rs"]
+mod lossless;
+#[cfg(test)]
 #[path = "golden/responses.rs"]
 mod responses;
 #[cfg(test)]
