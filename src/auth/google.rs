@@ -5,6 +5,7 @@
 //! metadata server hands tokens out (<https://cloud.google.com/compute/docs/access/authenticate-workloads>). Making the
 //! call, keeping the token and the clock are others' business.
 
+use super::token::MAX_HOLD_MS;
 use crate::base64;
 use crate::config::{BaseUrl, Secret};
 use crate::error::quoted;
@@ -32,6 +33,9 @@ const ASSERTION_SECONDS: u64 = 3_600;
 pub const TIMEOUT_MS: u64 = 5_000;
 /// The longest token that is kept, in bytes. Google's are below 2 KiB.
 const MAX_TOKEN: usize = 16 << 10;
+/// How long a token must hold at least to be of use, in seconds: longer than one must hold for an attempt to be planned
+/// with it.
+const MIN_SECONDS: u64 = 60;
 
 /// Who asks for a token.
 #[derive(Debug)]
@@ -170,9 +174,12 @@ pub fn answer(reply: &Reply, now_ms: u64) -> Result<Token, String> {
         !token.is_empty() && token.len() <= MAX_TOKEN && token.bytes().all(|byte| byte.is_ascii_graphic())
     };
     match (token.as_ref().filter(sound), members.count("expires_in")) {
+        (Some(_), Some(seconds)) if seconds < MIN_SECONDS => Err(format!(
+            "the token endpoint answered with a token that holds for {seconds} s only"
+        )),
         (Some(token), Some(seconds)) => Ok(Token {
             secret: Secret(token.to_string()),
-            expires_ms: now_ms.saturating_add(seconds.saturating_mul(1_000)),
+            expires_ms: now_ms.saturating_add(seconds.saturating_mul(1_000).min(MAX_HOLD_MS)),
         }),
         _ => {
             Err("the token endpoint answered without a token, or without saying how long it holds".to_owned())

@@ -18,6 +18,9 @@ const PAUSE_MS: u64 = 15_000;
 /// How long after a failure the next fetch is made; doubled with each failure that follows.
 const BACKOFF_MS: u64 = 1_000;
 const MAX_BACKOFF_MS: u64 = 60_000;
+/// The longest that a token is believed to hold. Google's hold for an hour, and for twelve where an administrator allows it
+/// (<https://cloud.google.com/iam/docs/create-short-lived-credentials-direct>).
+pub(super) const MAX_HOLD_MS: u64 = 12 * 3_600_000;
 /// The numbers in front of the token.
 const HEAD: usize = 1 + 4 + 3 * 8;
 
@@ -90,10 +93,17 @@ impl Record {
         out
     }
 
+    /// The token, if it holds for `spare_ms` more. An end that lies further ahead than it could is from a clock that was
+    /// wrong, and says nothing.
+    fn holding(&self, spare_ms: u64, now_ms: u64) -> Option<&Token> {
+        let ends = now_ms.saturating_add(spare_ms).saturating_add(1)..=now_ms.saturating_add(MAX_HOLD_MS);
+        let token = self.token.as_ref();
+        token.filter(|token| ends.contains(&token.expires_ms))
+    }
+
     /// Whether there is a token that holds for `spare_ms` more.
     pub fn standing(&self, spare_ms: u64, now_ms: u64) -> Standing {
-        let holds = |token: &&Token| token.expires_ms > now_ms.saturating_add(spare_ms);
-        match self.token.as_ref().filter(holds) {
+        match self.holding(spare_ms, now_ms) {
             Some(token) => Standing::Ready(token.secret.clone()),
             None if self.failures > 0 && now_ms < self.rest_ms => Standing::Missing,
             None => Standing::Coming,
@@ -102,10 +112,9 @@ impl Record {
 
     /// The record of a worker that fetches now; `None` when no fetch is due, or another worker is at it.
     pub fn claim(&self, now_ms: u64) -> Option<Self> {
-        let is_fresh = |token: &Token| token.expires_ms > now_ms.saturating_add(AHEAD_MS);
         // A lease or a pause that lies further ahead than it could is from a clock that was wrong.
         let rests = |until: u64, at_most: u64| (1..=at_most).contains(&until.saturating_sub(now_ms));
-        let due = !self.token.as_ref().is_some_and(is_fresh)
+        let due = self.holding(AHEAD_MS, now_ms).is_none()
             && !rests(self.lease_ms, LEASE_MS)
             && !rests(self.rest_ms, MAX_BACKOFF_MS);
         due.then(|| Self {
@@ -221,5 +230,8 @@ mod tests {
         let record = Record::default().claim(NOW + 1_000_000_000).unwrap();
         assert!(record.claim(NOW).is_some());
         assert!(Record::default().failed(NOW + 1_000_000_000).claim(NOW).is_some());
+        let record = Record::fetched(token(1_000_000), NOW + 1_000_000_000);
+        assert!(record.claim(NOW).is_some());
+        assert_eq!(record.standing(0, NOW), Standing::Coming);
     }
 }

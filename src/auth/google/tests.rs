@@ -126,6 +126,7 @@ fn an_answer_is_a_token_or_says_why_not() {
         r#"{"access_token":"","expires_in":1}"#,
         r#"{"access_token":"a\r\nb: c","expires_in":1}"#,
         r#"{"access_token":7,"expires_in":1}"#,
+        r#"{"access_token":"ya29.c","expires_in":"soon"}"#,
     ] {
         assert_eq!(answered(200, body).unwrap_err(), without, "{body}");
     }
@@ -141,4 +142,28 @@ fn an_answer_is_a_token_or_says_why_not() {
         answer(&Reply::Failed, NOW_MS).unwrap_err(),
         "the token endpoint could not be reached in time"
     );
+}
+
+#[test]
+fn a_token_that_holds_too_shortly_is_none_and_no_token_holds_for_ever() {
+    let holding = |seconds: &str| {
+        answered(
+            200,
+            &format!(r#"{{"access_token":"ya29.c","expires_in":{seconds}}}"#),
+        )
+    };
+    for (seconds, read) in [("0", 0), ("59", 59), ("-3600", 0)] {
+        assert_eq!(
+            holding(seconds).unwrap_err(),
+            format!("the token endpoint answered with a token that holds for {read} s only")
+        );
+    }
+    assert_eq!(holding("60").unwrap().expires_ms, NOW_MS + 60_000);
+    for seconds in ["43201", "18446744073709551615"] {
+        assert_eq!(
+            holding(seconds).unwrap().expires_ms,
+            NOW_MS + 12 * 3_600_000,
+            "{seconds}"
+        );
+    }
 }
