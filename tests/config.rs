@@ -497,6 +497,14 @@ mod table {
                 &["models: is missing, and the catalogue has no model of these providers"],
             ),
             row(
+                Whole("{ providers: { vllm: { base_url: 'http://127.0.0.1:8000/v1' } }, catalogue: true }"),
+                &["models: is missing, and the catalogue has no model of these providers"],
+            ),
+            row(
+                Whole("{ providers: { openai: {} }, catalogue: [] }"),
+                &["catalogue: names nothing, and there are no models beside it"],
+            ),
+            row(
                 Whole("{ providers: { openai: {} }, catalogue: false }"),
                 &["models: is missing, and the catalogue is switched off"],
             ),

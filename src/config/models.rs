@@ -50,17 +50,25 @@ pub(super) fn models(members: &mut Members<'_>, providers: &Providers) -> Vec<Mo
     let is_empty = |node: &Node<'_>| node.value.as_object().is_some_and(serde_json::Map::is_empty);
     match (&named, &switch) {
         (Some(node), _) if is_empty(node) && nothing_chosen => node.problem("name at least one model"),
-        // What the providers' own problems bring about is not told again.
-        (None, None)
-            if nothing_chosen && !providers.is_empty() && providers.iter().all(|(_, sound)| *sound) =>
-        {
+        (None, Some(node)) if node.value.as_bool() == Some(false) => {
+            members.problem("models", "is missing, and the catalogue is switched off");
+        }
+        (None, Some(node)) if node.value.as_array().is_some_and(Vec::is_empty) => {
+            node.problem("names nothing, and there are no models beside it");
+        }
+        // What the providers' own problems bring about is not told again, and patterns have their own.
+        (
+            None,
+            None
+            | Some(Node {
+                value: Value::Bool(_),
+                ..
+            }),
+        ) if nothing_chosen && !providers.is_empty() && providers.iter().all(|(_, sound)| *sound) => {
             members.problem(
                 "models",
                 "is missing, and the catalogue has no model of these providers",
             );
-        }
-        (None, Some(node)) if node.value.as_bool() == Some(false) => {
-            members.problem("models", "is missing, and the catalogue is switched off");
         }
         _ => {}
     }
