@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(changed.model, SONNET);
         assert_eq!(
             (changed.price.prompt, changed.price.completion),
-            (PicoUsd(1_000_000), PicoUsd(0))
+            (PicoUsd(1_000_000), PicoUsd(15_000_000))
         );
         assert_eq!(changed.facts.max_completion_tokens, Some(7));
         assert!(changed.facts.context_length.is_some());

@@ -280,7 +280,7 @@ fn endpoint(
     let (facts, usual) = offer.and_then(|offer| offer.terms()).unwrap_or_default();
     let dialect_node = members.optional("dialect");
     let price = match members.optional("price") {
-        Some(node) => price(&node),
+        Some(node) => price(&node, &usual),
         None => usual,
     };
     let facts = read_facts(&mut members, facts);

@@ -5,12 +5,12 @@ use crate::error::quoted;
 use crate::meter::{KINDS, PicoUsd, Price};
 use serde_json::Value;
 
-/// Reads `price`.
-pub(super) fn price(node: &Node<'_>) -> Price {
+/// Reads `price`; `usual` is what the catalogue has. Its kinds and steps belong to its prices, and are not taken over.
+pub(super) fn price(node: &Node<'_>, usual: &Price) -> Price {
     let Some(mut members) = node.members() else {
         return Price::default();
     };
-    let mut price = rates(&mut members, &Price::default());
+    let mut price = rates(&mut members, usual);
     let steps = members.optional("steps").map(|node| node.list());
     members.done();
     for node in steps.unwrap_or_default() {
