@@ -253,6 +253,16 @@ fn a_summary_says_which_keys_are_not_set() {
 }
 
 #[test]
+fn a_summary_says_what_is_billed_as_nothing() {
+    let endpoints =
+        "[{ provider: openai, model: tuned }, { provider: openai, model: priced, price: { prompt: 1 } }]";
+    let config = config(&format!("models: {{ a/b: {{ endpoints: {endpoints} }} }}"));
+    let said = String::from_utf8(tool(&["check", "-"], &config, &[]).stdout).unwrap();
+    let line = "  a/b  openai:tuned (free, as far as is known), openai:priced\n";
+    assert!(said.contains(line), "{said}");
+}
+
+#[test]
 fn committed_renderings_are_current() {
     for (path, arguments) in [
         ("envoy/bootstrap.yaml", ["envoy", "examples/providers.yaml"]),

@@ -2,6 +2,7 @@
 
 use crate::file;
 use crosspoint::config::{Config, Key, Provider};
+use crosspoint::meter::Price;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -37,11 +38,14 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
             .endpoints
             .iter()
             .filter_map(|endpoint| {
-                Some(format!(
-                    "{}:{}",
-                    config.providers.get(endpoint.provider)?.id,
-                    endpoint.model
-                ))
+                let provider = config.providers.get(endpoint.provider)?;
+                // Where nobody has said what it costs its receipts say 0.
+                let free = if endpoint.price == Price::default() {
+                    " (free, as far as is known)"
+                } else {
+                    ""
+                };
+                Some(format!("{}:{}{free}", provider.id, endpoint.model))
             })
             .collect();
         let _ = writeln!(out, "  {}  {}", model.name, offers.join(", "));
