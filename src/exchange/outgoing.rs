@@ -3,14 +3,23 @@
 use crate::auth::sigv4;
 use crate::config::{Key, Provider, Secret, SigningKey, Variable};
 use crate::dialect::Encoded;
+use std::fmt;
 
 /// A request as it goes to a provider.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outgoing {
     /// All headers, pseudo-headers included; nothing else may go out.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Outgoing {
+    /// Without the values of headers and without the body: a credential and a prompt stand there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        write!(f, "Outgoing({names:?}, {} bytes)", self.body.len())
+    }
 }
 
 /// The complete set of headers for a provider, and the body. `token` is what goes out where the key is one that others
@@ -94,4 +103,22 @@ fn signature(
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn neither_credential_nor_prompt_is_shown() {
+        let outgoing = Outgoing {
+            headers: vec![("authorization".to_owned(), "Bearer sk-secret".to_owned())],
+            body: b"{\"a prompt\"}".to_vec(),
+        };
+        assert_eq!(
+            format!("{outgoing:?}"),
+            "Outgoing([\"authorization\"], 12 bytes)"
+        );
+    }
 }
