@@ -7,7 +7,7 @@
     reason = "this is how a test fails"
 )]
 
-use crosspoint::dialect::{DIALECTS, Loss};
+use crosspoint::dialect::{DIALECTS, Dialect, FEATURES, Loss};
 use crosspoint::provider::{Address, ROWS, catalogue};
 use serde_json::Value;
 use std::io::Write as _;
@@ -568,20 +568,52 @@ fn the_readme_names_every_known_provider() {
     assert!(flat.contains(&format!("{} providers are known by name", ROWS.len())));
 }
 
-/// One line a dialect: what its gaps leave out, for all or for some models, and what they refuse.
+/// How a loss is marked in README's table.
+const MARKS: [(Loss, &str); 3] = [
+    (Loss::Dropped, "–"),
+    (Loss::ByModel, "some"),
+    (Loss::Refused, "refused"),
+];
+
+/// A row for all features that fare alike, a column for all dialects that do.
 fn table_of_gaps() -> String {
-    let mut table =
-        "| format | leaves out | leaves out for some models | refuses |\n|---|---|---|---|\n".to_owned();
-    for dialect in DIALECTS {
-        let cell = |loss: Loss| {
-            let gaps = dialect.gaps().list.iter().filter(|gap| gap.loss == loss);
-            let names: Vec<_> = gaps.map(|gap| format!("`{}`", gap.feature)).collect();
-            names.join(", ")
-        };
-        let cells = [Loss::Dropped, Loss::ByModel, Loss::Refused].map(cell);
-        table += &format!("| `{}` | {} |\n", dialect.name(), cells.join(" | "));
+    let mark = |dialect: &dyn Dialect, feature: &str| {
+        let gap = dialect.gaps().list.iter().find(|gap| gap.feature == feature);
+        let mark = gap.and_then(|gap| MARKS.iter().find(|(loss, _)| *loss == gap.loss));
+        mark.map_or("", |(_, mark)| *mark)
+    };
+    let column = |dialect: &&'static dyn Dialect| -> Vec<&str> {
+        FEATURES
+            .iter()
+            .map(|feature| mark(*dialect, feature.name))
+            .collect()
+    };
+    let columns = alike(DIALECTS.iter().map(|dialect| (dialect.name(), column(dialect))));
+    let row = |index: usize| -> Vec<&str> { columns.iter().map(|(_, marks)| marks[index]).collect() };
+    let rows = FEATURES
+        .iter()
+        .enumerate()
+        .map(|(index, feature)| (feature.name, row(index)));
+    let head: Vec<_> = columns.iter().map(|(names, _)| names.as_str()).collect();
+    let mut table = format!("| | {} |\n|---{}|\n", head.join(" | "), "|---".repeat(head.len()));
+    for (names, marks) in alike(rows) {
+        if marks.iter().any(|mark| !mark.is_empty()) {
+            table += &format!("| {names} | {} |\n", marks.join(" | "));
+        }
     }
     table
+}
+
+/// The names of those whose marks are the same, in the order of the first of them.
+fn alike<'a>(all: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Vec<(String, Vec<&'a str>)> {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, marks) in all {
+        match groups.iter_mut().find(|(_, known)| *known == marks) {
+            Some((names, _)) => *names += &format!(", `{name}`"),
+            None => groups.push((format!("`{name}`"), marks)),
+        }
+    }
+    groups
 }
 
 #[test]

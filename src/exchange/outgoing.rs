@@ -116,9 +116,6 @@ mod tests {
             headers: vec![("authorization".to_owned(), "Bearer sk-secret".to_owned())],
             body: b"{\"a prompt\"}".to_vec(),
         };
-        assert_eq!(
-            format!("{outgoing:?}"),
-            "Outgoing([\"authorization\"], 12 bytes)"
-        );
+        assert_eq!(format!("{outgoing:?}"), "Outgoing([\"authorization\"], 12 bytes)");
     }
 }
