@@ -106,6 +106,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_provider_serves_behind_another_api_is_none_of_its_offers() {
+        for model in catalogue::all() {
+            for offer in model.offers() {
+                let (provider, upstream) = (offer.provider, offer.upstream);
+                let elsewhere = match provider {
+                    "azure" => upstream.starts_with("claude-"),
+                    "amazon-bedrock" => upstream.starts_with("openai.gpt-5") || upstream.starts_with("xai."),
+                    "google-vertex" => !upstream.starts_with("claude-") && !upstream.starts_with("gemini-"),
+                    _ => false,
+                };
+                assert!(!elsewhere, "{provider}: {upstream}");
+            }
+        }
+    }
+
+    #[test]
     fn a_price_may_have_every_kind_and_steps() {
         let config = config(
             "providers: { openai: {} }\n\
