@@ -7,7 +7,9 @@ import sys
 import certifi
 import pytest
 import yaml
+from clients import sdk
 from harness import ENVOY, KEYS, ROOT, WASM, Envoy, free_port, render
+from hosts import ACCOUNT, PROJECT, Hosts
 
 EXAMPLES = ROOT / "examples"
 
@@ -67,6 +69,31 @@ def test_the_curl_client_lists_models_and_prints_answers(gateway):
     assert '"anthropic/claude-sonnet-4.5"' in done.stdout
     assert '"chat.completion"' in done.stdout
     assert done.stdout.rstrip().endswith("data: [DONE]")
+
+
+def test_the_catalogue_serves_what_is_not_named(start_gateway, simulator):
+    config = yaml.safe_load((EXAMPLES / "catalogue.yaml").read_text())
+    hosts = Hosts(simulator)
+    vertex = config["providers"].pop("google-vertex")
+    vertex["base_url"] = hosts.url + PROJECT
+    vertex["key"]["google"]["token_url"] = f"{hosts.url}/token"
+    config = simulated(simulator, config)
+    config["providers"]["google-vertex"] = vertex
+    # The simulated one wants a key.
+    config["providers"]["ollama"]["key"] = {"env": "OLLAMA_API_KEY"}
+    gateway = start_gateway(config, env={"GOOGLE_SERVICE_ACCOUNT": ACCOUNT})
+    for model, provider in (
+        ("openai/gpt-4o", "openai"), ("openai/gpt-4o", "azure"), ("anthropic/claude-haiku-4.5", "anthropic"),
+        ("anthropic/claude-sonnet-5", "google-vertex"), ("google/gemini-3.5-flash", "google-vertex"),
+        ("cohere/command-r-08-2024", "cohere"), ("local/qwen3", "ollama"),
+    ):  # fmt: skip
+        reply = gateway.chat(model, provider={"only": [provider]})
+        assert reply.status_code == 200, reply.text
+        receipt = gateway.receipt(reply.headers["x-generation-id"])
+        assert receipt["provider"] == provider and (receipt["cost_pico_usd"] > 0) == (provider != "ollama")
+    embedded = sdk(gateway).embeddings.create(model="openai/text-embedding-3-small", input=["a", "b"])
+    assert len(embedded.data) == 2
+    hosts.close()
 
 
 def test_the_sidecar_serves_on_localhost_only(tmp_path, simulator):
