@@ -9,6 +9,8 @@
 //! provider    providers as rows of data, and how each deviates from the dialect that it speaks
 //! auth        signatures and tokens, for providers that want more than a key in a header
 //! base64      base64, read and written
+//! hash        SHA-256, and a short hash that is the same everywhere
+//! json        JSON, read member by member and written in order
 //! chat        the unified form: operations, requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
 //! wire        bytes to frames: SSE, AWS event stream, NDJSON
