@@ -694,6 +694,7 @@ mod table {
     fn no_message_is_without_its_row() {
         let expected: Vec<String> = rows().into_iter().flat_map(|(_, expected)| expected).collect();
         let mut messages = messages_of(include_str!("../src/config/parse.rs"));
+        messages.extend(messages_of(include_str!("../src/config/key.rs")));
         messages.extend(messages_of(include_str!("../src/config/models.rs")));
         messages.extend(messages_of(include_str!("../src/config/price.rs")));
         messages.extend(messages_of(include_str!("../src/config/providers.rs")));

@@ -1,13 +1,12 @@
 //! `key`: how requests to a provider are authorised.
 
+use super::parse::Env;
 use super::providers::{base_url, parse_base_url};
 use super::reader::Node;
-use super::{AccountKey, BaseUrl, Environment, Key, Secret, SigningKey, TokenKey, Variable};
+use super::{AccountKey, BaseUrl, Key, Secret, SigningKey, TokenKey, Variable};
 use crate::auth::google::{METADATA_URL, ServiceAccount, TOKEN_URL};
 use crate::error::quoted;
 use crate::hash;
-
-type Env<'e> = Option<Environment<'e>>;
 
 /// Reads `key`. The base URL may name the region.
 pub(super) fn key(node: &Node<'_>, base: Option<&BaseUrl>, cluster: &str, env: Env<'_>) -> Option<Key> {

@@ -4,6 +4,7 @@
 //! problem at once with its path, and gives a [`Config`] in which nothing needs to be looked up by name again. It reads
 //! no environment itself: keys come from a function that the caller gives.
 
+mod credential;
 mod key;
 mod models;
 mod parse;
@@ -11,9 +12,9 @@ mod price;
 mod providers;
 mod reader;
 
+pub use credential::{AccountKey, Key, Secret, SigningKey, TokenKey, Variable};
 pub use reader::Problem;
 
-use crate::auth::google::{ServiceAccount, Source};
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
 use crate::meter::Price;
@@ -106,9 +107,7 @@ impl Provider {
             quirks: endpoint.quirks,
         }
     }
-}
 
-impl Provider {
     /// Where its requests go, and those for its tokens.
     pub fn upstreams(&self) -> Vec<Upstream<'_>> {
         let own = Upstream {
@@ -137,84 +136,6 @@ pub struct Upstream<'a> {
     pub cluster: &'a str,
     /// Where it is.
     pub base: &'a BaseUrl,
-}
-
-/// What authorises requests to a provider.
-#[derive(Debug)]
-pub enum Key {
-    /// A key, in [`Provider::auth_header`].
-    Plain(Variable),
-    /// AWS credentials, which sign every request.
-    Aws(SigningKey),
-    /// Google's tokens, in [`Provider::auth_header`].
-    Google(Box<TokenKey>),
-}
-
-/// Where Google's tokens come from.
-#[derive(Debug)]
-pub struct TokenKey {
-    /// The variable with a service account's key; without one, the metadata server is asked.
-    pub account: Option<AccountKey>,
-    /// The address of the token endpoint, or of the metadata server.
-    pub url: BaseUrl,
-    /// The Envoy cluster that leads there.
-    pub cluster: String,
-    /// Names the token in shared data: who does not have what it is made from cannot guess it.
-    pub id: String,
-}
-
-/// A service account's key.
-#[derive(Debug)]
-pub struct AccountKey {
-    /// Where it comes from.
-    pub variable: Variable,
-    /// The key; `None` when the configuration was read without an environment.
-    pub account: Option<ServiceAccount>,
-}
-
-impl TokenKey {
-    /// Who asks for a token; `None` when the configuration was read without an environment.
-    pub fn source(&self) -> Option<Source<'_>> {
-        match &self.account {
-            None => Some(Source::Metadata),
-            Some(key) => key.account.as_ref().map(Source::ServiceAccount),
-        }
-    }
-}
-
-/// AWS credentials, and where they sign for.
-#[derive(Debug)]
-pub struct SigningKey {
-    /// The id of the access key.
-    pub access_key_id: Variable,
-    /// The secret.
-    pub secret_access_key: Variable,
-    /// What goes with temporary credentials.
-    pub session_token: Variable,
-    /// For instance `us-east-1`.
-    pub region: String,
-}
-
-/// A secret that comes from the environment.
-#[derive(Debug)]
-pub struct Variable {
-    /// The variable's name.
-    pub env: String,
-    /// Whether it may be absent.
-    pub optional: bool,
-    /// Its value; `None` when it is absent, or when the configuration was read without an environment.
-    pub value: Option<Secret>,
-}
-
-impl Key {
-    /// The variables that it is made of.
-    pub fn variables(&self) -> Vec<&Variable> {
-        match self {
-            Self::Plain(variable) => vec![variable],
-            Self::Google(key) => key.account.iter().map(|key| &key.variable).collect(),
-            Self::Aws(key) => vec![&key.access_key_id, &key.secret_access_key, &key.session_token],
-        }
-    }
 }
 
 /// A base URL in its parts.
@@ -350,28 +271,6 @@ pub struct Listen {
     pub address: String,
     /// The port.
     pub port: u16,
-}
-
-/// A credential. Never shown, not even by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub(crate) String);
-
-impl Secret {
-    /// A credential.
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The credential itself, for the one header that carries it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 impl Config {
