@@ -107,7 +107,7 @@ impl serde_json::ser::Formatter for Verbatim {
 /// From which length on [`long`] looks at a text before it is written.
 const LONG: usize = 4 << 10;
 
-/// Serialises what may be many megabytes of base64, for [`write`] only: `serde_json` looks at every byte of a string by
+/// Serialises what may be many megabytes of base64, for [`write()`] only: `serde_json` looks at every byte of a string by
 /// itself, which takes several times as long as all the rest of sending an image on.
 #[expect(clippy::missing_errors_doc, reason = "serde says what goes wrong")]
 pub fn long<T: AsRef<str>, S: Serializer>(text: &T, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,11 +7,11 @@ use std::fmt;
 /// What authorises requests to a provider.
 #[derive(Debug)]
 pub enum Key {
-    /// A key, in [`Provider::auth_header`].
+    /// A key, in [`Provider::auth_header`](super::Provider::auth_header).
     Plain(Variable),
     /// AWS credentials, which sign every request.
     Aws(SigningKey),
-    /// Google's tokens, in [`Provider::auth_header`].
+    /// Google's tokens, in [`Provider::auth_header`](super::Provider::auth_header).
     Google(Box<TokenKey>),
 }
 
@@ -24,7 +24,8 @@ pub struct TokenKey {
     pub url: BaseUrl,
     /// The Envoy cluster that leads there.
     pub cluster: String,
-    /// Names the token in shared data: who does not have what it is made from cannot guess it.
+    /// Names the token in shared data: who does not have the service account cannot guess it. The metadata server's token has
+    /// no secret to be named by, and whoever runs on the machine may ask for it.
     pub id: String,
 }
 
