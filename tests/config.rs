@@ -329,6 +329,12 @@ mod table {
                 &["providers.amazon-bedrock.key: aws signs in headers of its own; leave auth out"],
             ),
             row(
+                Providers("google-ai-studio: { key: { google: { metadata: true } } }"),
+                &[
+                    "providers.google-ai-studio.key: google's tokens need auth: { header: authorization, prefix: \"Bearer \" }, not the header of an API key",
+                ],
+            ),
+            row(
                 Provider("{ key: { google: {} } }"),
                 &[
                     "providers.openai.key.google: needs either a service_account, or metadata: true on a machine of Google's",

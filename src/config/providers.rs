@@ -113,6 +113,13 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
             node.problem("aws signs in headers of its own; leave auth out");
         }
     }
+    if let (Some(Key::Google(_)), Some(node)) = (&key, &key_node)
+        && (auth_header.as_str(), auth_prefix.as_str()) != ("authorization", "Bearer ")
+    {
+        node.problem(
+            "google's tokens need auth: { header: authorization, prefix: \"Bearer \" }, not the header of an API key",
+        );
+    }
     let default_max_tokens = members
         .optional("default_max_tokens")
         .and_then(|node| at_least_one(&node))
