@@ -1,26 +1,40 @@
-//! How well an endpoint does: a small record of fixed size, and a pure function of (record, sample, now).
+//! How well an endpoint does: a record of fixed size, and a pure function of (record, sample, now).
 //!
 //! The record lives in Envoy's shared data, where every worker sees it. Losing a sample is fine; a wrong clock, garbage
-//! bytes or an older layout give an empty record. Times are milliseconds since 1970.
+//! bytes or another layout give an empty record. Times are milliseconds since 1970. Routing sees a [`View`] of it.
+
+mod breaker;
+mod bytes;
+mod running;
+mod sketch;
+mod window;
+
+pub use breaker::Standing;
+pub use running::HOLDS_MS;
+pub use sketch::Quantiles;
+pub use window::Outcomes;
+
+use breaker::Breaker;
+use bytes::{Reader, Writer};
+use running::Running;
+use sketch::Sketch;
+use window::Window;
 
 /// The length of a record in shared data, in bytes.
-pub const LENGTH: usize = 64;
-const VERSION: u8 = 1;
-/// The window in which failures count, in buckets of [`BUCKET_MS`]: OpenRouter's 30 seconds.
-const BUCKETS: usize = 6;
-const BUCKET_MS: u64 = 5_000;
-/// This many failures in a row are an outage.
-const CONSECUTIVE: u16 = 3;
-/// Or this many in the window, when they are at least half of all outcomes there.
-const IN_WINDOW: u32 = 5;
-/// How long an outage lasts before one request may try again; doubled each time that the trial fails.
-const OPEN_MS: u64 = 5_000;
-const OPEN_MAX_MS: u64 = 60_000;
-/// How long one request may take to try; after that another one may.
-const PROBE_MS: u64 = 15_000;
-/// How long an endpoint that answered 429 without saying how long is left alone, and the longest it may ask for.
-const LIMITED_MS: u64 = 2_000;
-const LIMITED_MAX_MS: u64 = 120_000;
+pub const LENGTH: usize = 800;
+const VERSION: u8 = 2;
+/// How many buckets of the shortest window are its newest part.
+const NEWEST: usize = 2;
+/// How many samples a quantile needs that routing may rely on.
+const KNOWN: u64 = 5;
+/// For how long routing remembers how fast an endpoint was that nobody asks any more.
+const REMEMBERED_MS: u64 = 600_000;
+/// How many outcomes of five minutes tell the uptime that routing looks at.
+const TELLING: u32 = 20;
+/// Below this uptime, in thousandths, an endpoint comes after the others, and below that it is a last resort.
+/// <https://openrouter.ai/docs/guides/community/for-providers>
+const DEGRADED: u32 = 950;
+const UNRELIABLE: u32 = 800;
 
 /// What one attempt taught about its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,196 +50,207 @@ pub enum Sample {
     },
     /// The attempt ended without teaching anything (the caller's fault, or the client left): a claimed trial is free again.
     Nothing,
+    /// How long a stream took to its first token.
+    FirstToken {
+        /// In milliseconds.
+        ms: u64,
+    },
+    /// How fast a completion came, from the beginning of its attempt to its end.
+    Throughput {
+        /// In tokens per 10 seconds.
+        tokens_per_10_s: u64,
+    },
 }
 
-/// What routing sees of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// No outage.
-    Healthy,
-    /// It was down and may be tried by whoever claims the trial first.
-    Trial,
-    /// It asks for fewer requests.
-    RateLimited,
-    /// It is down.
-    Down,
+/// How reliable an endpoint was in the last minutes, by its uptime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Band {
+    /// At least 95 %, or nobody knows.
+    #[default]
+    Normal,
+    /// 80 to 94 %.
+    Degraded,
+    /// Less.
+    Unreliable,
+}
+
+/// What routing knows of an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    breaker: Breaker,
+    /// How reliable it was.
+    pub band: Band,
+    /// The times to the first token in the last five minutes, in milliseconds.
+    pub latency: Option<Quantiles>,
+    /// The throughput in the last five minutes, in tokens per 10 seconds.
+    pub throughput: Option<Quantiles>,
+    /// The usual time to the first token, in milliseconds, remembered for longer.
+    pub usual_ms: Option<u32>,
+    /// How many attempts are under way.
+    pub in_flight: u32,
+}
+
+impl View {
+    /// Whether it may be asked at this time.
+    pub fn standing(&self, now: u64) -> Standing {
+        self.breaker.standing(now)
+    }
+
+    /// The part of its share that it may have after an outage, in thousandths.
+    pub fn ramp(&self, now: u64) -> u64 {
+        self.breaker.ramp(now)
+    }
+
+    /// Whether there is an outage that has not ended, be it due for a trial or not.
+    pub const fn is_out(&self) -> bool {
+        self.breaker.open_until > 0
+    }
+}
+
+/// The share of attempts that succeeded, in thousandths; nothing where there were too few.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uptime {
+    /// In the last 5 minutes.
+    pub last_5m: Option<u32>,
+    /// In the last 30 minutes.
+    pub last_30m: Option<u32>,
+    /// In the last day.
+    pub last_1d: Option<u32>,
 }
 
 /// The record of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// The number of the newest bucket, counted from 1970.
-    epoch: u64,
-    /// Successes by bucket; bucket `n` stands at `n % BUCKETS`.
-    successes: [u16; BUCKETS],
-    /// Failures by bucket.
-    failures: [u16; BUCKETS],
-    /// Failures since the last success.
-    consecutive: u16,
-    /// How many times in a row the outage began anew.
-    reopened: u8,
-    /// The outage lasts until then; 0: there is none.
-    open_until: u64,
-    /// A trial is under way until then.
-    probe_until: u64,
-    /// The endpoint wants to be left alone until then.
-    limited_until: u64,
+    breaker: Breaker,
+    /// OpenRouter's 30 seconds; those before the last outage's end are forgotten.
+    seconds: Window<6, 5_000>,
+    minutes: Window<5, 60_000>,
+    half_hour: Window<6, 300_000>,
+    day: Window<12, 7_200_000>,
+    latency: Sketch,
+    throughput: Sketch,
+    running: Running,
 }
 
 impl Record {
     /// Reads a record; anything but a record of this version is an empty one.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);
-        if bytes.len() != LENGTH || reader.number(1) != u64::from(VERSION) {
+        if bytes.len() != LENGTH || reader.u8() != VERSION {
             return Self::default();
         }
-        let mut record = Self {
-            epoch: reader.number(8),
-            ..Self::default()
-        };
-        for count in record.successes.iter_mut().chain(&mut record.failures) {
-            *count = reader.u16();
+        Self {
+            breaker: Breaker::read(&mut reader),
+            seconds: Window::read(&mut reader),
+            minutes: Window::read(&mut reader),
+            half_hour: Window::read(&mut reader),
+            day: Window::read(&mut reader),
+            latency: Sketch::read(&mut reader),
+            throughput: Sketch::read(&mut reader),
+            running: Running::read(&mut reader),
         }
-        record.consecutive = reader.u16();
-        record.reopened = u8::try_from(reader.number(1)).unwrap_or(u8::MAX);
-        // Six bytes hold milliseconds until the year 10889.
-        record.open_until = reader.number(6);
-        record.probe_until = reader.number(6);
-        record.limited_until = reader.number(6);
-        record
     }
 
-    /// Writes the record.
-    pub fn to_bytes(&self) -> [u8; LENGTH] {
-        let mut out = Vec::with_capacity(LENGTH);
-        out.push(VERSION);
-        out.extend_from_slice(&self.epoch.to_le_bytes());
-        for count in self.successes.iter().chain(&self.failures) {
-            out.extend_from_slice(&count.to_le_bytes());
-        }
-        out.extend_from_slice(&self.consecutive.to_le_bytes());
-        out.push(self.reopened);
-        for time in [self.open_until, self.probe_until, self.limited_until] {
-            out.extend(time.to_le_bytes().into_iter().take(6));
-        }
-        out.resize(LENGTH, 0);
-        out.try_into().unwrap_or([0; LENGTH])
+    /// Writes the record, in [`LENGTH`] bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer(Vec::with_capacity(LENGTH));
+        writer.number(u64::from(VERSION), 1);
+        self.breaker.write(&mut writer);
+        self.seconds.write(&mut writer);
+        self.minutes.write(&mut writer);
+        self.half_hour.write(&mut writer);
+        self.day.write(&mut writer);
+        self.latency.write(&mut writer);
+        self.throughput.write(&mut writer);
+        self.running.write(&mut writer);
+        writer.0.resize(LENGTH, 0);
+        writer.0
     }
 
     /// Takes one sample.
     #[must_use]
     pub fn update(mut self, sample: Sample, now: u64) -> Self {
-        self.advance(now);
         match sample {
             Sample::Success => {
-                bump(&mut self.successes, self.epoch);
-                self.consecutive = 0;
-                self.reopened = 0;
-                self.open_until = 0;
-                self.probe_until = 0;
+                if self.breaker.succeed(now) {
+                    self.seconds = Window::default();
+                }
+                self.count(false, now);
             }
             Sample::Failure => {
-                bump(&mut self.failures, self.epoch);
-                self.consecutive = self.consecutive.saturating_add(1);
-                self.fail(now);
+                self.count(true, now);
+                let (all, newest) = (self.seconds.sum(6, 0, now), self.seconds.sum(NEWEST, 0, now));
+                self.breaker.fail(all, newest, now);
             }
-            Sample::RateLimited { retry_after_ms } => {
-                let wait = retry_after_ms.unwrap_or(LIMITED_MS).min(LIMITED_MAX_MS);
-                self.limited_until = self.limited_until.max(now.saturating_add(wait));
-                self.probe_until = 0;
+            Sample::RateLimited { retry_after_ms } => self.breaker.limit(retry_after_ms, now),
+            Sample::Nothing => self.breaker.give_back(),
+            Sample::FirstToken { ms } => self.latency.add(u32::try_from(ms).unwrap_or(u32::MAX), now),
+            Sample::Throughput { tokens_per_10_s } => {
+                let value = u32::try_from(tokens_per_10_s).unwrap_or(u32::MAX);
+                self.throughput.add(value, now);
             }
-            Sample::Nothing => self.probe_until = 0,
         }
         self
     }
 
-    /// What routing sees at this time.
+    /// Takes a VM's word on how many attempts it has under way.
+    #[must_use]
+    pub fn report(mut self, vm: u32, count: u16, now: u64) -> Self {
+        self.running.report(vm, count, now);
+        self
+    }
+
+    /// What routing sees at this time, in this VM; of the attempts under way those of other VMs.
+    pub fn view(&self, vm: u32, now: u64) -> View {
+        // What was before an outage ended says nothing about what is now.
+        let uptime = self.minutes.sum(5, self.breaker.recovered, now).uptime(TELLING);
+        View {
+            breaker: self.breaker,
+            band: match uptime {
+                Some(..UNRELIABLE) => Band::Unreliable,
+                Some(UNRELIABLE..DEGRADED) => Band::Degraded,
+                _ => Band::Normal,
+            },
+            latency: self.latency.recent(KNOWN, now),
+            throughput: self.throughput.recent(KNOWN, now),
+            usual_ms: self
+                .latency
+                .quantiles(KNOWN, REMEMBERED_MS, now)
+                .map(Quantiles::median),
+            in_flight: self.running.others(vm, now),
+        }
+    }
+
+    /// Whether it may be asked at this time.
     pub fn standing(&self, now: u64) -> Standing {
-        // A time further away than any outage can last is that of a clock that went wrong.
-        let lasts = |until: u64, longest: u64| until > now && until - now <= longest;
-        if lasts(self.open_until, OPEN_MAX_MS) || (self.open_until > 0 && lasts(self.probe_until, PROBE_MS)) {
-            Standing::Down
-        } else if lasts(self.limited_until, LIMITED_MAX_MS) {
-            Standing::RateLimited
-        } else if self.open_until > 0 {
-            Standing::Trial
-        } else {
-            Standing::Healthy
+        self.breaker.standing(now)
+    }
+
+    /// How reliable it was; `at_least` so many attempts say so.
+    pub fn uptime(&self, at_least: u32, now: u64) -> Uptime {
+        Uptime {
+            last_5m: self.minutes.sum(5, 0, now).uptime(at_least),
+            last_30m: self.half_hour.sum(6, 0, now).uptime(at_least),
+            last_1d: self.day.sum(12, 0, now).uptime(at_least),
         }
     }
 
     /// Claims the trial of an endpoint that was down; `None` when there is none to claim.
     pub fn claim(mut self, now: u64) -> Option<Self> {
-        if self.standing(now) != Standing::Trial {
-            return None;
-        }
-        self.probe_until = now.saturating_add(PROBE_MS);
-        Some(self)
+        self.breaker.claim(now).then_some(self)
     }
 
-    /// One more failure: begins an outage, or begins it anew.
-    fn fail(&mut self, now: u64) {
-        let was_trial = self.open_until > 0 && self.open_until <= now;
-        let failures: u32 = self.failures.iter().map(|&count| u32::from(count)).sum();
-        let successes: u32 = self.successes.iter().map(|&count| u32::from(count)).sum();
-        let in_window = failures >= IN_WINDOW && failures >= successes;
-        if was_trial {
-            self.reopened = self.reopened.saturating_add(1);
-        } else if self.open_until > now || !(self.consecutive >= CONSECUTIVE || in_window) {
-            return;
-        }
-        let length = OPEN_MS.saturating_mul(1 << self.reopened.min(6)).min(OPEN_MAX_MS);
-        self.open_until = now.saturating_add(length);
-        self.probe_until = 0;
-    }
-
-    /// Forgets the buckets that have left the window.
-    fn advance(&mut self, now: u64) {
-        let epoch = now / BUCKET_MS;
-        // A clock that went back changes nothing; one that jumped ahead empties the window.
-        for passed in (self.epoch.saturating_add(1)..=epoch).rev().take(BUCKETS) {
-            clear(&mut self.successes, passed);
-            clear(&mut self.failures, passed);
-        }
-        self.epoch = self.epoch.max(epoch);
-    }
-}
-
-fn slot(counts: &mut [u16; BUCKETS], epoch: u64) -> Option<&mut u16> {
-    counts.get_mut(usize::try_from(epoch % BUCKETS as u64).unwrap_or(0))
-}
-
-fn bump(counts: &mut [u16; BUCKETS], epoch: u64) {
-    if let Some(count) = slot(counts, epoch) {
-        *count = count.saturating_add(1);
-    }
-}
-
-fn clear(counts: &mut [u16; BUCKETS], epoch: u64) {
-    if let Some(count) = slot(counts, epoch) {
-        *count = 0;
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    /// The next little-endian number of this many bytes; what is missing counts as zero.
-    fn number(&mut self, length: usize) -> u64 {
-        let (head, rest) = self.0.split_at_checked(length).unwrap_or((self.0, &[]));
-        self.0 = rest;
-        head.iter()
-            .rev()
-            .fold(0, |number, &byte| (number << 8) | u64::from(byte))
-    }
-
-    fn u16(&mut self) -> u16 {
-        u16::try_from(self.number(2)).unwrap_or(u16::MAX)
+    fn count(&mut self, failed: bool, now: u64) {
+        self.seconds.add(failed, now);
+        self.minutes.add(failed, now);
+        self.half_hour.add(failed, now);
+        self.day.add(failed, now);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::breaker::{LIMITED_MAX_MS, OPEN_MAX_MS, OPEN_MS, PROBE_MS, RAMP_MS};
     use super::*;
     use crate::test;
 
@@ -301,9 +326,10 @@ mod tests {
                 .update(Sample::Failure, NOW + at)
                 .update(Sample::Success, NOW + at);
         }
-        let record = record.update(Sample::Failure, NOW + 31_000 + BUCKET_MS);
-        assert_eq!(record.failures.iter().sum::<u16>(), 1);
-        assert_eq!(record.successes.iter().sum::<u16>(), 0);
+        let now = NOW + 36_000;
+        let record = record.update(Sample::Failure, now);
+        let outcomes = record.seconds.sum(6, 0, now);
+        assert_eq!((outcomes.successes, outcomes.failures), (0, 1));
     }
 
     #[test]
@@ -326,6 +352,119 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_limit_that_says_nothing_lasts_longer_each_time() {
+        let limited = Sample::RateLimited { retry_after_ms: None };
+        let record = after(&[(limited, 0), (limited, 1), (limited, 2_001)]);
+        assert_eq!(record.standing(NOW + 6_000), Standing::RateLimited);
+        assert_eq!(record.standing(NOW + 6_001), Standing::Healthy);
+        let record = record
+            .update(Sample::Success, NOW + 7_000)
+            .update(limited, NOW + 7_000);
+        assert_eq!(record.standing(NOW + 9_000), Standing::Healthy);
+    }
+
+    #[test]
+    fn a_busy_endpoint_is_not_down_for_three_failures_by_chance() {
+        let mut record = Record::default();
+        for at in 0..200 {
+            record = record.update(Sample::Success, NOW + at);
+        }
+        for at in 0..6 {
+            record = record.update(Sample::Failure, NOW + 200 + at);
+            assert_eq!(record.standing(NOW + 210), Standing::Healthy, "{at}");
+        }
+        record = record.update(Sample::Failure, NOW + 210);
+        assert_eq!(record.standing(NOW + 210), Standing::Down);
+    }
+
+    #[test]
+    fn half_of_many_new_failures_are_an_outage_whatever_was_before() {
+        let mut record = Record::default();
+        for at in 0..1_000 {
+            record = record.update(Sample::Success, NOW + at);
+        }
+        for at in 0..10 {
+            let sample = Sample::Success;
+            record = record.update(Sample::Failure, NOW + 20_000 + at);
+            if at < 9 {
+                record = record.update(sample, NOW + 20_000 + at);
+            }
+        }
+        assert_eq!(record.standing(NOW + 20_010), Standing::Down);
+    }
+
+    #[test]
+    fn what_came_back_gets_its_share_step_by_step_and_a_relapse_is_noticed_at_once() {
+        let record = after(&[(Sample::Failure, 0), (Sample::Failure, 0), (Sample::Failure, 0)]);
+        let back = NOW + OPEN_MS;
+        let record = record.claim(back).unwrap().update(Sample::Success, back);
+        let ramp = |after| record.view(0, back).ramp(back + after);
+        assert_eq!([ramp(0), ramp(RAMP_MS / 2), ramp(RAMP_MS)], [50, 525, 1_000]);
+        let once = record.update(Sample::Failure, back + 1);
+        assert_eq!(once.standing(back + 1), Standing::Healthy);
+        let twice = once.update(Sample::Failure, back + 2);
+        assert_eq!(twice.standing(back + 2 * OPEN_MS), Standing::Down);
+    }
+
+    #[test]
+    fn uptime_has_its_bands() {
+        let bands = [
+            (100, 5, Band::Normal),
+            (100, 6, Band::Degraded),
+            (100, 20, Band::Degraded),
+            (100, 21, Band::Unreliable),
+        ];
+        for (total, failures, band) in bands.into_iter().chain([(19, 4, Band::Normal)]) {
+            let mut record = Record::default();
+            for at in 0..total {
+                // Spread, so that there is no outage.
+                let failed = (at + 1) * failures / total > at * failures / total;
+                record = record.update(if failed { Sample::Failure } else { Sample::Success }, NOW);
+            }
+            assert_eq!(record.view(0, NOW).band, band, "{failures} of {total}");
+            assert_eq!(record.view(0, NOW + 300_000).band, Band::Normal);
+        }
+    }
+
+    #[test]
+    fn uptime_is_told_for_minutes_and_for_a_day() {
+        let mut record = Record::default();
+        for at in 0..20 {
+            let later = if at < 10 { 0 } else { 1_200_000 };
+            let sample = if at < 15 { Sample::Success } else { Sample::Failure };
+            record = record.update(sample, NOW + later);
+        }
+        let uptime = record.uptime(10, NOW + 1_200_000);
+        assert_eq!(
+            (uptime.last_5m, uptime.last_30m, uptime.last_1d),
+            (Some(500), Some(750), Some(750))
+        );
+        let uptime = record.uptime(10, NOW + 3_600_000);
+        assert_eq!(
+            (uptime.last_5m, uptime.last_30m, uptime.last_1d),
+            (None, None, Some(750))
+        );
+    }
+
+    #[test]
+    fn how_fast_an_endpoint_was_is_remembered_when_it_is_asked_no_more() {
+        let mut record = Record::default();
+        for _ in 0..KNOWN {
+            assert_eq!(record.view(0, NOW).usual_ms, None);
+            record = record
+                .update(Sample::FirstToken { ms: 400 }, NOW)
+                .update(Sample::Throughput { tokens_per_10_s: 500 }, NOW);
+        }
+        let view = record.view(0, NOW + 1);
+        let about = |value: u32, exact: u32| value.abs_diff(exact) * 5 < exact;
+        assert!(about(view.usual_ms.unwrap(), 400) && about(view.latency.unwrap().median(), 400));
+        assert!(about(view.throughput.unwrap().median(), 500));
+        let view = record.view(0, NOW + 400_000);
+        assert!(view.latency.is_none() && view.throughput.is_none() && view.usual_ms.is_some());
+        assert_eq!(record.view(0, NOW + REMEMBERED_MS).usual_ms, None);
+    }
+
+    #[test]
     fn garbage_is_an_empty_record() {
         assert_eq!(Record::from_bytes(b"garbage"), Record::default());
         assert_eq!(Record::from_bytes(&[0xff; LENGTH]), Record::default());
@@ -341,6 +480,8 @@ mod tests {
                 Just(Sample::Success),
                 Just(Sample::Failure),
                 Just(Sample::Nothing),
+                any::<u64>().prop_map(|ms| Sample::FirstToken { ms }),
+                any::<u64>().prop_map(|tokens_per_10_s| Sample::Throughput { tokens_per_10_s }),
                 any::<Option<u64>>().prop_map(|retry_after_ms| Sample::RateLimited { retry_after_ms }),
             ]
         }
@@ -364,7 +505,8 @@ mod tests {
                 let record = Record::from_bytes(&bytes).update(sample, now);
                 let later = now.saturating_add(OPEN_MAX_MS + LIMITED_MAX_MS + PROBE_MS);
                 if later < u64::MAX {
-                    prop_assert!(!matches!(record.standing(later), Standing::Down | Standing::RateLimited) || record.open_until > now);
+                    prop_assert!(!matches!(record.standing(later), Standing::Down | Standing::RateLimited) || record.breaker.open_until > now);
+                    let _view = record.view(7, now);
                 }
             }
 

@@ -23,7 +23,7 @@ mod targets {
     use crosspoint::dialect::{self, DIALECTS, Target};
     use crosspoint::error::MAX_MESSAGE;
     use crosspoint::exchange::{Action, Ending, Exchange, Head, ResponseHead};
-    use crosspoint::health::{Record, Sample, Standing};
+    use crosspoint::health::{LENGTH, Record, Sample, Standing};
     use crosspoint::middleware::Step;
     use crosspoint::provider;
     use serde::de::IgnoredAny;
@@ -494,22 +494,26 @@ mod targets {
     #[test]
     fn health_records_of_any_bytes_are_records() {
         run("health", 8, |rng| {
-            let length = if rng.chance(4) { rng.index(100) } else { 64 };
+            let length = if rng.chance(4) { rng.index(1_000) } else { LENGTH };
             let mut bytes: Vec<u8> = (0..length).map(|_| rng.byte()).collect();
             if let (Some(version), false) = (bytes.first_mut(), rng.chance(4)) {
-                *version = 1;
+                *version = 2;
             }
             let mut record = Record::from_bytes(&bytes);
             for _ in 0..rng.below(20) {
                 let now = *rng.one_of(&[0, 1, 1_760_000_000_000, u64::MAX]);
                 let now = now ^ rng.below(100_000);
-                let _standing = record.standing(now);
+                let _view = (record.view(1, now), record.uptime(1, now));
                 let retry_after_ms = *rng.one_of(&[None, Some(0), Some(u64::MAX)]);
                 let sample = *rng.one_of(&[
                     Sample::Success,
                     Sample::Failure,
                     Sample::RateLimited { retry_after_ms },
                     Sample::Nothing,
+                    Sample::FirstToken {
+                        ms: rng.below(u64::MAX),
+                    },
+                    Sample::Throughput { tokens_per_10_s: now },
                 ]);
                 record = record.update(sample, now);
                 let known = Record::from_bytes(&record.to_bytes());

@@ -1,0 +1,204 @@
+//! A streaming sketch of a distribution, for quantiles: counts in buckets that grow by a third each.
+//!
+//! Two halves of 150 seconds each hold what came in the last five minutes; the older half is dropped as a whole. Inside a
+//! bucket values are taken to be spread evenly, so a quantile is a few percent off, and at most a third.
+
+use super::bytes::{Reader, TIME, Writer};
+
+const BUCKETS: usize = 48;
+/// How long one half takes samples, in milliseconds.
+const HALF_MS: u64 = 150_000;
+/// The quantiles that are asked for, in percent.
+const QUANTILES: [u64; 4] = [50, 75, 90, 99];
+
+/// Where the buckets begin: 1, 2, 3 … 1.1 million.
+const BOUNDS: [u32; BUCKETS] = bounds();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "in a constant: it fails when compiling, or never"
+)]
+const fn bounds() -> [u32; BUCKETS] {
+    let mut bounds = [1; BUCKETS];
+    let mut at = 1;
+    while at < BUCKETS {
+        let last = bounds[at - 1];
+        bounds[at] = if last < 6 {
+            last + 1
+        } else {
+            last / 3 * 4 + last % 3
+        };
+        at += 1;
+    }
+    bounds
+}
+
+/// The 50th, 75th, 90th and 99th percentile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quantiles(pub [u32; QUANTILES.len()]);
+
+impl Quantiles {
+    /// The median.
+    pub const fn median(self) -> u32 {
+        let [median, ..] = self.0;
+        median
+    }
+}
+
+/// A distribution of positive whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sketch {
+    /// When the newer half began to take samples.
+    begun: u64,
+    newer: [u16; BUCKETS],
+    older: [u16; BUCKETS],
+}
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self {
+            begun: 0,
+            newer: [0; BUCKETS],
+            older: [0; BUCKETS],
+        }
+    }
+}
+
+impl Sketch {
+    pub(super) fn add(&mut self, value: u32, now: u64) {
+        // A time in the future is that of a clock that went wrong.
+        if self.begun > now || now - self.begun >= HALF_MS {
+            let gone = self.begun > now || now - self.begun >= 2 * HALF_MS;
+            self.older = if gone { [0; BUCKETS] } else { self.newer };
+            self.newer = [0; BUCKETS];
+            self.begun = now;
+        }
+        let at = BOUNDS.partition_point(|bound| *bound <= value).saturating_sub(1);
+        if self.newer.get(at).is_some_and(|count| *count == u16::MAX) {
+            // The shape is what counts.
+            for count in self.newer.iter_mut().chain(&mut self.older) {
+                *count /= 2;
+            }
+        }
+        if let Some(count) = self.newer.get_mut(at) {
+            *count += 1;
+        }
+    }
+
+    /// The quantiles, if there are at least so many samples. Samples are forgotten `forget_ms` after their half began.
+    pub(super) fn quantiles(&self, at_least: u64, forget_ms: u64, now: u64) -> Option<Quantiles> {
+        if now.checked_sub(self.begun)? >= forget_ms {
+            return None;
+        }
+        let counts = || self.newer.iter().zip(&self.older);
+        let total: u64 = counts().map(|(a, b)| u64::from(*a) + u64::from(*b)).sum();
+        if total < at_least.max(1) {
+            return None;
+        }
+        let mut found = Quantiles::default();
+        let mut wanted = found.0.iter_mut().zip(QUANTILES).peekable();
+        let mut below = 0;
+        let uppers = BOUNDS.iter().skip(1).chain([&u32::MAX]);
+        for ((bounds, upper), (a, b)) in BOUNDS.iter().zip(uppers).zip(counts()) {
+            let here = u64::from(*a) + u64::from(*b);
+            while let Some((out, percent)) =
+                wanted.next_if(|(_, percent)| percent * total <= (below + here) * 100)
+            {
+                let width = u64::from(upper.saturating_sub(*bounds)).min(u64::from(*bounds));
+                // In hundredths of a sample, which stands in the middle of its share of the bucket.
+                let inside = (percent * total).saturating_sub(below * 100);
+                let value = u64::from(*bounds) + width * inside / (here * 100).max(1);
+                *out = u32::try_from(value).unwrap_or(u32::MAX);
+            }
+            below += here;
+        }
+        Some(found)
+    }
+
+    /// The quantiles of the last five minutes.
+    pub(super) fn recent(&self, at_least: u64, now: u64) -> Option<Quantiles> {
+        self.quantiles(at_least, 2 * HALF_MS, now)
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let mut sketch = Self {
+            begun: reader.time(),
+            ..Self::default()
+        };
+        for count in sketch.newer.iter_mut().chain(&mut sketch.older) {
+            *count = reader.u16();
+        }
+        sketch
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.number(self.begun, TIME);
+        for count in self.newer.iter().chain(&self.older) {
+            writer.number(u64::from(*count), 2);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{hash, test};
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    #[test]
+    fn bounds_rise_by_a_third_up_to_a_quarter_of_an_hour() {
+        for pair in BOUNDS.windows(2) {
+            assert!(
+                pair[0] < pair[1] && pair[1] <= pair[0].max(3) * 4 / 3 + 1,
+                "{pair:?}"
+            );
+        }
+        assert!(BOUNDS[BUCKETS - 1] > 800_000, "{BOUNDS:?}");
+    }
+
+    #[test]
+    fn quantiles_are_within_a_tenth() {
+        // A long tail, as latencies have: 100 ms and upwards.
+        let mut values: Vec<u32> = (0..5_000_u64)
+            .map(|at| {
+                let uniform = (hash::mix(at) >> 40) as f64 / (1_u64 << 24) as f64;
+                (100.0 * (1.0 - uniform).powf(-0.6)) as u32
+            })
+            .collect();
+        let mut sketch = Sketch::default();
+        for value in &values {
+            sketch.add(*value, NOW);
+        }
+        values.sort_unstable();
+        let found = sketch.recent(1, NOW).unwrap();
+        for (found, percent) in found.0.into_iter().zip(QUANTILES) {
+            let exact = f64::from(values[values.len() * percent as usize / 100]);
+            let off = (f64::from(found) / exact - 1.0).abs();
+            assert!(off < 0.1, "p{percent}: {found} for {exact}");
+        }
+    }
+
+    #[test]
+    fn samples_are_forgotten_after_five_minutes() {
+        let mut sketch = Sketch::default();
+        sketch.add(10, NOW);
+        sketch.add(1_000, NOW + HALF_MS);
+        let median = |at| sketch.recent(1, NOW + at).map(Quantiles::median);
+        assert!(median(HALF_MS).unwrap() < 20);
+        assert_eq!(median(3 * HALF_MS), None);
+        sketch.add(1_000, NOW + 2 * HALF_MS);
+        let median = sketch.recent(1, NOW + 2 * HALF_MS).unwrap().median();
+        assert!((800..1_300).contains(&median), "{median}");
+    }
+
+    #[test]
+    fn a_full_bucket_keeps_the_shape() {
+        let mut sketch = Sketch::default();
+        for at in 0..200_000 {
+            sketch.add(if at % 4 == 0 { 1_000 } else { 10 }, NOW);
+        }
+        let Quantiles([p50, _, p90, _]) = sketch.recent(1, NOW).unwrap();
+        assert!(p50 < 14 && p90 > 800, "{p50} {p90}");
+    }
+}
