@@ -4,7 +4,7 @@
 //! carries a prompt, a completion or a secret: a provider's own message is cut and passed on only as a message.
 
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// The longest provider message that is passed on to a caller, in bytes.
 pub const MAX_MESSAGE: usize = 2_000;
@@ -156,6 +156,8 @@ pub struct Error {
     pub provider_code: Option<String>,
     /// How long the provider asks to be left alone, in milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// Why nobody may serve the request, where that is what is wrong.
+    pub availability: Option<Box<Availability>>,
 }
 
 impl Error {
@@ -176,6 +178,7 @@ impl Error {
             provider: None,
             provider_code: None,
             retry_after_ms: None,
+            availability: None,
         }
     }
 
@@ -194,6 +197,45 @@ impl Error {
     /// The HTTP status that a caller sees before the first token.
     pub const fn status(&self) -> u16 {
         self.kind.facts().status
+    }
+}
+
+/// Why nobody may serve a request, as OpenRouter's `error.availability` says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Availability {
+    /// OpenRouter's word for it all.
+    pub code: &'static str,
+    /// The models that were asked for.
+    pub requested_models: Vec<String>,
+    /// Every endpoint of these models, with what excludes it.
+    pub endpoints: Vec<Excluded>,
+}
+
+/// An endpoint that a constraint of the caller excludes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excluded {
+    /// The provider.
+    pub provider: String,
+    /// The provider's name for the model.
+    pub model: String,
+    /// The member of the request that excludes it.
+    pub field: &'static str,
+    /// OpenRouter's word for that.
+    pub excluded_by: &'static str,
+    /// What it is about the endpoint.
+    pub detail: String,
+}
+
+impl fmt::Display for Excluded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            provider,
+            model,
+            field,
+            detail,
+            ..
+        } = self;
+        write!(f, "{provider} ({model}) {detail} [{field}]")
     }
 }
 

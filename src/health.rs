@@ -17,7 +17,7 @@ pub use window::Outcomes;
 use breaker::Breaker;
 use bytes::{Reader, Writer};
 use running::Running;
-use sketch::Sketch;
+use sketch::{FALLING, RISING, Sketch};
 use window::Window;
 
 /// The length of a record in shared data, in bytes.
@@ -211,12 +211,9 @@ impl Record {
                 Some(UNRELIABLE..DEGRADED) => Band::Degraded,
                 _ => Band::Normal,
             },
-            latency: self.latency.recent(KNOWN, now),
-            throughput: self.throughput.recent(KNOWN, now),
-            usual_ms: self
-                .latency
-                .quantiles(KNOWN, REMEMBERED_MS, now)
-                .map(Quantiles::median),
+            latency: self.latency.recent(RISING, KNOWN, now),
+            throughput: self.throughput.recent(FALLING, KNOWN, now),
+            usual_ms: self.latency.usual(KNOWN, REMEMBERED_MS, now),
             in_flight: self.running.others(vm, now),
         }
     }

@@ -122,7 +122,7 @@ mod table {
             row(
                 Provider("{ kluster: x }"),
                 &[
-                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, default_max_tokens, on_cancel, path",
+                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, default_max_tokens, on_cancel, path, data_collection, zdr, region",
                 ],
             ),
             row(
@@ -428,10 +428,10 @@ mod table {
                 &["models.a/b.endpoints[0]: expected a mapping, found \"openai\""],
             ),
             row(
-                Endpoint("{ provider: openai }, { model: x, region: eu }"),
+                Endpoint("{ provider: openai }, { model: x, zone: eu }"),
                 &[
                     "models.a/b.endpoints[1].provider: is missing",
-                    "models.a/b.endpoints[1].region: is unknown; known here: provider, model, dialect, price, context_length, max_completion_tokens, input_modalities, output_modalities, supported_parameters",
+                    "models.a/b.endpoints[1].zone: is unknown; known here: provider, model, dialect, price, context_length, max_completion_tokens, input_modalities, output_modalities, supported_parameters, quantization, data_collection, zdr, region",
                 ],
             ),
             row(
@@ -487,6 +487,25 @@ mod table {
             row(
                 Endpoint("{ provider: openai, supported_parameters: [tools, speed] }"),
                 &[parameters],
+            ),
+            row(
+                Endpoint(
+                    "{ provider: openai, quantization: fp7, data_collection: never, zdr: 1, region: '' }",
+                ),
+                &[
+                    "models.a/b.endpoints[0].quantization: \"fp7\" is unknown; known: int4, int8, fp4, mxfp4, nvfp4, fp6, fp8, mxfp8, fp16, bf16, fp32, unknown",
+                    "models.a/b.endpoints[0].data_collection: \"never\" is neither allow nor deny",
+                    "models.a/b.endpoints[0].zdr: expected true or false, found 1",
+                    "models.a/b.endpoints[0].region: is empty",
+                ],
+            ),
+            row(
+                Provider("{ data_collection: true, zdr: yes please, region: 7 }"),
+                &[
+                    "providers.openai.data_collection: expected a string, found true",
+                    "providers.openai.zdr: expected true or false, found \"yes please\"",
+                    "providers.openai.region: expected a string, found 7",
+                ],
             ),
             // The catalogue.
             row(

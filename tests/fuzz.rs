@@ -23,9 +23,10 @@ mod targets {
     use crosspoint::dialect::{self, DIALECTS, Target};
     use crosspoint::error::MAX_MESSAGE;
     use crosspoint::exchange::{Action, Ending, Exchange, Head, ResponseHead};
-    use crosspoint::health::{LENGTH, Record, Sample, Standing};
+    use crosspoint::health::{LENGTH, Record, Sample, View};
     use crosspoint::middleware::Step;
     use crosspoint::provider;
+    use crosspoint::route::Moment;
     use serde::de::IgnoredAny;
     use serde_json::Value;
     use std::rc::Rc;
@@ -69,18 +70,26 @@ mod targets {
 
     const KEY: &str = "sk-the-key-of-the-provider";
 
-    fn standing(rng: &mut Rng) -> Standing {
-        *rng.one_of(&[
-            Standing::Healthy,
-            Standing::Trial,
-            Standing::RateLimited,
-            Standing::Down,
-        ])
+    /// What is known of an endpoint after some samples.
+    fn view(rng: &mut Rng) -> View {
+        let samples = [Sample::Failure, Sample::Success, Sample::FirstToken { ms: 9 }];
+        let limited = Sample::RateLimited { retry_after_ms: None };
+        let record = (0..rng.below(6)).fold(Record::default(), |record, at| {
+            record.update(
+                *rng.one_of(&[samples[0], samples[0], samples[1], samples[2], limited]),
+                at,
+            )
+        });
+        record.view(1, *rng.one_of(&[0, 5, 10_000]))
     }
 
     fn plan(exchange: &mut Exchange, rng: &mut Rng) -> bool {
-        let seed = rng.next();
-        exchange.plan(&mut |_, _| standing(rng), seed).is_ok()
+        let (seed, now_ms) = (rng.next(), *rng.one_of(&[0, 5, 10_000]));
+        let planned = exchange.plan(&mut |_| view(rng), Moment { now_ms, seed });
+        if rng.chance(2) {
+            exchange.forgo_trial();
+        }
+        planned.is_ok()
     }
 
     fn check_receipt(receipt: &[u8]) {
@@ -510,9 +519,7 @@ mod targets {
                     Sample::Failure,
                     Sample::RateLimited { retry_after_ms },
                     Sample::Nothing,
-                    Sample::FirstToken {
-                        ms: rng.below(u64::MAX),
-                    },
+                    Sample::FirstToken { ms: now ^ 9_999 },
                     Sample::Throughput { tokens_per_10_s: now },
                 ]);
                 record = record.update(sample, now);

@@ -52,7 +52,8 @@ mod tests {
     use crosspoint::config::Config;
     use crosspoint::dialect::{DIALECTS, client};
     use crosspoint::exchange::{Action, Exchange, Outgoing, ResponseHead};
-    use crosspoint::health::Standing;
+    use crosspoint::health::View;
+    use crosspoint::route::Moment;
     use serde_json::{Value, json};
     use std::fmt::Write as _;
     use std::rc::Rc;
@@ -141,7 +142,9 @@ mod tests {
             let mut exchange = open(&config);
             let most = most_held(before, || {
                 exchange.read(body).unwrap();
-                exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+                exchange
+                    .plan(&mut |_| View::default(), Moment::default())
+                    .unwrap();
                 for _ in 0..=exchange.max_retries() {
                     let (_, outgoing) = begin(&mut exchange);
                     assert!(outgoing.body.len() > SIZE / 10 * 9);
@@ -228,7 +231,9 @@ mod tests {
         let before = held();
         let mut exchange = open(&config);
         exchange.read(request(MIB, true)).unwrap();
-        exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+        exchange
+            .plan(&mut |_| View::default(), Moment::default())
+            .unwrap();
         let (number, _) = begin(&mut exchange);
         let head = ResponseHead {
             status: 200,

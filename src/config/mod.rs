@@ -19,7 +19,7 @@ use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
 use crate::meter::Price;
 use crate::middleware::Middleware;
-use crate::provider::Facts;
+use crate::provider::{Facts, Policy};
 use std::fmt;
 use std::rc::Rc;
 
@@ -87,6 +87,8 @@ pub struct Provider {
     pub quirks: &'static Quirks,
     /// Where chats go instead, to be appended to the base URL; `{model}` stands for the model's id.
     pub path: Option<String>,
+    /// What it does with what it is sent, if an endpoint says nothing else.
+    pub policy: Policy,
 }
 
 impl Provider {
@@ -205,6 +207,8 @@ pub struct Endpoint {
     pub price: Price,
     /// What else is known of it.
     pub facts: Facts,
+    /// What becomes of what it is sent.
+    pub policy: Policy,
     /// The stable hash under which its health is kept.
     pub health_key: u64,
 }

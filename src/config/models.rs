@@ -2,13 +2,13 @@
 //! provider, and beside them those of the catalogue that its providers offer.
 
 use super::price::price;
-use super::providers::{at_least_one, endpoint_dialect};
+use super::providers::{at_least_one, endpoint_dialect, policy};
 use super::reader::{Members, Node};
 use super::{Endpoint, Model, Provider};
 use crate::error::quoted;
 use crate::hash;
 use crate::provider::catalogue::{self, Listed, Offer};
-use crate::provider::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters, ROWS, Row};
+use crate::provider::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters, QUANTIZATIONS, ROWS, Row};
 use serde_json::Value;
 
 /// The configured providers; `false` beside one that has problems of its own.
@@ -145,6 +145,7 @@ impl Catalogue<'_> {
                 quirks,
                 price,
                 facts,
+                policy: configured.policy.clone(),
                 health_key: hash::stable(&[offer.provider, offer.upstream]),
             })
         };
@@ -284,6 +285,7 @@ fn endpoint(
         None => usual,
     };
     let facts = read_facts(&mut members, facts);
+    let policy = policy(&mut members);
     members.done();
     let upstream = match upstream {
         Some(upstream) => upstream?,
@@ -305,9 +307,8 @@ fn endpoint(
         ));
         return None;
     };
-    let (dialect, quirks) = providers
-        .get(provider)
-        .and_then(|(provider, _)| endpoint_dialect(provider, upstream, dialect_node.as_ref()))?;
+    let (configured, _) = providers.get(provider)?;
+    let (dialect, quirks) = endpoint_dialect(configured, upstream, dialect_node.as_ref())?;
     Some(Endpoint {
         provider,
         model: upstream.to_owned(),
@@ -315,6 +316,7 @@ fn endpoint(
         quirks,
         price,
         facts,
+        policy: policy.or(&configured.policy),
         health_key: hash::stable(&[provider_id, upstream]),
     })
 }
@@ -340,6 +342,15 @@ fn read_facts(members: &mut Members<'_>, mut facts: Facts) -> Facts {
     if let Some(node) = members.optional("supported_parameters") {
         facts.parameters = Parameters::none();
         names(&node, PARAMETERS, |name| facts.parameters.add(name));
+    }
+    if let Some(node) = members.optional("quantization")
+        && let Some(name) = node.string()
+    {
+        facts.quantization = QUANTIZATIONS.iter().find(|known| **known == name).copied();
+        if facts.quantization.is_none() {
+            let known = QUANTIZATIONS.join(", ");
+            node.problem(format!("{} is unknown; known: {known}", quoted(name)));
+        }
     }
     facts
 }

@@ -1,11 +1,11 @@
 //! The providers of a configuration: each completes the row of its name, or stands on its own dialect and address.
 
 use super::parse::Env;
-use super::reader::Node;
+use super::reader::{Members, Node};
 use super::{BaseUrl, Key, Provider, Upstream};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
-use crate::provider::{self, Address, OnCancel, Row};
+use crate::provider::{self, Address, OnCancel, Policy, Row};
 
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
 /// The dialect whose requests all go to one path.
@@ -142,6 +142,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         }
         path(&node)
     });
+    let policy = policy(&mut members);
     members.done();
     // The row tells how the provider deviates from the dialect in the row, and from no other.
     let (quirks, model_dialects) = match row {
@@ -167,8 +168,30 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         on_cancel,
         quirks,
         path,
+        policy,
     };
     Some((provider, sound))
+}
+
+/// What a provider, or one endpoint, does with what it is sent.
+pub(super) fn policy(members: &mut Members<'_>) -> Policy {
+    let data_collection = members.optional("data_collection");
+    let collects_data = data_collection.and_then(|node| match node.string()? {
+        "allow" => Some(true),
+        "deny" => Some(false),
+        other => {
+            node.problem(format!("{} is neither allow nor deny", quoted(other)));
+            None
+        }
+    });
+    Policy {
+        collects_data,
+        zdr: members.optional("zdr").and_then(|node| node.boolean()),
+        region: members
+            .optional("region")
+            .and_then(|node| node.string())
+            .map(ToOwned::to_owned),
+    }
 }
 
 /// What `provider` speaks for the model that it calls `model`, and how it deviates from that. `None` after a problem.

@@ -4,10 +4,15 @@ use super::attempt::Action;
 use super::{Exchange, parties, receipt};
 use crate::error::{Error, Fault, Kind, Next, PreviousError};
 use crate::health::Sample;
+use crate::meter::{Outcome, Receipt};
+use crate::route;
 use std::rc::Rc;
 
 /// How much earlier than its deadline an attempt may be told of its end, in milliseconds.
 const TIMER_SLACK_MS: u64 = 20;
+/// How long an answer must be to tell how fast its tokens come.
+const TELLING_TOKENS: u64 = 10;
+
 impl Exchange {
     /// The attempt has failed before anything was let out: the next candidate, or the error.
     pub(super) fn fail_over(&mut self, mut error: Error, now_ms: u64) -> Action {
@@ -91,13 +96,31 @@ impl Exchange {
                 if self
                     .attempt
                     .as_ref()
-                    .is_some_and(|attempt| attempt.candidate.reason == "trial") =>
+                    .is_some_and(|attempt| attempt.candidate.reason == route::TRIAL) =>
             {
                 Sample::Nothing
             }
             Fault::Nobody => return,
         };
-        self.samples.extend(self.health_key().map(|key| (key, sample)));
+        self.learn(sample);
+    }
+
+    /// Notes how fast a complete answer came: its tokens in all the time from the beginning of its attempt, as OpenRouter
+    /// counts it.
+    pub(super) fn learn_throughput(&mut self, receipt: &Receipt, now_ms: u64) {
+        let complete = receipt.outcome == Outcome::Success;
+        let (Some(bill), Some(attempt)) = (&receipt.bill, self.attempt.as_ref().filter(|_| complete)) else {
+            return;
+        };
+        let tokens = bill.usage.completion;
+        let took = attempt
+            .ended_ms
+            .unwrap_or(now_ms)
+            .saturating_sub(attempt.started_ms);
+        if tokens >= TELLING_TOKENS && took > 0 {
+            let tokens_per_10_s = tokens.saturating_mul(10_000) / took;
+            self.learn(Sample::Throughput { tokens_per_10_s });
+        }
     }
 }
 

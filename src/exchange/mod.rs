@@ -26,7 +26,7 @@ use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
 use crate::meter::{self, AttemptLine, Outcome, Receipt};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
-use crate::route::{self, Candidate, Standings};
+use crate::route::{self, Asked, Candidate, Moment, Needs, Views};
 use attempt::Attempt;
 use envelope::Envelope;
 use outgoing::outgoing;
@@ -39,6 +39,8 @@ pub struct Exchange {
     config: Rc<Config>,
     client: &'static dyn ClientDialect,
     key: Option<String>,
+    /// The caller's name for the session that the request belongs to, from a header.
+    session: Option<String>,
     started_ms: u64,
     /// What the caller asked for; there from `read` until no attempt can need it any more.
     request: Option<Request>,
@@ -101,6 +103,7 @@ impl Exchange {
             config,
             client,
             key,
+            session: None,
             started_ms: now_ms,
             request: None,
             prompt_tokens: 0,
@@ -121,6 +124,11 @@ impl Exchange {
     /// The id: `gen-…`.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Takes the caller's name for the session, from a header.
+    pub fn set_session(&mut self, session: String) {
+        self.session = Some(session);
     }
 
     /// Takes the request's body.
@@ -156,20 +164,20 @@ impl Exchange {
     ///
     /// # Errors
     /// When there is no candidate, or none can carry the request.
-    pub fn plan(&mut self, standings: Standings<'_>, seed: u64) -> Result<(), Error> {
+    pub fn plan(&mut self, views: Views<'_>, moment: Moment) -> Result<(), Error> {
         let Some(request) = &self.request else {
             return Err(Error::new(Kind::Server, "there is no request to plan"));
         };
         // Middleware may have changed what was read before it ran.
         self.envelope = Envelope::of(request)?;
+        let asked = Asked {
+            models: &self.envelope.models,
+            preferences: &self.envelope.preferences,
+            needs: &Needs::of(request, self.session.as_deref()),
+        };
         let operation = request.operation();
-        let chosen = route::choose(
-            &self.config,
-            &self.envelope.models,
-            &self.envelope.preferences,
-            &mut |key, claim| standings(operation.health_key(key), claim),
-            seed,
-        )?;
+        let mut views = |key| views(operation.health_key(key));
+        let chosen = route::choose(&self.config, &asked, &mut views, moment)?;
         let mut first_error = None;
         let mut verdicts: Vec<(&'static str, bool)> = Vec::with_capacity(2);
         for candidate in chosen {
@@ -207,6 +215,25 @@ impl Exchange {
         match first_error {
             Some(error) if self.plan.is_empty() => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    /// The health key of the endpoint whose trial the plan begins with: it has to be claimed first.
+    pub fn trial(&self) -> Option<u64> {
+        let first = self.plan.first().filter(|first| first.reason == route::TRIAL)?;
+        let (endpoint, _) = self.parties(*first)?;
+        Some(self.client.operation().health_key(endpoint.health_key))
+    }
+
+    /// Somebody else has claimed the trial that the plan begins with: that endpoint comes last.
+    pub fn forgo_trial(&mut self) {
+        if self.trial().is_some() {
+            self.plan.rotate_left(1);
+            if let Some(last) = self.plan.last_mut() {
+                last.reason = route::DOWN;
+            }
+            // It was made for the endpoint that stood first.
+            self.encoded = None;
         }
     }
 
@@ -406,6 +433,7 @@ impl Exchange {
     /// The end: the receipt, and the last samples.
     pub fn settle(mut self, ending: Ending, now_ms: u64) -> (Receipt, Vec<(u64, Sample)>) {
         let receipt = receipt::settle(&mut self, ending, now_ms);
+        self.learn_throughput(&receipt, now_ms);
         (receipt, self.samples)
     }
 
@@ -468,8 +496,11 @@ impl Exchange {
                 Action::Pass(bytes.unwrap_or_default())
             }
             Progress::Release(body) => {
-                self.samples
-                    .extend(self.health_key().map(|key| (key, Sample::Success)));
+                self.learn(Sample::Success);
+                if self.envelope.stream {
+                    let ms = self.attempt.as_ref().and_then(|attempt| attempt.first_token_ms);
+                    ms.map(|ms| self.learn(Sample::FirstToken { ms }));
+                }
                 self.release(body)
             }
         }
@@ -494,7 +525,13 @@ impl Exchange {
         }
     }
 
-    fn health_key(&self) -> Option<u64> {
+    /// Notes a sample for the current attempt's endpoint.
+    fn learn(&mut self, sample: Sample) {
+        self.samples.extend(self.health_key().map(|key| (key, sample)));
+    }
+
+    /// The health key of the current attempt's endpoint.
+    pub fn health_key(&self) -> Option<u64> {
         let (endpoint, _) = self.parties(self.attempt.as_ref()?.candidate)?;
         Some(self.client.operation().health_key(endpoint.health_key))
     }

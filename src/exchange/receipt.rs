@@ -54,7 +54,7 @@ fn close(exchange: &mut Exchange, outcome: Outcome, now_ms: u64) {
     };
     match outcome {
         Outcome::Cancelled if !attempt.has_ended() => {
-            let trial = attempt.candidate.reason == "trial";
+            let trial = attempt.candidate.reason == crate::route::TRIAL;
             attempt.end(None, now_ms);
             attempt.outcome = Outcome::Cancelled;
             if trial {

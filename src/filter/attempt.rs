@@ -1,9 +1,11 @@
 //! The attempt placement: one context per try.
 
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
+use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
+use super::outlet;
 use super::registry::{self, Slot, Written};
-use super::{health, outlet, tokens};
+use super::tokens;
 use crate::dialect::client;
 use crate::error::{Error, Kind};
 use crate::exchange::{Action as Next, Head, Refused, ResponseHead};
@@ -30,6 +32,8 @@ pub(super) struct AttemptContext {
     /// The headers were let go.
     released: bool,
     renewed_ms: u64,
+    /// As long as it is there, the endpoint has this attempt under way.
+    running: Option<Running>,
 }
 
 impl AttemptContext {
@@ -42,6 +46,7 @@ impl AttemptContext {
             paused: false,
             released: false,
             renewed_ms: 0,
+            running: None,
         }
     }
 
@@ -242,6 +247,7 @@ impl Context for AttemptContext {
     }
 
     fn on_done(&mut self) -> bool {
+        self.running = None;
         if let Some(slot) = self.slot.take() {
             let now = host::now_ms();
             let number = self.number;
@@ -287,6 +293,8 @@ impl HttpContext for AttemptContext {
             None => return self.refuse("the exchange is over"),
         };
         self.number = number;
+        let endpoint = slot.with(|exchange| exchange.health_key()).flatten();
+        self.running = endpoint.map(|key| Running::begin(slot.namespace, key));
         for name in TRACE_HEADERS {
             if let Some(value) = host::header_text(Map::Request, name) {
                 outgoing.headers.push((name.to_owned(), value));

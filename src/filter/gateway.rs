@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, quoted};
 use crate::exchange::{Ending, Exchange, Head};
 use crate::hash;
 use crate::middleware::{Reply, Step};
+use crate::route::Moment;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::{Cell, OnceCell};
@@ -25,6 +26,8 @@ pub(super) const GENERATION: &str = "crosspoint_generation";
 pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
 /// The response header that says that an answer is ours and not Envoy's own.
 const ID_HEADER: &str = "x-generation-id";
+/// The header that names the session of a request, as OpenRouter calls it.
+const SESSION_HEADER: &str = "x-session-id";
 /// What the request's body is until the attempt placement writes the real one.
 const STUB: &[u8] = b"{}";
 
@@ -173,6 +176,9 @@ impl GatewayContext {
         end_of_stream: bool,
     ) -> Action {
         let slot = self.open(client, key);
+        if let Some(session) = headers.text(SESSION_HEADER) {
+            slot.with(|exchange| exchange.set_session(session.to_owned()));
+        }
         let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
             return Action::Pause;
         };
@@ -237,10 +243,17 @@ impl GatewayContext {
         let namespace = self.gateway.namespace;
         let seed = self.gateway.random();
         // The one place where the core asks back: the function reads shared data and touches no exchange.
-        let mut standings = |key, claim| health::standing(namespace, key, claim, now);
-        match slot.with(|exchange| exchange.plan(&mut standings, seed)) {
-            Some(Ok(())) if tokens::hold(slot, now) => Action::Pause,
-            Some(Ok(())) => depart(slot),
+        let mut views = |key| health::view(namespace, key, now);
+        let moment = Moment { now_ms: now, seed };
+        let planned = slot.with(|exchange| exchange.plan(&mut views, moment).map(|()| exchange.trial()));
+        if let Some(Ok(Some(trial))) = planned
+            && !health::claim(namespace, trial, now)
+        {
+            slot.with(Exchange::forgo_trial);
+        }
+        match planned {
+            Some(Ok(_)) if tokens::hold(slot, now) => Action::Pause,
+            Some(Ok(_)) => depart(slot),
             Some(Err(error)) => self.refuse(error),
             None => Action::Continue,
         }

@@ -1,64 +1,183 @@
 //! The health records in Envoy's shared data: read by every worker when planning, written after attempts.
+//!
+//! A plan reads through a short-lived copy. A failure is written at once, so that all workers know of it; what went well
+//! waits for the next tick, or for the next failure, and is then written with all that came since. So an attempt costs two
+//! calls of shared data at the most, and under load far fewer.
 
 use super::host;
-use crate::health::{Record, Sample, Standing};
-use std::cell::RefCell;
+use crate::health::{HOLDS_MS, Record, Sample, Standing, View};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 /// How often a write is tried again when another worker was faster. Losing a sample is fine.
 const TRIES: usize = 4;
 /// How long a worker may plan with its own copy of a record, in milliseconds.
-const COPY_MS: u64 = 50;
+const COPY_MS: u64 = 100;
+/// How many samples of one endpoint may wait.
+const MOST_WAITING: usize = 64;
 
-thread_local! {
-    static COPIES: RefCell<HashMap<(u64, u64), (Record, u64)>> = RefCell::new(HashMap::new());
+/// A namespace and a health key.
+type Key = (u64, u64);
+
+/// What this worker knows of an endpoint.
+#[derive(Debug, Default)]
+struct Local {
+    /// The record as it was read last, and when.
+    copy: Option<(View, u64)>,
+    /// Samples that are not written yet.
+    waiting: Vec<Sample>,
+    /// Attempts of this worker that are under way.
+    running: u16,
+    /// What the other workers were told of that last, and when.
+    told: (u16, u64),
 }
 
-fn name(namespace: u64, key: u64) -> String {
+thread_local! {
+    static LOCAL: RefCell<HashMap<Key, Local>> = RefCell::new(HashMap::new());
+    /// Tells this VM from others.
+    static VM: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Gives this VM a number that no other one has, if it has none.
+pub(super) fn start(unique: u64) {
+    if VM.get() == 0 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "half of a random number is one, too"
+        )]
+        VM.set(unique as u32 | 1);
+    }
+}
+
+fn name((namespace, key): Key) -> String {
     format!("crosspoint.{namespace:016x}.health.{key:016x}")
 }
 
-fn keep(namespace: u64, key: u64, record: Record, now: u64) {
-    COPIES.with_borrow_mut(|copies| copies.insert((namespace, key), (record, now)));
+fn read(key: Key) -> (Record, u32) {
+    let (bytes, cas) = host::shared(&name(key)).unwrap_or_default();
+    (Record::from_bytes(&bytes), cas)
 }
 
-/// How an endpoint stands; with `claim`, its trial is claimed if there is one.
-pub(super) fn standing(namespace: u64, key: u64, claim: bool, now: u64) -> Standing {
-    let copy = COPIES.with_borrow(|copies| copies.get(&(namespace, key)).copied());
+fn keep(key: Key, record: &Record, now: u64) -> View {
+    let view = record.view(VM.get(), now);
+    LOCAL.with_borrow_mut(|local| local.entry(key).or_default().copy = Some((view, now)));
+    view
+}
+
+/// What is known of an endpoint.
+pub(super) fn view(namespace: u64, key: u64, now: u64) -> View {
+    let key = (namespace, key);
+    let known = LOCAL.with_borrow(|local| local.get(&key).map(|local| (local.copy, local.running)));
+    let (copy, running) = known.unwrap_or_default();
     let fresh = copy.filter(|(_, read)| now.saturating_sub(*read) < COPY_MS);
-    if let Some((record, _)) = fresh
-        && !(claim && record.standing(now) == Standing::Trial)
-    {
-        return record.standing(now);
-    }
-    let name = name(namespace, key);
-    let (bytes, cas) = host::shared(&name).unwrap_or_default();
-    let record = Record::from_bytes(&bytes);
-    let standing = record.standing(now);
-    let Some(claimed) = record.claim(now).filter(|_| claim) else {
-        keep(namespace, key, record, now);
-        return standing;
+    let mut view = match fresh {
+        Some((view, _)) => view,
+        None => keep(key, &read(key).0, now),
     };
-    if host::set_shared(&name, &claimed.to_bytes(), cas) {
-        keep(namespace, key, claimed, now);
-        Standing::Trial
-    } else {
-        // Another worker was faster: the trial is its own.
-        Standing::Down
-    }
+    view.in_flight = view.in_flight.saturating_add(u32::from(running));
+    view
 }
 
-/// Stores samples.
+/// Claims the trial of an endpoint; `false` when another worker was faster.
+pub(super) fn claim(namespace: u64, key: u64, now: u64) -> bool {
+    let key = (namespace, key);
+    let (record, cas) = read(key);
+    let Some(claimed) = record.claim(now) else {
+        keep(key, &record, now);
+        return false;
+    };
+    let own = host::set_shared(&name(key), &claimed.to_bytes(), cas);
+    if own {
+        keep(key, &claimed, now);
+    }
+    own
+}
+
+/// Takes samples.
 pub(super) fn store(namespace: u64, samples: Vec<(u64, Sample)>, now: u64) {
     for (key, sample) in samples {
-        let name = name(namespace, key);
-        for _ in 0..TRIES {
-            let (bytes, cas) = host::shared(&name).unwrap_or_default();
-            let record = Record::from_bytes(&bytes).update(sample, now);
-            if host::set_shared(&name, &record.to_bytes(), cas) {
-                keep(namespace, key, record, now);
-                break;
-            }
+        let key = (namespace, key);
+        let urgent = LOCAL.with_borrow_mut(|local| {
+            let local = local.entry(key).or_default();
+            local.waiting.push(sample);
+            let bad = matches!(
+                sample,
+                Sample::Failure | Sample::RateLimited { .. } | Sample::Nothing
+            );
+            // A success ends an outage, or a limit that grows.
+            let healthy = local
+                .copy
+                .is_none_or(|(view, _)| !view.is_out() && view.standing(now) == Standing::Healthy);
+            bad || !healthy || local.waiting.len() >= MOST_WAITING
+        });
+        if urgent {
+            write(key, now);
         }
     }
+}
+
+/// Writes what waits, and renews this worker's word on its attempts under way.
+pub(super) fn flush(now: u64) {
+    let due = |local: &Local| {
+        let (told, at) = local.told;
+        // The word holds for a while, and nobody needs to be told of nothing.
+        let renew = now.saturating_sub(at) >= HOLDS_MS / 3 && (local.running > 0 || told > 0);
+        !local.waiting.is_empty() || renew
+    };
+    let keys: Vec<Key> = LOCAL.with_borrow(|local| {
+        let all = local.iter().filter(|(_, local)| due(local));
+        all.map(|(key, _)| *key).collect()
+    });
+    for key in keys {
+        write(key, now);
+    }
+}
+
+/// Writes what waits of one endpoint.
+fn write(key: Key, now: u64) {
+    let (samples, running) = LOCAL.with_borrow_mut(|local| {
+        let local = local.entry(key).or_default();
+        local.told = (local.running, now);
+        (std::mem::take(&mut local.waiting), local.running)
+    });
+    for _ in 0..TRIES {
+        let (record, cas) = read(key);
+        let updated = samples
+            .iter()
+            .fold(record, |record, sample| record.update(*sample, now));
+        let record = updated.report(VM.get(), running, now);
+        if host::set_shared(&name(key), &record.to_bytes(), cas) {
+            keep(key, &record, now);
+            break;
+        }
+    }
+}
+
+/// An attempt under way: it counts as long as this lives.
+#[derive(Debug)]
+pub(super) struct Running(Key);
+
+impl Running {
+    /// One more.
+    pub(super) fn begin(namespace: u64, key: u64) -> Self {
+        let key = (namespace, key);
+        count(key, |running| running.saturating_add(1));
+        Self(key)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        count(self.0, |running| running.saturating_sub(1));
+    }
+}
+
+fn count(key: Key, change: impl FnOnce(u16) -> u16) {
+    // When a thread ends the map may be gone before the last attempt is.
+    let _gone = LOCAL.try_with(|local| {
+        if let Ok(mut local) = local.try_borrow_mut() {
+            let local = local.entry(key).or_default();
+            local.running = change(local.running);
+        }
+    });
 }

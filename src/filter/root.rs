@@ -88,6 +88,7 @@ impl RootContext for Root {
                     host::set_tick_ms(TICK_MS);
                     outlet::start(gateway.random());
                     tokens::start(gateway);
+                    health::start(gateway.random());
                 }
                 self.placement = placement;
                 true
@@ -110,6 +111,7 @@ impl RootContext for Root {
         // First of all, while this root is the context that calls are made for.
         tokens::tick(gateway, now);
         outlet::close_ended();
+        health::flush(now);
         for slot in registry::all() {
             let stalled = slot.with(|exchange| {
                 exchange

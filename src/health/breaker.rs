@@ -82,7 +82,9 @@ impl Breaker {
     /// The part of its share that an endpoint may have, in thousandths.
     pub(super) fn ramp(&self, now: u64) -> u64 {
         match now.checked_sub(self.recovered) {
-            Some(passed) if passed < RAMP_MS => RAMP_FROM + (1_000 - RAMP_FROM) * passed / RAMP_MS,
+            Some(passed) if self.recovered > 0 && passed < RAMP_MS => {
+                RAMP_FROM + (1_000 - RAMP_FROM) * passed / RAMP_MS
+            }
             _ => 1_000,
         }
     }

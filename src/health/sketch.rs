@@ -9,7 +9,9 @@ const BUCKETS: usize = 48;
 /// How long one half takes samples, in milliseconds.
 const HALF_MS: u64 = 150_000;
 /// The quantiles that are asked for, in percent.
-const QUANTILES: [u64; 4] = [50, 75, 90, 99];
+pub(super) const RISING: [u64; 4] = [50, 75, 90, 99];
+/// The same of what is the better the more it is.
+pub(super) const FALLING: [u64; 4] = [50, 25, 10, 1];
 
 /// Where the buckets begin: 1, 2, 3 … 1.1 million.
 const BOUNDS: [u32; BUCKETS] = bounds();
@@ -33,9 +35,9 @@ const fn bounds() -> [u32; BUCKETS] {
     bounds
 }
 
-/// The 50th, 75th, 90th and 99th percentile.
+/// What half of all attempts, 75 %, 90 % and 99 % of them kept to: were not slower than that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quantiles(pub [u32; QUANTILES.len()]);
+pub struct Quantiles(pub [u32; RISING.len()]);
 
 impl Quantiles {
     /// The median.
@@ -85,39 +87,44 @@ impl Sketch {
         }
     }
 
-    /// The quantiles, if there are at least so many samples. Samples are forgotten `forget_ms` after their half began.
-    pub(super) fn quantiles(&self, at_least: u64, forget_ms: u64, now: u64) -> Option<Quantiles> {
-        if now.checked_sub(self.begun)? >= forget_ms {
+    /// The quantiles, if there are at least so many samples of the last five minutes.
+    pub(super) fn recent(&self, percents: [u64; 4], at_least: u64, now: u64) -> Option<Quantiles> {
+        if now.checked_sub(self.begun)? >= 2 * HALF_MS || self.total() < at_least.max(1) {
             return None;
         }
-        let counts = || self.newer.iter().zip(&self.older);
-        let total: u64 = counts().map(|(a, b)| u64::from(*a) + u64::from(*b)).sum();
-        if total < at_least.max(1) {
-            return None;
-        }
-        let mut found = Quantiles::default();
-        let mut wanted = found.0.iter_mut().zip(QUANTILES).peekable();
-        let mut below = 0;
-        let uppers = BOUNDS.iter().skip(1).chain([&u32::MAX]);
-        for ((bounds, upper), (a, b)) in BOUNDS.iter().zip(uppers).zip(counts()) {
-            let here = u64::from(*a) + u64::from(*b);
-            while let Some((out, percent)) =
-                wanted.next_if(|(_, percent)| percent * total <= (below + here) * 100)
-            {
-                let width = u64::from(upper.saturating_sub(*bounds)).min(u64::from(*bounds));
-                // In hundredths of a sample, which stands in the middle of its share of the bucket.
-                let inside = (percent * total).saturating_sub(below * 100);
-                let value = u64::from(*bounds) + width * inside / (here * 100).max(1);
-                *out = u32::try_from(value).unwrap_or(u32::MAX);
-            }
-            below += here;
-        }
-        Some(found)
+        Some(Quantiles(percents.map(|percent| self.quantile(percent))))
     }
 
-    /// The quantiles of the last five minutes.
-    pub(super) fn recent(&self, at_least: u64, now: u64) -> Option<Quantiles> {
-        self.quantiles(at_least, 2 * HALF_MS, now)
+    /// The median, if there are at least so many samples, of whatever time within `remembered_ms`.
+    pub(super) fn usual(&self, at_least: u64, remembered_ms: u64, now: u64) -> Option<u32> {
+        let known = now.checked_sub(self.begun)? < remembered_ms && self.total() >= at_least.max(1);
+        known.then(|| self.quantile(50))
+    }
+
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let halves = self.newer.iter().zip(&self.older);
+        halves.map(|(newer, older)| u64::from(*newer) + u64::from(*older))
+    }
+
+    fn total(&self) -> u64 {
+        self.counts().sum()
+    }
+
+    fn quantile(&self, percent: u64) -> u32 {
+        // In hundredths of a sample.
+        let wanted = percent * self.total();
+        let mut below = 0;
+        let uppers = BOUNDS.iter().skip(1).chain(BOUNDS.last());
+        for ((lower, upper), here) in BOUNDS.iter().zip(uppers).zip(self.counts()) {
+            let up_to = below + here * 100;
+            if here > 0 && wanted <= up_to {
+                let width = u64::from(upper - lower);
+                let inside = width * wanted.saturating_sub(below) / (here * 100);
+                return u32::try_from(u64::from(*lower) + inside).unwrap_or(u32::MAX);
+            }
+            below = up_to;
+        }
+        0
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
@@ -171,8 +178,8 @@ mod tests {
             sketch.add(*value, NOW);
         }
         values.sort_unstable();
-        let found = sketch.recent(1, NOW).unwrap();
-        for (found, percent) in found.0.into_iter().zip(QUANTILES) {
+        let found = sketch.recent(RISING, 1, NOW).unwrap();
+        for (found, percent) in found.0.into_iter().zip(RISING) {
             let exact = f64::from(values[values.len() * percent as usize / 100]);
             let off = (f64::from(found) / exact - 1.0).abs();
             assert!(off < 0.1, "p{percent}: {found} for {exact}");
@@ -184,11 +191,11 @@ mod tests {
         let mut sketch = Sketch::default();
         sketch.add(10, NOW);
         sketch.add(1_000, NOW + HALF_MS);
-        let median = |at| sketch.recent(1, NOW + at).map(Quantiles::median);
+        let median = |at| sketch.recent(RISING, 1, NOW + at).map(Quantiles::median);
         assert!(median(HALF_MS).unwrap() < 20);
         assert_eq!(median(3 * HALF_MS), None);
         sketch.add(1_000, NOW + 2 * HALF_MS);
-        let median = sketch.recent(1, NOW + 2 * HALF_MS).unwrap().median();
+        let median = sketch.recent(RISING, 1, NOW + 2 * HALF_MS).unwrap().median();
         assert!((800..1_300).contains(&median), "{median}");
     }
 
@@ -198,7 +205,7 @@ mod tests {
         for at in 0..200_000 {
             sketch.add(if at % 4 == 0 { 1_000 } else { 10 }, NOW);
         }
-        let Quantiles([p50, _, p90, _]) = sketch.recent(1, NOW).unwrap();
+        let Quantiles([p50, _, p90, _]) = sketch.recent(RISING, 1, NOW).unwrap();
         assert!(p50 < 14 && p90 > 800, "{p50} {p90}");
     }
 }

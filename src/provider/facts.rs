@@ -13,6 +13,45 @@ pub struct Facts {
     pub output_modalities: Modalities,
     /// Which parameters it honours.
     pub parameters: Parameters,
+    /// How its weights are rounded: one of [`QUANTIZATIONS`].
+    pub quantization: Option<&'static str>,
+}
+
+/// The quantizations, in OpenRouter's words.
+pub const QUANTIZATIONS: &[&str] = &[
+    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32", "unknown",
+];
+
+/// What somebody does with what he is sent, and where; all of it unknown until an operator says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether he stores it or trains with it.
+    pub collects_data: Option<bool>,
+    /// Whether he keeps nothing at all.
+    pub zdr: Option<bool>,
+    /// Where he does his work, in his own words.
+    pub region: Option<String>,
+}
+
+impl Policy {
+    /// This, and where it says nothing the other.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            collects_data: self.collects_data.or(other.collects_data),
+            zdr: self.zdr.or(other.zdr),
+            region: self.region.or_else(|| other.region.clone()),
+        }
+    }
+
+    /// Whether it is certain that nothing is stored or trained with.
+    pub fn is_private(&self) -> bool {
+        // Who keeps nothing collects nothing.
+        match self.collects_data {
+            Some(collects) => !collects,
+            None => self.zdr == Some(true),
+        }
+    }
 }
 
 /// The modalities, in OpenRouter's words, and their letters in the catalogue.

@@ -8,7 +8,7 @@ mod facts;
 mod quirks;
 mod rows;
 
-pub use facts::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters};
+pub use facts::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters, Policy, QUANTIZATIONS};
 pub use rows::ROWS;
 
 use crate::dialect::Quirks;

@@ -1,13 +1,19 @@
 //! What a caller says about routing: the `provider` object of a request.
 
+use super::Sort;
 use crate::chat::{Operation, Request};
 use crate::dialect::Feature;
 use crate::error::{Error, quoted};
-use crate::json::Members;
+use crate::health::Quantiles;
+use crate::json::{Members, Shape, shape};
+use crate::meter::PicoUsd;
+use crate::provider::QUANTIZATIONS;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The members that are honoured.
-const KNOWN: &str = "order, only, ignore, allow_fallbacks, require_parameters, sort";
+const KNOWN: &str = "order, only, ignore, allow_fallbacks, require_parameters, data_collection, zdr, quantizations, sort, \
+                     max_price, preferred_min_throughput, preferred_max_latency";
 
 /// The `provider` object: <https://openrouter.ai/docs/features/provider-routing>.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +28,28 @@ pub struct Preferences {
     pub ignore: Vec<String>,
     /// Whether anything may be tried after the first choice, and after `order`.
     pub allow_fallbacks: bool,
-    /// Whether price alone decides (`sort: "price"`), without drawing.
-    pub cheapest_first: bool,
     /// What an endpoint must carry to be tried: all parameters of the request with `require_parameters: true`.
     pub required: Vec<&'static Feature>,
+    /// Whether prompts may go to who stores them or trains with them.
+    pub allow_data_collection: bool,
+    /// Whether prompts may go only to who keeps nothing.
+    pub zdr: bool,
+    /// Which quantizations may serve; empty: all.
+    pub quantizations: Vec<&'static str>,
+    /// What decides instead of balancing by price.
+    pub sort: Option<Sort>,
+    /// Whether the endpoints of all models stand in one row, instead of one model's after the other's.
+    pub mix_models: bool,
+    /// The most that a prompt token may cost, and a completion token.
+    pub max_price: [Option<PicoUsd>; 2],
+    /// Who does not reach these comes last of their kind: p50, p75, p90, p99 in tokens per 10 seconds.
+    pub min_throughput: Cutoffs,
+    /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
+    pub max_latency: Cutoffs,
 }
+
+/// What each quantile must keep to, where something was said.
+pub type Cutoffs = [Option<u32>; 4];
 
 impl Default for Preferences {
     fn default() -> Self {
@@ -36,8 +59,15 @@ impl Default for Preferences {
             only: Vec::new(),
             ignore: Vec::new(),
             allow_fallbacks: true,
-            cheapest_first: false,
             required: Vec::new(),
+            allow_data_collection: true,
+            zdr: false,
+            quantizations: Vec::new(),
+            sort: None,
+            mix_models: false,
+            max_price: [None; 2],
+            min_throughput: Cutoffs::default(),
+            max_latency: Cutoffs::default(),
         }
     }
 }
@@ -46,25 +76,33 @@ impl Preferences {
     /// The preferences of a request.
     ///
     /// # Errors
-    /// Names the member that is wrong, or that this gateway does not honour: ignoring a constraint such as `zdr` would
-    /// send a prompt where its owner forbade it.
+    /// Names the member that is wrong, or that this gateway does not honour: ignoring a constraint would send a prompt
+    /// where its owner forbade it.
     pub fn of(request: &Request) -> Result<Self, Error> {
-        let said = match request.raw("provider") {
+        let mut preferences = match request.raw("provider") {
             None | Some("null") => Self::default(),
             Some(text) => Self::parse(text, request)?,
         };
-        Ok(Self {
-            operation: request.operation(),
-            ..said
-        })
+        preferences.operation = request.operation();
+        // The older word for it.
+        if request.raw("route") == Some("\"sort\"") {
+            preferences.mix_models = true;
+        }
+        Ok(preferences)
     }
 
-    /// Whether a provider may serve at all.
-    pub fn admit(&self, provider: &str) -> bool {
-        let names = |list: &[String]| list.iter().any(|name| name == provider);
-        (self.only.is_empty() || names(&self.only))
-            && !names(&self.ignore)
-            && (self.order.is_empty() || self.allow_fallbacks || names(&self.order))
+    /// Whether an endpoint that does so is fast enough. Where nobody knows, it is.
+    pub fn is_met(&self, throughput: Option<Quantiles>, latency: Option<Quantiles>) -> bool {
+        let all = |cutoffs: Cutoffs, known: Option<Quantiles>, holds: fn(u32, u32) -> bool| {
+            let Some(Quantiles(known)) = known else {
+                return true;
+            };
+            let mut pairs = cutoffs.into_iter().zip(known);
+            pairs.all(|(cutoff, known)| cutoff.is_none_or(|cutoff| holds(known, cutoff)))
+        };
+        // What is worst for a caller is the slowest hundredth, which of a throughput is the lowest.
+        all(self.min_throughput, throughput, |known, cutoff| known >= cutoff)
+            && all(self.max_latency, latency, |known, cutoff| known <= cutoff)
     }
 
     fn parse(text: &str, request: &Request) -> Result<Self, Error> {
@@ -76,24 +114,28 @@ impl Preferences {
                 continue;
             }
             match name.as_str() {
-                "order" => preferences.order = read(&name, raw.get(), "a list of provider names")?,
-                "only" => preferences.only = read(&name, raw.get(), "a list of provider names")?,
-                "ignore" => preferences.ignore = read(&name, raw.get(), "a list of provider names")?,
-                "allow_fallbacks" => preferences.allow_fallbacks = read(&name, raw.get(), "true or false")?,
+                "order" => preferences.order = read(&name, raw, "a list of provider names")?,
+                "only" => preferences.only = read(&name, raw, "a list of provider names")?,
+                "ignore" => preferences.ignore = read(&name, raw, "a list of provider names")?,
+                "allow_fallbacks" => preferences.allow_fallbacks = read(&name, raw, "true or false")?,
+                "zdr" => preferences.zdr = read(&name, raw, "true or false")?,
                 "require_parameters" => {
-                    if read(&name, raw.get(), "true or false")? {
+                    if read(&name, raw, "true or false")? {
                         preferences.required = Feature::asked(request).collect();
                     }
                 }
-                "sort" => match read::<String>(&name, raw.get(), "\"price\"")?.as_str() {
-                    "price" => preferences.cheapest_first = true,
-                    other => {
-                        return Err(Error::invalid(format!(
-                            "provider.sort: {} is not supported; use \"price\"",
-                            quoted(other)
-                        )));
+                "data_collection" => {
+                    preferences.allow_data_collection = match raw.get() {
+                        "\"allow\"" => true,
+                        "\"deny\"" => false,
+                        _ => return Err(expected(&name, "\"allow\" or \"deny\"")),
                     }
-                },
+                }
+                "quantizations" => preferences.quantizations = quantizations(&name, raw)?,
+                "sort" => preferences.read_sort(raw)?,
+                "max_price" => preferences.max_price = max_price(raw)?,
+                "preferred_min_throughput" => preferences.min_throughput = cutoffs(&name, raw, 10.0)?,
+                "preferred_max_latency" => preferences.max_latency = cutoffs(&name, raw, 1_000.0)?,
                 other => {
                     return Err(Error::invalid(format!(
                         "provider.{}: not supported; known: {KNOWN}",
@@ -104,10 +146,132 @@ impl Preferences {
         }
         Ok(preferences)
     }
+
+    /// `sort`: a word, or `{ by, partition }`.
+    fn read_sort(&mut self, raw: &RawValue) -> Result<(), Error> {
+        if shape(raw) != Shape::Object {
+            self.sort = Some(sort("sort", raw)?);
+            return Ok(());
+        }
+        let Members(members) = Members::of(raw);
+        for (name, raw) in members {
+            match (name.as_str(), raw.get()) {
+                (_, "null") | ("partition", "\"model\"") => {}
+                ("by", _) => self.sort = Some(sort("sort.by", raw)?),
+                ("partition", "\"none\"") => self.mix_models = true,
+                ("partition", _) => return Err(expected("sort.partition", "\"model\" or \"none\"")),
+                (other, _) => {
+                    return Err(Error::invalid(format!(
+                        "provider.sort.{}: not supported; known: by, partition",
+                        quoted(other).trim_matches('"')
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-fn read<'a, T: Deserialize<'a>>(name: &str, text: &'a str, expected: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|_| Error::invalid(format!("provider.{name}: expected {expected}")))
+fn expected(name: &str, what: &str) -> Error {
+    Error::invalid(format!("provider.{name}: expected {what}"))
+}
+
+fn read<'a, T: Deserialize<'a>>(name: &str, raw: &'a RawValue, what: &str) -> Result<T, Error> {
+    serde_json::from_str(raw.get()).map_err(|_| expected(name, what))
+}
+
+fn sort(name: &str, raw: &RawValue) -> Result<Sort, Error> {
+    let word: String = read(name, raw, "a word")?;
+    Sort::of(&word).ok_or_else(|| {
+        Error::invalid(format!(
+            "provider.{name}: {} is not supported; use \"price\", \"throughput\" or \"latency\"",
+            quoted(&word)
+        ))
+    })
+}
+
+fn quantizations(name: &str, raw: &RawValue) -> Result<Vec<&'static str>, Error> {
+    let names: Vec<String> = read(name, raw, "a list of quantizations")?;
+    let known = |name: &String| QUANTIZATIONS.iter().find(|known| *known == name).copied();
+    names
+        .iter()
+        .map(|asked| {
+            known(asked).ok_or_else(|| {
+                Error::invalid(format!(
+                    "provider.{name}: {} is unknown; known: {}",
+                    quoted(asked),
+                    QUANTIZATIONS.join(", ")
+                ))
+            })
+        })
+        .collect()
+}
+
+/// A number of at least 0, written as one or as a string.
+fn number(name: &str, raw: &RawValue) -> Result<f64, Error> {
+    let text = raw.get().trim_matches('"');
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|number| number.is_finite() && *number >= 0.0)
+        .ok_or_else(|| expected(name, "a number of at least 0"))
+}
+
+/// `max_price`, in USD per million tokens, for a request and for an image.
+fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 2], Error> {
+    const WHAT: &str = "an object with prompt, completion, request or image";
+    let Members(members) = read("max_price", raw, WHAT)?;
+    let mut prices = [None; 2];
+    let [prompt, completion] = &mut prices;
+    for (name, raw) in members {
+        if raw.get() == "null" {
+            continue;
+        }
+        let usd = number(&format!("max_price.{name}"), raw)?;
+        // A dollar per million tokens is a million pico-dollars per token.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, as wanted"
+        )]
+        let price = Some(PicoUsd((usd * 1e6).round() as u64));
+        match name.as_str() {
+            "prompt" => *prompt = price,
+            "completion" => *completion = price,
+            // No endpoint here charges for a request or an image by itself: all of them keep to it.
+            "request" | "image" => {}
+            _ => return Err(expected("max_price", WHAT)),
+        }
+    }
+    Ok(prices)
+}
+
+/// A number, which is the median, or an object of quantiles. `scale` makes the whole number that health knows.
+fn cutoffs(name: &str, raw: &RawValue, scale: f64) -> Result<Cutoffs, Error> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, as wanted"
+    )]
+    let whole = |raw| Ok(Some((number(name, raw)? * scale).round() as u32));
+    let mut cutoffs = Cutoffs::default();
+    let [p50, p75, p90, p99] = &mut cutoffs;
+    if shape(raw) != Shape::Object {
+        *p50 = whole(raw)?;
+        return Ok(cutoffs);
+    }
+    let Members(members) = Members::of(raw);
+    for (quantile, raw) in members {
+        let cutoff = match quantile.as_str() {
+            _ if raw.get() == "null" => continue,
+            "p50" => &mut *p50,
+            "p75" => &mut *p75,
+            "p90" => &mut *p90,
+            "p99" => &mut *p99,
+            _ => return Err(expected(name, "a number, or an object with p50, p75, p90 or p99")),
+        };
+        *cutoff = whole(raw)?;
+    }
+    Ok(cutoffs)
 }
 
 #[cfg(test)]
@@ -128,36 +292,122 @@ mod tests {
         };
         assert_eq!(names(r#"{"require_parameters":true}"#), ["seed"]);
         assert!(names(r#"{"require_parameters":false}"#).is_empty());
-        assert!(parse(r#"{"require_parameters":"yes"}"#).is_err());
     }
 
     #[test]
-    fn a_constraint_that_is_not_honoured_is_refused() {
-        let error = parse(r#"{"zdr":true}"#).unwrap_err();
+    fn every_member_is_read() {
+        let read = parse(
+            r#"{"order":["a"],"only":["b"],"ignore":["c"],"allow_fallbacks":false,"data_collection":"deny","zdr":true,
+                "quantizations":["fp8","unknown"],"sort":{"by":"latency","partition":"none"},
+                "max_price":{"prompt":0.1,"completion":"2","request":0,"image":null},
+                "preferred_min_throughput":50,"preferred_max_latency":{"p50":0.5,"p99":3}}"#,
+        );
+        let expected = Preferences {
+            operation: Operation::Chat,
+            order: vec!["a".to_owned()],
+            only: vec!["b".to_owned()],
+            ignore: vec!["c".to_owned()],
+            allow_fallbacks: false,
+            required: Vec::new(),
+            allow_data_collection: false,
+            zdr: true,
+            quantizations: vec!["fp8", "unknown"],
+            sort: Some(Sort::Latency),
+            mix_models: true,
+            max_price: [Some(PicoUsd(100_000)), Some(PicoUsd(2_000_000))],
+            min_throughput: [Some(500), None, None, None],
+            max_latency: [Some(500), None, None, Some(3_000)],
+        };
+        assert_eq!(read.unwrap(), expected);
         assert_eq!(
-            error.message,
-            format!("provider.zdr: not supported; known: {KNOWN}")
+            parse(r#"{"sort":"throughput"}"#).unwrap().sort,
+            Some(Sort::Throughput)
         );
-        assert!(
-            parse(r#"{"order":"openai"}"#)
-                .unwrap_err()
-                .message
-                .starts_with("provider.order: expected")
-        );
-        assert!(
-            parse(r#"{"sort":"throughput"}"#)
-                .unwrap_err()
-                .message
-                .contains("provider.sort")
-        );
-        assert!(parse("7").is_err());
+        let route = Request::parse(br#"{"model":"m","route":"sort"}"#.to_vec()).unwrap();
+        assert!(Preferences::of(&route).unwrap().mix_models);
+    }
+
+    #[test]
+    fn what_is_wrong_or_not_honoured_is_refused() {
+        for (provider, expected) in [
+            ("7", "provider: expected an object"),
+            (
+                r#"{"order":"openai"}"#,
+                "provider.order: expected a list of provider names",
+            ),
+            (
+                r#"{"require_parameters":"yes"}"#,
+                "provider.require_parameters: expected true or false",
+            ),
+            (r#"{"zdr":1}"#, "provider.zdr: expected true or false"),
+            (
+                r#"{"data_collection":"no"}"#,
+                r#"provider.data_collection: expected "allow" or "deny""#,
+            ),
+            (
+                r#"{"quantizations":["fp7"]}"#,
+                r#"provider.quantizations: "fp7" is unknown; known: int4, "#,
+            ),
+            (
+                r#"{"sort":"exacto"}"#,
+                r#"provider.sort: "exacto" is not supported; use "price", "throughput" or "latency""#,
+            ),
+            (r#"{"sort":{"by":7}}"#, "provider.sort.by: expected a word"),
+            (
+                r#"{"sort":{"partition":"all"}}"#,
+                r#"provider.sort.partition: expected "model" or "none""#,
+            ),
+            (
+                r#"{"sort":{"x":1}}"#,
+                "provider.sort.x: not supported; known: by, partition",
+            ),
+            (
+                r#"{"max_price":3}"#,
+                "provider.max_price: expected an object with prompt",
+            ),
+            (
+                r#"{"max_price":{"audio":3}}"#,
+                "provider.max_price: expected an object with prompt",
+            ),
+            (
+                r#"{"max_price":{"prompt":-1}}"#,
+                "provider.max_price.prompt: expected a number of at least 0",
+            ),
+            (
+                r#"{"preferred_max_latency":"fast"}"#,
+                "provider.preferred_max_latency: expected a number of at least 0",
+            ),
+            (
+                r#"{"preferred_min_throughput":{"p95":1}}"#,
+                "provider.preferred_min_throughput: expected a number, or an object with p50",
+            ),
+            (
+                r#"{"enforce_distillable_text":true}"#,
+                "provider.enforce_distillable_text: not supported; known: order, only",
+            ),
+        ] {
+            let message = parse(provider).unwrap_err().message;
+            assert!(message.starts_with(expected), "{provider}: {message}");
+        }
     }
 
     #[test]
     fn null_means_nothing_was_said() {
         assert_eq!(
-            parse(r#"{"order":null,"zdr":null}"#).unwrap(),
+            parse(r#"{"order":null,"zdr":null,"nonsense":null}"#).unwrap(),
             Preferences::default()
         );
+    }
+
+    #[test]
+    fn all_cutoffs_must_hold_where_something_is_known() {
+        let preferences =
+            parse(r#"{"preferred_min_throughput":50,"preferred_max_latency":{"p50":1,"p99":3}}"#).unwrap();
+        let fast = Some(Quantiles([500, 600, 700, 800]));
+        let quick = Some(Quantiles([900, 1_000, 2_000, 3_000]));
+        let slow = Some(Quantiles([900, 1_000, 2_000, 3_001]));
+        assert!(preferences.is_met(fast, quick) && preferences.is_met(None, None));
+        assert!(!preferences.is_met(fast, slow));
+        assert!(!preferences.is_met(Some(Quantiles([499, 600, 700, 800])), quick));
     }
 }

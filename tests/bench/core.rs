@@ -13,7 +13,8 @@
 use crosspoint::config::Config;
 use crosspoint::dialect::client;
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
-use crosspoint::health::Standing;
+use crosspoint::health::View;
+use crosspoint::route::Moment;
 use crosspoint::wire::{Frame, Framer, Framing};
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -199,7 +200,9 @@ fn sent(config: &Rc<Config>, request: &[u8]) -> (Exchange, usize) {
     );
     exchange.read(request.to_vec()).expect("a request");
     exchange.run_request_middleware();
-    exchange.plan(&mut |_, _| Standing::Healthy, 7).expect("a plan");
+    exchange
+        .plan(&mut |_| View::default(), Moment::default())
+        .expect("a plan");
     let cluster = exchange.next_cluster().unwrap().to_owned();
     let (number, outgoing) = exchange.begin(&cluster, 1_001).expect("an attempt");
     black_box(outgoing);

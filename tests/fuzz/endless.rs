@@ -5,7 +5,8 @@
 use crate::support::{config_with, fixtures};
 use crosspoint::dialect::client;
 use crosspoint::exchange::{Action, Exchange, ResponseHead};
-use crosspoint::health::Standing;
+use crosspoint::health::View;
+use crosspoint::route::Moment;
 use std::rc::Rc;
 
 /// The cap on one event and on a buffered answer, in bytes.
@@ -490,7 +491,9 @@ fn check(stream: &Endless, masks: bool, request: &str) {
         1,
     );
     exchange.read(request.as_bytes().to_vec()).unwrap();
-    exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+    exchange
+        .plan(&mut |_| View::default(), Moment::default())
+        .unwrap();
     let cluster = exchange.next_cluster().unwrap().to_owned();
     let (number, _) = exchange.begin(&cluster, 2).unwrap();
     let framed = [BEDROCK, CHUNKS].contains(&stream.dialect);

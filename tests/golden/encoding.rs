@@ -113,7 +113,8 @@ fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
     use crosspoint::config::Config;
     use crosspoint::dialect::client;
     use crosspoint::exchange::Exchange;
-    use crosspoint::health::Standing;
+    use crosspoint::health::View;
+    use crosspoint::route::Moment;
 
     let config = serde_json::json!({
         "providers": {"azure-openai": {
@@ -127,7 +128,9 @@ fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
     let mut exchange = Exchange::open(config, client::OPENAI_CHAT, "gen-1".to_owned(), None, 0);
     let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}],"top_k":1}"#;
     exchange.read(body.to_vec()).unwrap();
-    exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+    exchange
+        .plan(&mut |_| View::default(), Moment::default())
+        .unwrap();
     let (_, outgoing) = exchange.begin("azure-openai", 1).unwrap();
     let has = |name: &str, value: &str| outgoing.headers.contains(&(name.to_owned(), value.to_owned()));
     assert!(has(
@@ -147,7 +150,8 @@ fn every_attempt_is_signed_at_its_own_time() {
     use crosspoint::config::Config;
     use crosspoint::dialect::client;
     use crosspoint::exchange::Exchange;
-    use crosspoint::health::Standing;
+    use crosspoint::health::View;
+    use crosspoint::route::Moment;
 
     let endpoint = |model: &str| serde_json::json!({"provider": "amazon-bedrock", "model": model});
     let config = serde_json::json!({
@@ -161,7 +165,9 @@ fn every_attempt_is_signed_at_its_own_time() {
     let mut exchange = Exchange::open(config, client::OPENAI_CHAT, "gen-1".to_owned(), None, 0);
     let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}]}"#;
     exchange.read(body.to_vec()).unwrap();
-    exchange.plan(&mut |_, _| Standing::Healthy, 1).unwrap();
+    exchange
+        .plan(&mut |_| View::default(), Moment::default())
+        .unwrap();
     for now_ms in [1_440_938_160_000, 1_440_938_161_999] {
         let (_, outgoing) = exchange.begin("amazon-bedrock", now_ms).unwrap();
         let header = |name: &str| {

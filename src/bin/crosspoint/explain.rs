@@ -5,8 +5,9 @@ use crosspoint::config::{Config, Secret};
 use crosspoint::dialect::client::{self, ClientDialect};
 use crosspoint::error::Error;
 use crosspoint::exchange::{Exchange, Outgoing};
-use crosspoint::health::Standing;
+use crosspoint::health::View;
 use crosspoint::middleware::Step;
+use crosspoint::route::Moment;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -73,7 +74,13 @@ fn attempts(
         }
     }
     exchange
-        .plan(&mut |_, _| Standing::Healthy, now)
+        .plan(
+            &mut |_| View::default(),
+            Moment {
+                now_ms: now,
+                seed: now,
+            },
+        )
         .map_err(refused)?;
     let mut attempts = Vec::new();
     for candidate in exchange.candidates().to_vec() {

@@ -103,6 +103,7 @@ impl Offer {
             input_modalities: Modalities::of_letters(from),
             output_modalities: Modalities::of_letters(to),
             parameters: Parameters::of_letters(column()?),
+            quantization: None,
         };
         let price = price(column()?)?;
         columns.next().is_none().then_some((facts, price))

@@ -9,7 +9,7 @@ mod stream;
 
 use super::{Answer, ClientDialect, Encoder};
 use crate::chat::{Format, Operation, Reasoning, Usage};
-use crate::error::{Error, PreviousError};
+use crate::error::{Availability, Error, Excluded, PreviousError};
 use crate::json;
 use buffered::Buffered;
 use serde::Serialize;
@@ -121,6 +121,40 @@ struct ErrorBody<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    availability: Option<AvailabilityBody<'a>>,
+}
+
+/// OpenRouter's members, and beside them every endpoint with what excludes it.
+#[derive(Serialize)]
+struct AvailabilityBody<'a> {
+    code: &'static str,
+    retryable: bool,
+    requested_models: &'a [String],
+    affected_providers: Vec<&'a str>,
+    excluded_by: Vec<&'static str>,
+    endpoints: &'a [Excluded],
+}
+
+impl<'a> AvailabilityBody<'a> {
+    fn new(availability: &'a Availability) -> Self {
+        let endpoints = availability.endpoints.as_slice();
+        let mut affected_providers: Vec<_> = endpoints.iter().map(|one| one.provider.as_str()).collect();
+        let mut excluded_by: Vec<_> = endpoints.iter().map(|one| one.excluded_by).collect();
+        affected_providers.sort_unstable();
+        affected_providers.dedup();
+        excluded_by.sort_unstable();
+        excluded_by.dedup();
+        Self {
+            code: availability.code,
+            // The same request would be refused again.
+            retryable: false,
+            requested_models: &availability.requested_models,
+            affected_providers,
+            excluded_by,
+            endpoints,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -147,6 +181,7 @@ impl<'a> ErrorBody<'a> {
                 provider_code: error.provider_code.as_deref(),
                 previous_errors: previous,
             },
+            availability: error.availability.as_deref().map(AvailabilityBody::new),
         }
     }
 }

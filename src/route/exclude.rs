@@ -1,0 +1,228 @@
+//! Whom a caller excludes, and what he is told when nobody is left.
+
+use super::{Asked, Named, Preferences};
+use crate::chat::Operation;
+use crate::config::{Config, Endpoint, Provider};
+use crate::dialect::{Fate, Feature};
+use crate::error::{Availability, Error, Excluded, Kind, quoted};
+use crate::meter::PicoUsd;
+
+/// Why an endpoint may not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    Order,
+    Only,
+    Ignore,
+    DataCollection,
+    Zdr,
+    Quantizations,
+    MaxPrice,
+    Free,
+    RequireParameters,
+}
+
+impl Why {
+    /// The member that says so, and OpenRouter's word for it.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Order => ("provider.order", "allowed_providers"),
+            Self::Only => ("provider.only", "allowed_providers"),
+            Self::Ignore => ("provider.ignore", "allowed_providers"),
+            Self::DataCollection => ("provider.data_collection", "data_policy:training"),
+            Self::Zdr => ("provider.zdr", "data_policy:zdr"),
+            Self::Quantizations => ("provider.quantizations", "quantization"),
+            Self::MaxPrice => ("provider.max_price", "max_price"),
+            Self::Free => ("model", "max_price"),
+            Self::RequireParameters => ("provider.require_parameters", "require_parameters"),
+        }
+    }
+
+    /// What it is about the endpoint.
+    fn detail(self, preferences: &Preferences, provider: &Provider, endpoint: &Endpoint) -> String {
+        let price = || {
+            let usd = |price: PicoUsd| price.times(1_000_000);
+            let (prompt, completion) = (usd(endpoint.price.prompt), usd(endpoint.price.completion));
+            format!(
+                "costs {prompt} USD per million prompt tokens, {completion} per million completion tokens"
+            )
+        };
+        match self {
+            Self::Order => "is not named, and fallbacks are switched off".to_owned(),
+            Self::Only => "is not named".to_owned(),
+            Self::Ignore => "is named".to_owned(),
+            Self::DataCollection => match endpoint.policy.collects_data {
+                Some(true) => "may store prompts or train with them".to_owned(),
+                _ => "has no data_collection in the configuration".to_owned(),
+            },
+            Self::Zdr => match endpoint.policy.zdr {
+                Some(false) => "keeps data".to_owned(),
+                _ => "has no zdr in the configuration".to_owned(),
+            },
+            Self::Quantizations => format!("has {}", endpoint.facts.quantization.unwrap_or("unknown")),
+            Self::MaxPrice | Self::Free => price(),
+            Self::RequireParameters => {
+                let names: Vec<_> = lost(preferences, provider, endpoint).collect();
+                format!("lacks {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// Whether a caller's name of a provider means this endpoint's: the provider, all of whose regions and variants a base
+/// name means, or `provider/region`, `provider/quantization`.
+pub(super) fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> bool {
+    let id = provider.id.as_str();
+    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    if same(name, id) {
+        return true;
+    }
+    let base = id
+        .rmatch_indices('/')
+        .any(|(at, _)| id.get(..at).is_some_and(|base| same(name, base)));
+    let variant = name.split_once('/').is_some_and(|(base, variant)| {
+        let region = endpoint.policy.region.as_deref();
+        let known = [region, endpoint.facts.quantization];
+        same(base, id) && known.into_iter().flatten().any(|known| same(known, variant))
+    });
+    base || variant
+}
+
+/// Why an endpoint may not serve, if it may not. `free`: the caller wants only what costs nothing.
+pub(super) fn why(
+    preferences: &Preferences,
+    free: bool,
+    provider: &Provider,
+    endpoint: &Endpoint,
+) -> Option<Why> {
+    let listed = |list: &[String]| list.iter().any(|name| names(name, provider, endpoint));
+    let quantization = endpoint.facts.quantization.unwrap_or("unknown");
+    let dear = |(most, price): (Option<PicoUsd>, PicoUsd)| most.is_some_and(|most| price > most);
+    let prices = [endpoint.price.prompt, endpoint.price.completion];
+    let checks = [
+        (
+            !preferences.allow_fallbacks && !preferences.order.is_empty() && !listed(&preferences.order),
+            Why::Order,
+        ),
+        (
+            !preferences.only.is_empty() && !listed(&preferences.only),
+            Why::Only,
+        ),
+        (listed(&preferences.ignore), Why::Ignore),
+        (
+            !preferences.allow_data_collection && !endpoint.policy.is_private(),
+            Why::DataCollection,
+        ),
+        (preferences.zdr && endpoint.policy.zdr != Some(true), Why::Zdr),
+        (
+            !preferences.quantizations.is_empty() && !preferences.quantizations.contains(&quantization),
+            Why::Quantizations,
+        ),
+        (
+            preferences.max_price.into_iter().zip(prices).any(dear),
+            Why::MaxPrice,
+        ),
+        (free && endpoint.price.rank() > 0, Why::Free),
+    ];
+    let why = checks
+        .into_iter()
+        .find(|(excludes, _)| *excludes)
+        .map(|(_, why)| why);
+    // This one is costly to find out.
+    why.or_else(|| {
+        let lost = lost(preferences, provider, endpoint).next();
+        lost.map(|_| Why::RequireParameters)
+    })
+}
+
+/// The required parameters that an endpoint would be served without, by its format or by what is known of it.
+fn lost<'a>(
+    preferences: &'a Preferences,
+    provider: &'a Provider,
+    endpoint: &'a Endpoint,
+) -> impl Iterator<Item = &'static str> + 'a {
+    let target = provider.target(endpoint, false);
+    let required = preferences.required.iter();
+    // Who does not serve the operation lacks no parameter of it.
+    let dialect = endpoint.dialect_for(preferences.operation);
+    let lacks = move |feature: &&&'static Feature| {
+        endpoint.facts.parameters.supports(feature.member()) == Some(false)
+            || dialect.is_some_and(|dialect| feature.fate(dialect, &target) != Fate::Carried)
+    };
+    required.filter(lacks).map(|feature| feature.name)
+}
+
+/// The error of a request of which nobody is left who may serve it.
+pub(super) fn nobody_left(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Error {
+    let preferences = asked.preferences;
+    if !models
+        .iter()
+        .any(|named| named.model.serves(preferences.operation))
+    {
+        return unserved(config, asked.models, preferences.operation);
+    }
+    let mut endpoints = Vec::new();
+    let mut privacy = false;
+    for named in models {
+        for endpoint in &named.model.endpoints {
+            let Some(provider) = config.providers.get(endpoint.provider) else {
+                continue;
+            };
+            let Some(why) = why(preferences, named.free, provider, endpoint) else {
+                continue;
+            };
+            privacy |= matches!(why, Why::DataCollection | Why::Zdr);
+            let (field, excluded_by) = why.words();
+            endpoints.push(Excluded {
+                provider: provider.id.clone(),
+                model: endpoint.model.clone(),
+                field,
+                excluded_by,
+                detail: why.detail(preferences, provider, endpoint),
+            });
+        }
+    }
+    let said: Vec<_> = endpoints.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "no endpoint of the model may serve this request: {}",
+        said.join("; ")
+    );
+    let code = match (endpoints.is_empty(), privacy) {
+        (true, _) => "no_endpoints",
+        (_, true) => "privacy_restricted",
+        (_, false) => "constraint_filtered",
+    };
+    let mut error = Error::new(Kind::NotFound, message);
+    error.availability = Some(Box::new(Availability {
+        code,
+        requested_models: asked.models.to_vec(),
+        endpoints,
+    }));
+    error
+}
+
+/// No endpoint of these models serves the operation: which others do.
+fn unserved(config: &Config, models: &[String], operation: Operation) -> Error {
+    const SHOWN: usize = 5;
+    let asked: Vec<_> = models.iter().map(|name| quoted(name)).collect();
+    let mut able: Vec<_> = config
+        .models
+        .iter()
+        .filter(|model| model.serves(operation))
+        .map(|model| model.name.as_str())
+        .collect();
+    let more = if able.len() > SHOWN { ", …" } else { "" };
+    able.truncate(SHOWN);
+    let hint = if able.is_empty() {
+        "and no other model here does".to_owned()
+    } else {
+        format!("try {}{more}", able.join(", "))
+    };
+    Error::new(
+        Kind::NotFound,
+        format!(
+            "no endpoint of {} serves {}: the format of its provider has no such operation; {hint}",
+            asked.join(" or "),
+            operation.name()
+        ),
+    )
+}
