@@ -10,11 +10,12 @@
     reason = "a benchmark that does not do what it measures had better stop"
 )]
 
+use crosspoint::chat::Request;
 use crosspoint::config::Config;
 use crosspoint::dialect::client;
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
-use crosspoint::health::View;
-use crosspoint::route::Moment;
+use crosspoint::health::{Record, Sample, View};
+use crosspoint::route::{Asked, Moment, Needs, Preferences, choose};
 use crosspoint::wire::{Frame, Framer, Framing};
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -122,6 +123,42 @@ fn main() {
             exchange(&plain, &request, &whole, "application/json");
         },
     );
+    let (many, asking) = (many_endpoints(50), caching_request());
+    let fast = Record::default().update(Sample::Success, 1_000);
+    let fast = (0..10).fold(fast, |record, _| {
+        record.update(Sample::FirstToken { ms: 300 }, 1_000)
+    });
+    for (name, view) in [
+        ("nothing known", View::default()),
+        ("all known", fast.view(1, 1_000)),
+    ] {
+        let models = ["m".to_owned()];
+        let asked = Asked {
+            models: &models,
+            preferences: &Preferences::default(),
+            needs: &Needs::of(&asking, None),
+        };
+        let mut seed = 0;
+        let name = format!("route: choose of 50 endpoints, {name}");
+        bench(&name, "request", 1, &mut || {
+            seed += 1;
+            let moment = Moment { now_ms: 1_000, seed };
+            black_box(choose(&many, &asked, &mut |_| view, moment).expect("a plan"));
+        });
+    }
+    bench(
+        "health: a record read, updated, written",
+        "sample",
+        1,
+        &mut || {
+            let record = Record::from_bytes(black_box(&fast.to_bytes()));
+            black_box(
+                record
+                    .update(Sample::FirstToken { ms: 300 }, 2_000)
+                    .view(1, 2_000),
+            );
+        },
+    );
     let (open, _) = sent(&plain, &request);
     bench("receipt: a provisional one as JSON", "receipt", 1, &mut || {
         black_box(open.provisional(2_000).to_json());
@@ -172,6 +209,39 @@ fn config(middleware: &Value) -> Config {
         "middleware": middleware,
     });
     Config::read(&value, None).expect("a configuration")
+}
+
+/// A model with so many endpoints, all of which cache, and all of whose facts are known.
+fn many_endpoints(count: usize) -> Config {
+    let provider = json!({ "base_url": "http://127.0.0.1:1/v1", "dialect": "openai-chat" });
+    let names: Vec<String> = (0..count).map(|at| format!("p{at}")).collect();
+    let providers: serde_json::Map<_, _> = names
+        .iter()
+        .map(|name| (name.clone(), provider.clone()))
+        .collect();
+    let endpoints: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let price =
+                json!({ "prompt": format!("{}", at % 7 + 1), "completion": "15.00", "cache_read": "0.1" });
+            json!({
+                "provider": name, "price": price, "context_length": 128_000, "max_completion_tokens": 16_000,
+                "input_modalities": ["text", "image"], "supported_parameters": ["tools", "max_tokens"],
+            })
+        })
+        .collect();
+    let value = json!({ "providers": providers, "models": { "m": { "endpoints": endpoints } } });
+    Config::read(&value, None).expect("a configuration")
+}
+
+/// A request that needs tools, and has a beginning to be known by.
+fn caching_request() -> Request {
+    let tools = json!([{ "type": "function", "function": { "name": "f", "parameters": {} } }]);
+    let messages =
+        json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Well?" }]);
+    let body = json!({ "model": "m", "messages": messages, "tools": tools, "max_tokens": 1_000 });
+    Request::parse(serde_json::to_vec(&body).unwrap()).expect("a request")
 }
 
 /// A conversation of about `size` bytes.
