@@ -226,10 +226,15 @@ impl Record {
     /// How reliable it was; `at_least` so many attempts say so.
     pub fn uptime(&self, at_least: u32, now: u64) -> Uptime {
         Uptime {
-            last_5m: self.minutes.sum(5, 0, now).uptime(at_least),
+            last_5m: self.outcomes(now).uptime(at_least),
             last_30m: self.half_hour.sum(6, 0, now).uptime(at_least),
             last_1d: self.day.sum(12, 0, now).uptime(at_least),
         }
+    }
+
+    /// What came of the attempts of the last five minutes.
+    pub fn outcomes(&self, now: u64) -> Outcomes {
+        self.minutes.sum(5, 0, now)
     }
 
     /// Claims the trial of an endpoint that was down; `None` when there is none to claim.

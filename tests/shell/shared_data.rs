@@ -187,3 +187,80 @@ fn a_trial_is_claimed_in_shared_data_though_a_copy_of_the_record_is_at_hand() {
         envoy.assert_sound();
     });
 }
+
+fn good(envoy: &mut Envoy, times: usize) {
+    for _ in 0..times {
+        envoy.exchange(
+            &chat("m/openai", false),
+            &[("openai", answer("openai", false, "hi"))],
+        );
+    }
+}
+
+/// How many attempts at the one endpoint shared data knows of.
+fn known() -> u32 {
+    host(|host| {
+        let shared = host.shared.lock().unwrap();
+        let records = shared.records.values();
+        let known = records.map(|(bytes, _)| Record::from_bytes(bytes).outcomes(host.clock_ms).total());
+        known.sum()
+    })
+}
+
+#[test]
+fn what_went_well_is_written_by_the_tick_all_at_once() {
+    test(|envoy| {
+        let before = writes();
+        good(envoy, 5);
+        assert_eq!((writes() - before, known()), (0, 0));
+        envoy.tick();
+        assert_eq!((writes() - before, known()), (1, 5));
+        envoy.tick();
+        assert_eq!(writes() - before, 1);
+    });
+}
+
+#[test]
+fn a_failure_is_written_at_once_and_brings_what_went_well() {
+    test(|envoy| {
+        good(envoy, 2);
+        let before = writes();
+        fail(envoy, 1);
+        assert_eq!((writes() - before, known()), (1, 3));
+    });
+}
+
+#[test]
+fn many_that_went_well_do_not_wait_for_the_tick() {
+    test(|envoy| {
+        good(envoy, 200);
+        assert!(writes() >= 2, "{}", writes());
+    });
+}
+
+#[test]
+fn another_worker_learns_how_many_attempts_are_under_way() {
+    let shared: Arc<Mutex<Shared>> = Arc::default();
+    let others = |host: &super::host::Host| {
+        let shared = host.shared.lock().unwrap();
+        let (bytes, _) = shared.records.values().next().unwrap();
+        Record::from_bytes(bytes).view(0, host.clock_ms).in_flight
+    };
+    worker_sharing(shared, || {
+        let mut envoy = Envoy::start(&config());
+        let under_way = [
+            envoy.post(&chat("m/openai", false)),
+            envoy.post(&chat("m/openai", false)),
+        ];
+        envoy.advance(5_000);
+        envoy.tick();
+        assert_eq!(host(|host| others(host)), 2);
+        for id in under_way {
+            envoy.client_leaves(id);
+        }
+        envoy.advance(5_000);
+        envoy.tick();
+        assert_eq!(host(|host| others(host)), 0);
+        envoy.assert_sound();
+    });
+}

@@ -133,7 +133,16 @@ struct AvailabilityBody<'a> {
     requested_models: &'a [String],
     affected_providers: Vec<&'a str>,
     excluded_by: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    constraint: Option<Constraint<'a>>,
     endpoints: &'a [Excluded],
+}
+
+/// One of them, for who looks at one.
+#[derive(Serialize)]
+struct Constraint<'a> {
+    field: &'static str,
+    detail: &'a str,
 }
 
 impl<'a> AvailabilityBody<'a> {
@@ -152,6 +161,10 @@ impl<'a> AvailabilityBody<'a> {
             requested_models: &availability.requested_models,
             affected_providers,
             excluded_by,
+            constraint: endpoints.first().map(|one| Constraint {
+                field: one.field,
+                detail: &one.detail,
+            }),
             endpoints,
         }
     }

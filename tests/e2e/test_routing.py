@@ -1,0 +1,241 @@
+"""What a caller may say about routing, each member of `provider` by itself, and how health moves the choice."""
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import judges
+import pytest
+from clients import endpoint
+from harness import wait_until
+
+MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "bedrock": "anthropic.claude-sonnet-4-5-v1:0"}
+# USD per million tokens, and what an operator says of the endpoint.
+FACTS = {
+    "openai": ("1", {"zdr": True, "quantization": "fp8", "region": "us-east5"}),
+    "anthropic": ("3", {"data_collection": "allow", "zdr": False, "supported_parameters": ["max_tokens"]}),
+    "bedrock": ("2", {"data_collection": "deny", "context_length": 1000, "max_completion_tokens": 500}),
+}
+
+
+def offer(provider, directives="", price="1", **more):
+    model = MODELS[provider] + (f"!{directives}" if directives else "")
+    prices = {"prompt": price, "completion": price, **more.pop("prices", {})}
+    return endpoint(provider, model, **{"price": prices, **more})
+
+
+@pytest.fixture(scope="module")
+def config(simulator):
+    cached = {"prices": {"cache_read": "0.1"}}
+    models = {
+        "r/facts": [offer(provider, price=price, **facts) for provider, (price, facts) in FACTS.items()],
+        "r/other": [offer("bedrock", "tokens=3", price="0.5")],
+        "r/free": [offer("openai", "tokens=4", price="0"), offer("anthropic", "tokens=4", price="1")],
+        "r/speed": [
+            offer("openai", "first_delay=150;tokens=20", price="1"),
+            offer("anthropic", "first_delay=20;token_delay=15;tokens=20", price="2"),
+        ],
+        "r/cached": [offer(provider, "tokens=5", **cached) for provider in MODELS],
+        "r/limited": [offer("openai", "status=429;retry_after=9", price="1"), offer("bedrock", "tokens=6", price="9")],
+        "r/failing": [offer("openai", "status=500;tokens=7", price="1"), offer("bedrock", "tokens=7", price="1")],
+        "r/down": [
+            offer("openai", "status=500;tokens=8", price="1"), offer("anthropic", "tokens=8", price="1"),
+            offer("bedrock", "tokens=8", price="1"),
+        ],
+    }
+    return {
+        "providers": simulator.providers(),
+        "models": {name: {"endpoints": endpoints} for name, endpoints in models.items()},
+    }
+
+
+@pytest.fixture(scope="module")
+def gateway(module_gateway, config):
+    return module_gateway(config)
+
+
+def served(gateway, model="r/facts", provider=None, times=1, **more):
+    """Who answered, each time."""
+    who = []
+    for _ in range(times):
+        response = gateway.chat(model, provider=provider, **more)
+        assert response.status_code == 200, response.text
+        who.append(response.headers["x-crosspoint-provider"])
+    return who
+
+
+@pytest.mark.parametrize(("provider", "expected"), [
+    ({"order": ["bedrock", "anthropic"]}, {"bedrock"}),
+    ({"order": ["nobody", "Anthropic"]}, {"anthropic"}),
+    ({"only": ["anthropic"]}, {"anthropic"}),
+    ({"only": ["openai/us-east5"]}, {"openai"}),
+    ({"only": ["openai/fp8"]}, {"openai"}),
+    ({"ignore": ["openai", "bedrock"]}, {"anthropic"}),
+    ({"data_collection": "deny", "ignore": ["openai"]}, {"bedrock"}),
+    ({"data_collection": "allow", "only": ["anthropic"]}, {"anthropic"}),
+    ({"zdr": True}, {"openai"}),
+    ({"quantizations": ["fp8", "int4"]}, {"openai"}),
+    ({"quantizations": ["unknown"], "sort": "price"}, {"bedrock"}),
+    ({"sort": "price"}, {"openai"}),
+    ({"sort": {"by": "price", "partition": "model"}, "ignore": ["openai"]}, {"bedrock"}),
+    ({"max_price": {"prompt": 2, "completion": "2.5"}, "ignore": ["openai"]}, {"bedrock"}),
+    ({"max_price": {"prompt": 1, "request": 0, "image": 0}}, {"openai"}),
+    ({"allow_fallbacks": False, "order": ["bedrock"]}, {"bedrock"}),
+    (None, {"openai", "anthropic", "bedrock"}),
+])
+def test_a_preference_chooses(gateway, provider, expected):
+    assert set(served(gateway, provider=provider, times=4)) <= expected
+
+
+@pytest.mark.parametrize(("provider", "excluded_by", "code"), [
+    ({"only": ["nobody"]}, "allowed_providers", "constraint_filtered"),
+    ({"ignore": list(MODELS)}, "allowed_providers", "constraint_filtered"),
+    ({"order": ["nobody"], "allow_fallbacks": False}, "allowed_providers", "constraint_filtered"),
+    ({"data_collection": "deny", "only": ["anthropic"]}, "data_policy:training", "privacy_restricted"),
+    ({"zdr": True, "ignore": ["openai"]}, "data_policy:zdr", "privacy_restricted"),
+    ({"quantizations": ["fp4"]}, "quantization", "constraint_filtered"),
+    ({"max_price": {"completion": 0.5}}, "max_price", "constraint_filtered"),
+    ({"require_parameters": True, "only": ["anthropic"]}, "require_parameters", "constraint_filtered"),
+])
+def test_an_exclusion_says_who_and_why(gateway, provider, excluded_by, code):
+    response = gateway.chat("r/facts", provider=provider, seed=7)
+    assert response.status_code == 404, response.text
+    error = judges.error(response.json())
+    availability = error["availability"]
+    assert availability["code"] == code and availability["retryable"] is False
+    assert availability["requested_models"] == ["r/facts"]
+    assert availability["affected_providers"] == sorted(MODELS)
+    assert excluded_by in availability["excluded_by"]
+    assert {one["provider"] for one in availability["endpoints"]} == set(MODELS)
+    assert all(one["detail"] in error["message"] for one in availability["endpoints"])
+
+
+@pytest.mark.parametrize("provider", [
+    {"enforce_distillable_text": True}, {"sort": "exacto"}, {"max_price": {"audio": 1}}, {"zdr": "yes"}, {"quantizations": ["q8"]},
+])
+def test_what_is_not_honoured_is_refused(gateway, provider):
+    response = gateway.chat("r/facts", provider=provider)
+    assert response.status_code == 400
+    assert f"provider.{next(iter(provider))}" in judges.error(response.json())["message"]
+
+
+@pytest.mark.parametrize("needs", [
+    {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]},
+    {"text": "word " * 1200},
+    {"max_tokens": 600},
+])
+def test_who_is_known_not_to_fit_comes_last(gateway, needs):
+    unfit = "anthropic" if "tools" in needs else "bedrock"
+    other = "bedrock" if "tools" in needs else "anthropic"
+    # The one that does not fit is the cheaper one where it can be.
+    response = gateway.chat("r/facts", provider={"only": [unfit, other], "sort": "price"}, **needs)
+    assert response.headers["x-crosspoint-provider"] == other, response.text
+
+
+def test_models_stand_one_after_the_other_or_in_one_row(gateway):
+    models = {"models": ["r/other"]}
+    assert served(gateway, provider={"sort": {"by": "price", "partition": "model"}}, **models) == ["openai"]
+    assert served(gateway, provider={"sort": {"by": "price", "partition": "none"}}, **models) == ["bedrock"]
+    assert served(gateway, provider={"sort": "price"}, route="sort", **models) == ["bedrock"]
+
+
+def test_variants_of_a_model(gateway):
+    assert set(served(gateway, "r/facts:floor", times=3)) == {"openai"}
+    assert set(served(gateway, "r/free:free", times=3)) == {"openai"}
+    assert gateway.chat("r/facts:free").json()["error"]["availability"]["excluded_by"] == ["max_price"]
+    assert gateway.chat("r/facts:unheard").status_code == 404
+
+
+def test_speed_that_was_measured_decides(gateway):
+    for provider in ("openai", "anthropic"):
+        served(gateway, "r/speed", {"only": [provider]}, times=6, stream=True)
+    first = {}
+
+    def known():
+        # What went well is written by tick, and a worker looks again after a moment.
+        for name, provider in {
+            "latency": {"sort": "latency"},
+            "throughput": {"sort": {"by": "throughput"}},
+            "slow start": {"preferred_max_latency": 0.1},
+            "slow flow": {"preferred_min_throughput": {"p50": 80}, "sort": "price"},
+        }.items():
+            first[name] = served(gateway, "r/speed", provider)[0]
+        return first == {
+            "latency": "anthropic", "throughput": "openai", "slow start": "anthropic", "slow flow": "openai",
+        }
+
+    assert wait_until(known, 5), first
+    assert served(gateway, "r/speed:nitro") == ["openai"]
+
+
+def test_a_session_stays_where_its_prompt_is_cached(gateway):
+    homes = set()
+    for session in range(6):
+        (home,) = set(served(gateway, "r/cached", times=5, session_id=f"s{session}"))
+        assert served(gateway, "r/cached", text="else", session_id=f"s{session}") == [home]
+        assert served(gateway, "r/cached", headers={"x-session-id": f"s{session}"}) == [home]
+        homes.add(home)
+    assert len(homes) > 1
+    # Without a name a conversation is known by its beginning.
+    turns = [{"role": "user", "content": "Hello."}]
+    seen = set()
+    for _ in range(4):
+        response = gateway.chat("r/cached", messages=turns)
+        seen.add(response.headers["x-crosspoint-provider"])
+        turns += [{"role": "assistant", "content": "Yes?"}, {"role": "user", "content": "Go on."}]
+    assert len(seen) == 1
+    receipt = gateway.receipt(response.headers["x-generation-id"])
+    assert receipt["attempts"][0]["reason"] == "sticky"
+
+
+def test_who_asked_for_a_pause_is_left_alone(gateway, simulator):
+    simulator.reset()
+    served(gateway, "r/limited", {"sort": "price"}, times=1)
+    time.sleep(0.15)
+    assert set(served(gateway, "r/limited", {"sort": "price"}, times=8)) == {"bedrock"}
+    # Whichever worker was asked.
+    assert len(simulator.requests("openai")) == 1
+
+
+def test_an_outage_that_one_worker_finds_moves_the_others_within_a_second(gateway, simulator):
+    receipts = []
+
+    def reasons():
+        response = gateway.chat("r/failing", provider={"sort": "price"})
+        assert response.status_code == 200
+        receipts.append(gateway.receipt(response.headers["x-generation-id"]))
+        return [line["reason"] for line in receipts[-1]["attempts"]]
+
+    begin = time.monotonic()
+    while len(reasons()) > 1:
+        assert time.monotonic() - begin < 10
+    time.sleep(0.2)
+    simulator.reset()
+    # New connections, so both workers are asked; one of these may be the trial.
+    assert sum(len(reasons()) > 1 for _ in range(20)) <= 1
+    assert len(simulator.requests("openai")) <= 1
+
+
+def test_failover_takes_hardly_longer_than_the_failed_attempt(gateway):
+    over = []
+    for _ in range(15):
+        response = gateway.chat("r/failing", provider={"order": ["openai", "bedrock"]})
+        receipt = gateway.receipt(response.headers["x-generation-id"])
+        over.append(receipt["duration_ms"] - sum(line["duration_ms"] for line in receipt["attempts"]))
+    assert statistics.median(over) < 5, over
+
+
+def test_under_load_nobody_notices_that_one_provider_is_down(gateway):
+    def ask(_):
+        response = gateway.chat("r/down")
+        return response.status_code, response.headers.get("x-crosspoint-attempts")
+
+    begin = time.monotonic()
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(ask, range(1500)))
+    rate = len(answers) / (time.monotonic() - begin)
+    assert {status for status, _ in answers} == {200}, f"at {rate:.0f}/s"
+    attempts = sum(int(count) for _, count in answers) / len(answers)
+    assert attempts < 1.1, f"{attempts} attempts each, at {rate:.0f}/s"
+    refused = {name: value for name, value in gateway.stats().items() if "retry_overflow" in name and value}
+    assert not refused, refused
