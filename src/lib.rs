@@ -16,7 +16,7 @@
 //! wire        bytes to frames: SSE, AWS event stream, NDJSON
 //! middleware  stages that change requests and deltas, and may wait for a callout
 //! route       which endpoints an exchange may try, in which order, and why
-//! health      how well an endpoint does: a fixed-size record and a pure function of (record, sample, now)
+//! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
 //! meter       counting, prices, receipts
 //! error       what a caller sees, what routing does, whose health it counts against: one table
 //! exchange    one exchange's life as a state machine without I/O

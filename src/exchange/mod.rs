@@ -499,7 +499,9 @@ impl Exchange {
                 self.learn(Sample::Success);
                 if self.envelope.stream {
                     let ms = self.attempt.as_ref().and_then(|attempt| attempt.first_token_ms);
-                    ms.map(|ms| self.learn(Sample::FirstToken { ms }));
+                    if let Some(ms) = ms {
+                        self.learn(Sample::FirstToken { ms });
+                    }
                 }
                 self.release(body)
             }

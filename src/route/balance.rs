@@ -87,7 +87,7 @@ fn fraction(seed: u64) -> f64 {
 
 /// Draws by a hash, so that the same hash draws the same endpoint as long as it is there, whoever else comes or goes:
 /// weighted rendezvous hashing. Nothing is stored, and every worker and every Envoy comes to the same.
-/// <https://www.snia.org/sites/default/files/SDC15_presentations/dist_sys/Jason_Resch_New_Consistent_Hashings_Rev.pdf>
+/// <https://en.wikipedia.org/wiki/Rendezvous_hashing#Weighted_rendezvous_hash>
 fn draw_by(group: &[Entry<'_>], lowest: u64, hash: u64) -> Option<usize> {
     let far = |entry: &Entry<'_>| {
         let distance = -fraction(hash ^ entry.endpoint.health_key).ln();

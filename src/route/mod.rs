@@ -308,7 +308,7 @@ fn order(entries: &mut [Entry<'_>], models: &[Named<'_>], asked: &Asked<'_>, mom
         .sort
         .or_else(|| models.first().and_then(|named| named.sort));
     let balanced = sort.is_none() && preferences.order.is_empty();
-    let explores = hash::mix(!moment.seed) % EXPLORE == 0;
+    let explores = hash::mix(!moment.seed).is_multiple_of(EXPLORE);
     let unknown = if explores { 0 } else { u64::MAX };
     if balanced {
         balance::mark_slow(entries);

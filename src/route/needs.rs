@@ -292,7 +292,7 @@ mod tests {
                 fits(facts, &members),
                 expected,
                 "{facts} {}",
-                &members[..60.min(members.len())]
+                crate::error::cut(&members, 60)
             );
         }
     }
