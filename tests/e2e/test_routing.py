@@ -37,7 +37,7 @@ def config(simulator):
         ],
         "r/cached": [offer(provider, "tokens=5", **cached) for provider in MODELS],
         "r/limited": [offer("openai", "status=429;retry_after=9", price="1"), offer("bedrock", "tokens=6", price="9")],
-        "r/failing": [offer("openai", "status=500;tokens=7", price="1"), offer("bedrock", "tokens=7", price="1")],
+        "r/failing": [offer("openai", "status=500;tokens=7", price="1"), offer("bedrock", "tokens=7", price="2")],
         "r/down": [
             offer("openai", "status=500;tokens=8", price="1"), offer("anthropic", "tokens=8", price="1"),
             offer("bedrock", "tokens=8", price="1"),
