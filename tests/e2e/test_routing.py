@@ -4,6 +4,7 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import judges
 import pytest
 from clients import endpoint
@@ -226,16 +227,21 @@ def test_failover_takes_hardly_longer_than_the_failed_attempt(gateway):
 
 
 def test_under_load_nobody_notices_that_one_provider_is_down(gateway):
-    def ask(_):
-        response = gateway.chat("r/down")
-        return response.status_code, response.headers.get("x-crosspoint-attempts")
+    body = {"model": "r/down", "messages": [{"role": "user", "content": "hello"}]}
+
+    def ask(count):
+        # A client of its own: to share one between threads breaks connections now and then.
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            return [client.post(f"{gateway.url}/v1/chat/completions", json=body) for _ in range(count)]
 
     begin = time.monotonic()
     with ThreadPoolExecutor(24) as pool:
-        answers = list(pool.map(ask, range(1500)))
+        answers = [answer for some in pool.map(ask, [25] * 80) for answer in some]
     rate = len(answers) / (time.monotonic() - begin)
-    assert {status for status, _ in answers} == {200}, f"at {rate:.0f}/s"
-    attempts = sum(int(count) for _, count in answers) / len(answers)
+    failed = [answer.text for answer in answers if answer.status_code != 200]
+    assert not failed, f"{len(failed)} at {rate:.0f}/s, as {failed[0]}"
+    attempts = sum(int(answer.headers["x-crosspoint-attempts"]) for answer in answers) / len(answers)
     assert attempts < 1.1, f"{attempts} attempts each, at {rate:.0f}/s"
     refused = {name: value for name, value in gateway.stats().items() if "retry_overflow" in name and value}
     assert not refused, refused
+    print(f"{rate:.0f} requests/s, {attempts:.4f} attempts each")
