@@ -175,7 +175,7 @@ MALFORMED = {
     "deep": b'{"model":"sim/anthropic","messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep objects": b'{"model":"sim/anthropic","messages":[],"x":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
     "a wrong preference": chat_body("sim/openai", provider={"order": "openai"}),
-    "an unknown preference": chat_body("sim/openai", provider={"zdr": True}),
+    "an unknown preference": chat_body("sim/openai", provider={"enforce_distillable_text": True}),
     "a tool call with broken arguments": json.dumps({"model": "sim/anthropic", "messages": [
         {"role": "user", "content": "x"},
         {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{"}}]},
