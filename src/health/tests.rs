@@ -1,6 +1,6 @@
 //! Records after some samples, and what routing sees of them.
 
-use super::breaker::{LIMITED_MAX_MS, OPEN_MAX_MS, OPEN_MS, PROBE_MS, RAMP_MS};
+use super::breaker::{LIMITED_MAX_MS, OPEN_MS, PROBE_MS, RAMP_MS};
 use super::*;
 use crate::test;
 
@@ -222,6 +222,7 @@ fn garbage_is_an_empty_record() {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod properties {
+    use super::super::breaker::OPEN_MAX_MS;
     use super::*;
     use proptest::prelude::*;
 
