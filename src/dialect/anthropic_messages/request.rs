@@ -7,6 +7,7 @@ use super::host::{Host, Version};
 use super::turns::{Block, Turn, conversation, refuse_addresses};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
+use crate::dialect::raws::Raws;
 use crate::dialect::{Encoded, Target, named, write_body};
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Str};
@@ -64,7 +65,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_control: Option<&'a RawValue>,
     #[serde(flatten)]
-    rest: Rest<'a>,
+    rest: Raws<'a>,
 }
 
 #[derive(Serialize)]
@@ -115,14 +116,6 @@ struct OutputFormat<'a> {
 #[derive(Serialize)]
 struct Metadata<'a> {
     user_id: Str<'a>,
-}
-
-struct Rest<'a>(Vec<(&'a str, &'a RawValue)>);
-
-impl Serialize for Rest<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().copied())
-    }
 }
 
 /// Anthropic, Bedrock and OpenAI's Responses require a schema, and `type` in it.
@@ -235,11 +228,7 @@ fn translate(
             .filter(|_| host.is_anthropic)
             .and_then(|tier| named(TIERS, &tier)),
         cache_control,
-        rest: Rest(
-            native(request, TRANSLATED)
-                .filter(|(name, _)| *name != BETA || host.beta_in_body)
-                .collect(),
-        ),
+        rest: Raws::of(native(request, TRANSLATED).filter(|(name, _)| *name != BETA || host.beta_in_body)),
     };
     take(&body);
     Ok(())

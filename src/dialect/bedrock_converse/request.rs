@@ -9,6 +9,7 @@ use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoi
 use crate::dialect::anthropic_messages::claude::{Plan, Rules, Thinking};
 use crate::dialect::anthropic_messages::schema;
 use crate::dialect::features::native;
+use crate::dialect::raws::Raws;
 use crate::dialect::{Encoded, Target, named, path_segment, write_body};
 use crate::error::{Error, cut};
 use crate::json::{Members, Str};
@@ -171,7 +172,7 @@ impl Additional<'_> {
         self.thinking.is_none()
             && self.top_k.is_none()
             && self.tool_choice.is_none()
-            && self.unknown.0.is_empty()
+            && self.unknown.is_empty()
     }
 }
 
@@ -196,14 +197,6 @@ impl Pairs<'_> {
 impl Serialize for Pairs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
-struct Raws<'a>(Vec<(&'a str, &'a RawValue)>);
-
-impl Serialize for Raws<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().copied())
     }
 }
 
@@ -247,7 +240,8 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
         && !tools.is_empty()
         && request.get("parallel_tool_calls")? == Some(false)
         && matches!(tool_choice, None | Some(Choice::Auto {}));
-    let (own, unknown) = native(request, TRANSLATED).partition(|(name, _)| NATIVE.contains(name));
+    let (own, unknown): (Vec<_>, Vec<_>) =
+        native(request, TRANSLATED).partition(|(name, _)| NATIVE.contains(name));
     let body = Body {
         inference_config: Inference {
             max_tokens: plan.limited.then_some(plan.max_tokens),
@@ -276,9 +270,9 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
                 kind: "auto",
                 disable_parallel_tool_use: true,
             }),
-            unknown: Raws(unknown),
+            unknown: Raws::of(unknown),
         },
-        native: Raws(own),
+        native: Raws::of(own),
         system: talk.system,
         messages: talk.turns,
     };

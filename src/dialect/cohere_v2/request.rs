@@ -12,7 +12,6 @@ use crate::json::{self, Members, Str};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 /// The most stop sequences that Cohere takes: <https://docs.cohere.com/reference/chat>.
 const MAX_STOPS: usize = 5;
@@ -151,8 +150,7 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     if let Some(thinking) = wish.and_then(|wish| thinking(wish, limit, target.default_max_tokens)) {
         rest.set("thinking", &thinking);
     }
-    rest.0
-        .extend(native(request, TRANSLATED).map(|(name, raw)| (name, Cow::Borrowed(raw))));
+    rest.extend(native(request, TRANSLATED));
     let body = Body {
         model: target.model,
         stream: target.stream,

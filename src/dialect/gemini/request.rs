@@ -13,7 +13,6 @@ use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Shape, Str};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 /// The most stop sequences that Google takes: <https://ai.google.dev/api/generate-content#generationconfig>.
 const MAX_STOPS: usize = 5;
@@ -147,10 +146,11 @@ fn translate(
     let has_functions = tools
         .iter()
         .any(|tool| matches!(tool, ToolEntry::FunctionDeclarations(_)));
-    let (config, rest) = native(request, TRANSLATED).partition(|(name, _)| CONFIG.contains(name));
+    let (config, others): (Vec<_>, Vec<_>) =
+        native(request, TRANSLATED).partition(|(name, _)| CONFIG.contains(name));
     let mut generation_config = generation(request, target, model)?;
-    generation_config.0.extend(own(config));
-    let mut rest = Raws(own(rest).collect());
+    generation_config.extend(config);
+    let mut rest = Raws::of(others);
     let tier: Option<Str<'_>> = request.get("service_tier")?;
     if let Some(tier) = tier.and_then(|tier| named(TIERS, &tier)) {
         rest.set("serviceTier", tier);
@@ -170,10 +170,6 @@ fn translate(
     };
     take(&body);
     Ok(())
-}
-
-fn own<'a>(members: Vec<(&'a str, &'a RawValue)>) -> impl Iterator<Item = (&'a str, Cow<'a, RawValue>)> {
-    members.into_iter().map(|(name, raw)| (name, Cow::Borrowed(raw)))
 }
 
 /// The members that are numbers on both sides, with their spelling kept.

@@ -44,6 +44,11 @@ impl Dialect for Ollama {
         request::encode(request, target)
     }
 
+    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
+        super::gaps::refuse(self, request)?;
+        request::check(request, target)
+    }
+
     fn framing(&self) -> Framing {
         Framing::Ndjson
     }

@@ -6,12 +6,12 @@
 use super::turns::{Turn, conversation};
 use crate::chat::{Effort, ReasoningRequest, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
+use crate::dialect::raws::Raws;
 use crate::dialect::{Encoded, Target, write_body};
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Shape};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -43,32 +43,6 @@ struct Function<'a> {
     parameters: Option<&'a RawValue>,
 }
 
-/// Members by name, each name once: the first stands.
-#[derive(Default)]
-struct Raws<'a>(Vec<(&'a str, Cow<'a, RawValue>)>);
-
-impl<'a> Raws<'a> {
-    const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn keep(&mut self, name: &'a str, value: Cow<'a, RawValue>) {
-        if !self.0.iter().any(|(known, _)| *known == name) {
-            self.0.push((name, value));
-        }
-    }
-
-    fn set<T: Serialize + ?Sized>(&mut self, name: &'a str, value: &T) {
-        self.keep(name, Cow::Owned(json::to_raw(value)));
-    }
-}
-
-impl Serialize for Raws<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
 /// The members of `options` that the unified form has no word for (`api/types.go`, `Options` and `Runner`).
 const OPTIONS: &[&str] = &[
     "draft_num_predict",
@@ -87,30 +61,39 @@ const OPTIONS: &[&str] = &[
 
 /// Writes `request` for `target`.
 pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let mut bytes = Vec::new();
+    translate(request, target, &mut |body| bytes = write_body(request, body))?;
+    Ok(Encoded {
+        path: "/api/chat".to_owned(),
+        headers: Vec::new(),
+        body: bytes,
+    })
+}
+
+/// Finds what `encode` would refuse, and writes nothing.
+pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
+    translate(request, target, &mut |_| ())
+}
+
+/// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
+fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<'_>)) -> Result<(), Error> {
     let messages = request.messages()?;
     let offered = request.tools()?;
     let own: Option<Members<'_>> = request.get("options")?;
     let own = own.unwrap_or_default();
     let (native, others): (Vec<_>, Vec<_>) =
         native(request, &["options"]).partition(|(name, _)| OPTIONS.contains(name));
-    let mut rest = Raws::default();
-    for (name, raw) in others {
-        rest.keep(name, Cow::Borrowed(raw));
-    }
+    let mut rest = Raws::of(others);
     answer(request, &mut rest)?;
-    let body = Body {
+    take(&Body {
         model: target.model,
         messages: conversation(&messages)?,
         tools: tools(&offered, request.tool_choice()?.as_ref())?,
         options: options(request, &own, native)?,
         rest,
         stream: target.stream,
-    };
-    Ok(Encoded {
-        path: "/api/chat".to_owned(),
-        headers: Vec::new(),
-        body: write_body(request, &body),
-    })
+    });
+    Ok(())
 }
 
 /// The members that are numbers on both sides, with their spelling kept.
@@ -130,18 +113,15 @@ fn options<'a>(
     own: &'a Members<'a>,
     native: Vec<(&'a str, &'a RawValue)>,
 ) -> Result<Raws<'a>, Error> {
-    let mut out = Raws::default();
     let own = own.0.iter().map(|(name, raw)| (name.as_str(), *raw));
-    for (name, raw) in own.chain(native) {
-        out.keep(name, Cow::Borrowed(raw));
-    }
+    let mut out = Raws::of(own.chain(native));
     if let Some(limit) = request.max_tokens()? {
         out.set("num_predict", &limit);
     }
     for (name, theirs) in NUMBERS {
         match request.get::<&RawValue>(name)? {
             None => {}
-            Some(raw) if json::shape(raw) == Shape::Number => out.keep(theirs, Cow::Borrowed(raw)),
+            Some(raw) if json::shape(raw) == Shape::Number => out.keep(theirs, Some(raw)),
             Some(_) => return Err(Error::invalid(format!("{name}: expected a number"))),
         }
     }
@@ -157,7 +137,7 @@ fn answer<'a>(request: &'a Request, out: &mut Raws<'a>) -> Result<(), Error> {
     match request.response_format()? {
         None | Some(ResponseFormat::Text) => {}
         Some(ResponseFormat::JsonObject) => out.set("format", "json"),
-        Some(ResponseFormat::JsonSchema { schema, .. }) => out.keep("format", Cow::Borrowed(schema)),
+        Some(ResponseFormat::JsonSchema { schema, .. }) => out.keep("format", Some(schema)),
         Some(ResponseFormat::Other(kind)) => {
             return Err(Error::invalid(format!(
                 "response_format: ollama cannot carry {}",

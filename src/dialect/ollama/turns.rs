@@ -4,7 +4,7 @@
 
 use crate::chat::{Content, DataUrl, Message, Part, Role};
 use crate::error::{Error, cut, quoted};
-use crate::json::Members;
+use crate::json::{self, Members};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -16,9 +16,8 @@ pub(super) struct Turn<'a> {
     content: Cow<'a, str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     thinking: Cow<'a, str>,
-    /// Base64 without anything around it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    images: Vec<Cow<'a, str>>,
+    images: Vec<Media<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,6 +25,10 @@ pub(super) struct Turn<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
 }
+
+/// An image or a sound: base64 without anything around it.
+#[derive(Debug, Serialize)]
+struct Media<'a>(#[serde(serialize_with = "json::long")] Cow<'a, str>);
 
 #[derive(Debug, Serialize)]
 struct Call<'a> {
@@ -87,7 +90,7 @@ fn turn<'a>(message: &'a Message<'a>, before: &'a [Message<'a>], path: &str) -> 
 }
 
 /// The text of a content, and the base64 of what else is in it.
-fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<(Cow<'a, str>, Vec<Cow<'a, str>>), Error> {
+fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<(Cow<'a, str>, Vec<Media<'a>>), Error> {
     let mut text = Cow::Borrowed("");
     let mut images = Vec::new();
     match content {
@@ -100,7 +103,7 @@ fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<(Cow<'a, str>, Ve
                 match part {
                     Part::Text { text: more, .. } => text += &**more,
                     Part::Image { url, .. } => match DataUrl::parse(url) {
-                        Some(DataUrl { base64, .. }) => images.push(Cow::Borrowed(base64)),
+                        Some(DataUrl { base64, .. }) => images.push(Media(Cow::Borrowed(base64))),
                         None => {
                             let url = quoted(url);
                             return Err(cannot(&format!(
@@ -120,11 +123,11 @@ fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<(Cow<'a, str>, Ve
 }
 
 /// Sound goes where images do: `openai/openai.go`, `FromChatRequest`.
-fn sound<'a>(kind: &str, raw: &'a RawValue) -> Option<Cow<'a, str>> {
+fn sound<'a>(kind: &str, raw: &'a RawValue) -> Option<Media<'a>> {
     if kind != "input_audio" {
         return None;
     }
-    Some(Members::of(Members::of(raw).get(kind)?).text("data")?.0)
+    Some(Media(Members::of(Members::of(raw).get(kind)?).text("data")?.0))
 }
 
 /// What an assistant thought, in plain text.

@@ -3,7 +3,7 @@
 use crate::chat::{Content, DataUrl, Format, Message, Part as Given, ReasoningDetail, Role};
 use crate::dialect::anthropic_messages::ids::call_id;
 use crate::error::{Error, cut, quoted};
-use crate::json::{Members, Str};
+use crate::json::{self, Members, Str};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -52,7 +52,11 @@ pub(super) enum Part<'a> {
     #[serde(rename = "input_text")]
     Text { text: Cow<'a, str> },
     #[serde(rename = "input_image")]
-    Image { image_url: &'a str, detail: &'a str },
+    Image {
+        #[serde(serialize_with = "json::long")]
+        image_url: &'a str,
+        detail: &'a str,
+    },
     #[serde(rename = "input_file")]
     File {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +69,7 @@ pub(super) enum Part<'a> {
 /// Where a file is.
 #[derive(Debug, Serialize)]
 pub(super) enum File<'a> {
-    #[serde(rename = "file_data")]
+    #[serde(rename = "file_data", serialize_with = "json::long")]
     Data(&'a str),
     #[serde(rename = "file_url")]
     Url(&'a str),

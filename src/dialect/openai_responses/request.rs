@@ -11,7 +11,6 @@ use crate::dialect::{Encoded, Target, write_body};
 use crate::error::{Error, cut};
 use crate::json::{Members, Str};
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// The lowest limit that OpenAI takes: openai/openai-openapi, `max_output_tokens`.
 const MIN_TOKENS: u64 = 16;
@@ -104,14 +103,15 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     answer(request, &mut rest)?;
     include(request, thinks, &mut rest)?;
     if !tools.is_empty() {
-        rest.0.extend(choice.map(|choice| ("tool_choice", choice)));
+        if let Some(choice) = choice {
+            rest.add("tool_choice", choice);
+        }
         rest.keep("parallel_tool_calls", request.get("parallel_tool_calls")?);
     }
     for name in SAME {
         rest.keep(name, request.get(name)?);
     }
-    let own = native(request, TRANSLATED).map(|(name, raw)| (name, Cow::Borrowed(raw)));
-    rest.0.extend(own);
+    rest.extend(native(request, TRANSLATED));
     take(&Body {
         model: target.model,
         input,
