@@ -2,7 +2,7 @@
 
 use super::error;
 use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, UsageReport};
-use crate::dialect::Decoder;
+use crate::dialect::{Decoder, next, say};
 use crate::error::{Error, Kind};
 use crate::hash;
 use crate::json::{self, Members, Shape, Str};
@@ -59,7 +59,7 @@ impl Reader {
         }
         if let Some(value) = line.get("logprobs").and_then(logprobs) {
             let (place, name) = (Place::Choice, "logprobs".to_owned());
-            piece(Piece::Other { place, name, value }, out);
+            say(Piece::Other { place, name, value }, out);
         }
         let message = line.get("message").map(Members::of).unwrap_or_default();
         self.message(&message, &line, out);
@@ -75,10 +75,10 @@ impl Reader {
         };
         if let Some(text) = text("thinking") {
             let (index, format) = (0, Format::Unknown);
-            piece(Piece::Reasoning(Reasoning::Text { index, text, format }), out);
+            say(Piece::Reasoning(Reasoning::Text { index, text, format }), out);
         }
         if let Some(text) = text("content") {
-            piece(Piece::Text(text), out);
+            say(Piece::Text(text), out);
         }
         for call in message.items("tool_calls") {
             self.call(&Members::of(call), line, out);
@@ -88,8 +88,7 @@ impl Reader {
     /// A call comes whole. Older servers (before ollama/ollama#12956) give it no id; one is made of what no other response has, so that a
     /// conversation with many calls holds no id twice.
     fn call(&mut self, call: &Members<'_>, line: &Members<'_>, out: &mut Vec<Delta>) {
-        let index = self.calls;
-        self.calls = self.calls.saturating_add(1);
+        let index = next(&mut self.calls);
         let function = call.get("function").map(Members::of).unwrap_or_default();
         let id = call.text("id").filter(|id| !id.is_empty());
         let id = id.map_or_else(
@@ -100,7 +99,7 @@ impl Reader {
             Str::into_string,
         );
         let name = function.text("name").map(Str::into_string).unwrap_or_default();
-        piece(Piece::ToolCall { index, id, name }, out);
+        say(Piece::ToolCall { index, id, name }, out);
         let json = match function.get("arguments") {
             None => String::new(),
             // What should be an object may be its text, as OpenAI has it.
@@ -110,7 +109,7 @@ impl Reader {
             Some(raw) => json::compact(raw),
         };
         let json = if json.is_empty() { "{}".to_owned() } else { json };
-        piece(Piece::ToolArguments { index, json }, out);
+        say(Piece::ToolArguments { index, json }, out);
     }
 
     /// The last line: counts, and why it is the last. Ollama has no word of its own for the call of a tool.
@@ -140,10 +139,6 @@ impl Reader {
         self.ended = true;
         out.push(Delta::Error(error));
     }
-}
-
-fn piece(piece: Piece, out: &mut Vec<Delta>) {
-    out.push(Delta::Piece { choice: 0, piece });
 }
 
 /// The probabilities of tokens, each as OpenAI has it, in OpenAI's object around them.

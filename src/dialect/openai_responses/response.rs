@@ -9,7 +9,7 @@ mod item;
 
 use super::error;
 use crate::chat::{Delta, Finish, Piece, Place, UsageReport};
-use crate::dialect::Decoder;
+use crate::dialect::{Decoder, garbled, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Str};
 use crate::wire::Frame;
@@ -55,7 +55,7 @@ impl Decoder for Reader {
             return;
         }
         let Ok(raw) = serde_json::from_slice::<&RawValue>(frame.data) else {
-            return self.fail(garbled(), out);
+            return self.fail(garbled("a response"), out);
         };
         let event = Members::of(raw);
         let kind = event.text("type").unwrap_or(Str::from(frame.event));
@@ -85,7 +85,7 @@ impl Reader {
     pub(super) fn whole(mut self, body: &[u8], out: &mut Vec<Delta>) {
         match serde_json::from_slice::<&RawValue>(body) {
             Ok(raw) => self.end("", &Members::of(raw), out),
-            Err(_) => self.fail(garbled(), out),
+            Err(_) => self.fail(garbled("a response"), out),
         }
     }
 
@@ -220,8 +220,7 @@ impl Reader {
         }
         let mut other = |name: &str, value| {
             let (place, name) = (Place::Response, name.to_owned());
-            let piece = Piece::Other { place, name, value };
-            out.push(Delta::Piece { choice: 0, piece });
+            say(Piece::Other { place, name, value }, out);
         };
         if let Some(raw) = response.get("service_tier") {
             other("service_tier", raw.to_owned());
@@ -250,11 +249,6 @@ fn usage(raw: &RawValue) -> UsageReport {
         reasoning: details("output_tokens_details").count("reasoning_tokens"),
         ..UsageReport::default()
     }
-}
-
-fn garbled() -> Error {
-    let message = "the provider sent a response that cannot be read";
-    Error::of_provider(Kind::ProviderUnavailable, message, None)
 }
 
 fn unfinished(status: &str) -> Error {

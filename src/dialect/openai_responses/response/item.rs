@@ -3,6 +3,7 @@
 use crate::chat::{Delta, Format, Piece, Place, Reasoning};
 use crate::dialect::anthropic_messages::citations::Source;
 use crate::dialect::logprobs::{self, Token};
+use crate::dialect::{next, say};
 use crate::json::{Members, Str};
 use serde_json::value::RawValue;
 
@@ -126,7 +127,7 @@ impl Item {
     pub(super) fn announce(&self, out: &mut Vec<Delta>) {
         if let Self::Call(call) = self {
             let (index, id, name) = (call.index, call.id.clone(), call.name.clone());
-            piece(Piece::ToolCall { index, id, name }, out);
+            say(Piece::ToolCall { index, id, name }, out);
         }
     }
 
@@ -197,7 +198,7 @@ impl Message {
         // They go out with the text that comes next.
         if let Some(value) = logprobs::unified(logprobs.iter().copied().map(token).collect()) {
             let (place, name) = (Place::Choice, "logprobs".to_owned());
-            piece(Piece::Other { place, name, value }, out);
+            say(Piece::Other { place, name, value }, out);
         }
         if !text.is_empty() {
             let mut whole = String::with_capacity(text.len());
@@ -211,14 +212,14 @@ impl Message {
             self.said = true;
             whole.push_str(text);
             progress.length = progress.length.saturating_add(text.chars().count());
-            piece(Piece::Text(whole), out);
+            say(Piece::Text(whole), out);
         }
     }
 
     fn refuse(&mut self, text: &str, out: &mut Vec<Delta>) {
         if !text.is_empty() {
             self.said = true;
-            piece(Piece::Refusal(text.to_owned()), out);
+            say(Piece::Refusal(text.to_owned()), out);
         }
     }
 
@@ -229,7 +230,7 @@ impl Message {
         let given = Members::of(raw);
         let is_web = given.text("type").as_deref() == Some("url_citation");
         let Some(url) = given.text("url").filter(|_| is_web) else {
-            return piece(Piece::Annotation(raw.to_owned()), out);
+            return say(Piece::Annotation(raw.to_owned()), out);
         };
         let position = |name| {
             let position = given.count(name).and_then(|count| usize::try_from(count).ok());
@@ -241,7 +242,7 @@ impl Message {
             title: given.text("title").map(Str::into_string),
             content: None,
         };
-        piece(Piece::Annotation(source.annotation(from, to)), out);
+        say(Piece::Annotation(source.annotation(from, to)), out);
     }
 
     fn end(mut self, item: &Members<'_>, progress: &mut Progress, out: &mut Vec<Delta>) {
@@ -277,7 +278,7 @@ impl Thinking {
             false => format!("{PARAGRAPH}{text}"),
         };
         let format = Format::OpenAiResponses;
-        piece(
+        say(
             Piece::Reasoning(match part {
                 (true, _) => Reasoning::Summary { index, text, format },
                 (false, _) => Reasoning::Text { index, text, format },
@@ -304,7 +305,7 @@ impl Thinking {
                 id: item.text("id").map(Str::into_string),
                 format: Format::OpenAiResponses,
             };
-            piece(Piece::Reasoning(sealed), out);
+            say(Piece::Reasoning(sealed), out);
         }
     }
 }
@@ -314,7 +315,7 @@ impl Call {
         if !json.is_empty() {
             self.said = true;
             let (index, json) = (self.index, json.to_owned());
-            piece(Piece::ToolArguments { index, json }, out);
+            say(Piece::ToolArguments { index, json }, out);
         }
     }
 
@@ -347,16 +348,6 @@ fn image(item: &Members<'_>, out: &mut Vec<Delta>) {
             Some(format) => format,
         };
         let url = format!("data:image/{media_type};base64,{}", &*base64);
-        piece(Piece::Image { url }, out);
+        say(Piece::Image { url }, out);
     }
-}
-
-fn next(counter: &mut u32) -> u32 {
-    let index = *counter;
-    *counter = counter.saturating_add(1);
-    index
-}
-
-fn piece(piece: Piece, out: &mut Vec<Delta>) {
-    out.push(Delta::Piece { choice: 0, piece });
 }
