@@ -115,7 +115,9 @@ impl Reader {
                 self.begin(at, item, out);
             }
             ("response.output_item.done", Some(item)) => {
-                self.done(index.unwrap_or(self.next), Some(&item), out);
+                // Without a place it is that of the item that is open, or of one that was never added.
+                let last = self.open.last().map_or(self.next, |open| open.at);
+                self.done(index.unwrap_or(last), Some(&item), out);
             }
             _ => self.grow(kind, index, event, out),
         }

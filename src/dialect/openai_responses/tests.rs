@@ -28,6 +28,23 @@ fn completed(output: &str) -> String {
     format!(r#"{{"type":"response.completed","response":{{"status":"completed","output":[{output}]}}}}"#)
 }
 
+#[test]
+fn an_item_whose_end_names_no_place_is_told_once() {
+    let item = r#"{"type":"message","content":[{"type":"output_text","text":"ab"}]}"#;
+    let done = format!(r#"{{"type":"response.output_item.done","item":{item}}}"#);
+    for (first, place) in [
+        (
+            r#"{"type":"response.output_item.added","item":{"type":"message"}}"#.to_owned(),
+            "",
+        ),
+        (added(0, r#"{"type":"message"}"#), r#""output_index":0,"#),
+    ] {
+        let grown = format!(r#"{{"type":"response.output_text.delta",{place}"delta":"ab"}}"#);
+        let found = decode(&[&first, &grown, &done, &completed(item)]);
+        assert_eq!(words(&found), ["start", "text ab", "finish stop"], "{first}");
+    }
+}
+
 const CALL: &str = r#"{"type":"function_call","call_id":"c","name":"f","arguments":""}"#;
 
 #[test]
