@@ -178,6 +178,20 @@ fn thinking_that_was_kept_in_pieces_is_one_block_again() {
 }
 
 #[test]
+fn a_mark_beside_the_messages_goes_to_the_last_block_of_any_kind() {
+    let pdf = r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,QQ=="}}"#;
+    let request = format!(
+        r#"{{"cache_control":{{"type":"ephemeral"}},"messages":[{{"role":"user","content":[{{"type":"text","text":"q"}},{pdf}]}}]}}"#
+    );
+    let body = encode_hosted(&host::VERTEX, &request).unwrap().body;
+    let body = String::from_utf8(body).unwrap();
+    assert!(
+        body.contains(r#"{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"QQ=="},"cache_control":{"type":"ephemeral"}}"#),
+        "{body}"
+    );
+}
+
+#[test]
 fn white_space_at_the_end_of_a_prefill_is_cut() {
     assert!(
         messages(r#"[{"role":"user","content":"q"},{"role":"assistant","content":"A: "}]"#)

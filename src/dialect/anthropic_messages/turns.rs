@@ -157,6 +157,7 @@ impl<'a> Conversation<'a> {
         for block in blocks {
             if let Block::Text { cache_control, .. }
             | Block::Image { cache_control, .. }
+            | Block::Document { cache_control, .. }
             | Block::ToolResult { cache_control, .. } = block
             {
                 cache_control.get_or_insert(mark);
