@@ -179,7 +179,7 @@ impl Reader {
         {
             content(raw, &mut |piece| out.push(Delta::Piece { choice: index, piece }));
         }
-        if let Some(raw) = json::present(choice.delta) {
+        if let Some(raw) = json::present(choice.delta).or(json::present(choice.message)) {
             self.message(index, serde_json::from_str(raw.get()).ok()?, out)?;
             if self.fidelity == Fidelity::Full {
                 unnamed(raw.get().as_bytes(), MESSAGE_MEMBERS, index, Place::Message, out);

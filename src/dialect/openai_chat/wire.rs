@@ -31,8 +31,12 @@ pub(super) struct XGroq {
 #[derive(Deserialize)]
 pub(super) struct Choice<'a> {
     pub(super) index: Option<u32>,
-    #[serde(borrow, alias = "message")]
+    #[serde(borrow)]
     pub(super) delta: Option<&'a RawValue>,
+    /// The whole message of a buffered answer. Perplexity repeats what was said so far in it beside every delta:
+    /// perplexityai/api-discussion#175.
+    #[serde(borrow)]
+    pub(super) message: Option<&'a RawValue>,
     /// A completion's text.
     #[serde(borrow)]
     pub(super) text: Option<&'a RawValue>,
