@@ -1,6 +1,6 @@
 //! Mends what a provider of the same dialect sends and OpenAI's clients cannot read, in a frame that else goes out as it
-//! came: content that is an array of parts (Mistral's thinking), calls without an index or id, arguments as an object,
-//! reasons for the end that only the provider knows, choices that are `null`. Thinking that is only in `reasoning_content`
+//! came: content that is an array of parts (Mistral's thinking), calls without an index, id or arguments, arguments as an
+//! object, reasons for the end that only the provider knows, choices that are `null`. Thinking that is only in `reasoning_content`
 //! (DeepSeek and most others, vLLM) is in `reasoning` too, where OpenRouter's callers read it.
 //!
 //! What was read of the frame stands in the place of what was odd; all other members keep their bytes.
@@ -13,7 +13,11 @@ use serde_json::value::RawValue;
 
 /// The frame `data`, mended with what was read of it; `None` where nothing is odd, which is nearly always.
 pub(super) fn mended(data: &[u8], deltas: &[Delta]) -> Option<Vec<u8>> {
-    if !deltas.iter().any(may_be_odd) && !may_have_parts(data) {
+    // Where nothing but counts was read, the choices may be `null`.
+    let is_choice = |delta: &Delta| matches!(delta, Delta::Piece { .. } | Delta::Finish { .. });
+    let is_usage = |delta: &Delta| matches!(delta, Delta::Usage(_));
+    let may_be_null = deltas.iter().any(is_usage) && !deltas.iter().any(is_choice);
+    if !may_be_null && !deltas.iter().any(may_be_odd) && !may_have_parts(data) {
         return None;
     }
     // A frame that cannot be read has failed already.
@@ -48,8 +52,7 @@ fn may_be_odd(delta: &Delta) -> bool {
         Delta::Finish { native, reason, .. } => {
             native.as_deref().is_some_and(|native| native != reason.name())
         }
-        Delta::Usage(_) => true,
-        Delta::Start { .. } | Delta::Error(_) => false,
+        Delta::Start { .. } | Delta::Usage(_) | Delta::Error(_) => false,
     }
 }
 
@@ -142,7 +145,14 @@ fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool)
             .0
             .retain(|(name, _)| !matches!(name.as_str(), "reasoning" | "reasoning_details"));
     }
-    let mut is_odd = has_parts;
+    let late = match members.items("tool_calls").is_empty() {
+        true => late(pieces),
+        false => Vec::new(),
+    };
+    if !late.is_empty() {
+        members.0.retain(|(name, _)| name != "tool_calls");
+    }
+    let mut is_odd = has_parts || !late.is_empty();
     object(out, &members, |out, name, raw| match name {
         "content" if has_parts => parts(out, pieces, streamed),
         "reasoning_content" if unheard => {
@@ -157,7 +167,35 @@ fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool)
         }
         _ => out.extend_from_slice(raw.get().as_bytes()),
     });
+    if !late.is_empty() {
+        out.pop();
+        put(out, "tool_calls", |out| json::write(out, &late));
+        out.push(b'}');
+    }
     is_odd
+}
+
+/// What calls of earlier frames have for arguments, where the provider gave none until the end: clients parse them.
+fn late<'a>(pieces: &[&'a Piece]) -> Vec<Late<'a>> {
+    let late = |piece: &&'a Piece| match piece {
+        Piece::ToolArguments { index, json } => Some(Late {
+            index: *index,
+            function: Arguments { arguments: json },
+        }),
+        _ => None,
+    };
+    pieces.iter().filter_map(late).collect()
+}
+
+#[derive(Serialize)]
+struct Late<'a> {
+    index: u32,
+    function: Arguments<'a>,
+}
+
+#[derive(Serialize)]
+struct Arguments<'a> {
+    arguments: &'a str,
 }
 
 /// Writes the members that hold thinking; says whether there is any.
@@ -231,7 +269,9 @@ fn call(out: &mut Vec<u8>, at: u64, raw: &RawValue, pieces: &[&Piece], streamed:
         })
         .collect();
     let function = members.get("function").map(Members::of).unwrap_or_default();
-    let is_text = function.get("arguments").map(json::shape) == Some(Shape::String);
+    let is_text = function
+        .get("arguments")
+        .is_some_and(|raw| json::shape(raw) == Shape::String && raw.get() != "\"\"");
     let index = Some(index).filter(|_| streamed && own_index.is_none());
     let id = begun.map(|(_, id)| id).filter(|_| own_id.is_none());
     let arguments = Some(arguments).filter(|text| !is_text && !text.is_empty());
@@ -357,6 +397,20 @@ mod tests {
             r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","native_finish_reason":"end_turn"}]}"#,
             None,
         );
+    }
+
+    #[test]
+    fn a_call_without_arguments_gets_an_empty_object() {
+        for none in ["", r#","arguments":"""#, r#","arguments":null"#] {
+            check(
+                &message(&format!(
+                    r#"{{"tool_calls":[{{"id":"a","function":{{"name":"f"{none}}}}}]}}"#
+                )),
+                Some(&message(
+                    r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}]}"#,
+                )),
+            );
+        }
     }
 
     #[test]
