@@ -119,11 +119,33 @@ pub fn long<T: AsRef<str>, S: Serializer>(text: &T, serializer: S) -> Result<S::
     }
 }
 
-/// Whether a text stands in a JSON string as it is. Eight bytes are looked at in one step: subtracting sets the highest bit
-/// of those that are lower (<https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>).
+/// A one in every byte.
+const ONES: u64 = u64::MAX / 255;
+
+/// The highest bits of the bytes of `word` that are lower than `limit`: not zero if there are any. Looks at eight bytes in
+/// one step (<https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>).
+const fn lower(word: u64, limit: u64) -> u64 {
+    word.wrapping_sub(ONES * limit) & !word & (ONES << 7)
+}
+
+/// Where `byte` stands in `data`, for few of them in much.
+pub fn positions(data: &[u8], byte: u8) -> impl Iterator<Item = usize> {
+    let pattern = ONES * u64::from(byte);
+    let (words, rest) = data.as_chunks::<8>();
+    let has = move |word: &&[u8; 8]| lower(u64::from_le_bytes(**word) ^ pattern, 1) != 0;
+    let end = words.len();
+    let words = (0..).zip(words).filter(move |(_, word)| has(word));
+    words
+        .map(|(at, word)| (at, word.as_slice()))
+        .chain([(end, rest)])
+        .flat_map(move |(at, bytes)| {
+            let found = (at * 8..).zip(bytes).filter(move |(_, found)| **found == byte);
+            found.map(|(at, _)| at)
+        })
+}
+
+/// Whether a text stands in a JSON string as it is.
 fn needs_no_escape(text: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    let lower = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
     let (words, rest) = text.as_chunks::<8>();
     words.iter().all(|word| {
         let word = u64::from_le_bytes(*word);
@@ -267,6 +289,19 @@ mod tests {
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_byte_is_found_wherever_it_stands() {
+        for length in 0..20 {
+            for at in 0..length {
+                let mut data = vec![b'Z'; length];
+                data[at] = b'[';
+                assert_eq!(positions(&data, b'[').collect::<Vec<_>>(), [at], "{length}");
+            }
+            let all: Vec<_> = (0..length).collect();
+            assert_eq!(positions(&vec![b'['; length], b'[').collect::<Vec<_>>(), all);
+        }
     }
 
     #[test]

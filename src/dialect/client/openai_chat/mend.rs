@@ -58,17 +58,11 @@ fn may_be_odd(delta: &Delta) -> bool {
 
 /// Whether `"content"` is an array somewhere; that of probabilities is one too. Costs a look at every bracket.
 fn may_have_parts(data: &[u8]) -> bool {
-    let mut from = 0;
-    while let Some(offset) = data.iter().skip(from).position(|byte| *byte == b'[') {
-        let at = from.saturating_add(offset);
+    json::positions(data, b'[').any(|at| {
         let head = data.get(..at).unwrap_or_default().trim_ascii_end();
         let name = head.strip_suffix(b":").map(<[u8]>::trim_ascii_end);
-        if name.is_some_and(|name| name.ends_with(b"\"content\"")) {
-            return true;
-        }
-        from = at.saturating_add(1);
-    }
-    false
+        name.is_some_and(|name| name.ends_with(b"\"content\""))
+    })
 }
 
 /// The reasons that OpenAI's clients know, OpenRouter's `error`, and none yet.
