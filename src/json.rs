@@ -167,6 +167,29 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     }
 }
 
+/// Appends one member of an object, with the comma before it where one is needed; `value` appends its value.
+pub fn member(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    write(out, name);
+    out.push(b':');
+    value(out);
+}
+
+/// Appends an object with the names of `members`; `value` appends the value of each.
+pub fn object(
+    out: &mut Vec<u8>,
+    members: &Members<'_>,
+    value: &mut dyn FnMut(&mut Vec<u8>, &str, &RawValue),
+) {
+    out.push(b'{');
+    for (name, raw) in &members.0 {
+        member(out, name, |out| value(out, name, raw));
+    }
+    out.push(b'}');
+}
+
 /// `value` as a JSON document.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);

@@ -63,7 +63,7 @@ impl Encoder for List {
         let base64 = self.answer.base64;
         let is_other = |delta: &Delta| matches!(delta, Delta::Piece { piece: Piece::Embedding(raw), .. } if !vector::has_form(raw, base64));
         match serde_json::from_slice(frame.data) {
-            Ok(Members(members)) if deltas.iter().any(is_other) => rewrite(&members, base64, out),
+            Ok(members) if deltas.iter().any(is_other) => rewrite(&members, base64, out),
             _ => out.extend_from_slice(frame.raw),
         }
     }
@@ -137,37 +137,23 @@ fn write_others(others: Vec<(&str, &RawValue)>, out: &mut Vec<u8>) {
 }
 
 /// Writes a provider's answer anew, with its vectors in the form that is wanted.
-fn rewrite(members: &[(String, &RawValue)], base64: bool, out: &mut Vec<u8>) {
-    object(members, out, &|name, raw, out| {
+fn rewrite(members: &Members<'_>, base64: bool, out: &mut Vec<u8>) {
+    json::object(out, members, &mut |out, name, raw| {
         // What was read as entries once is read so again; anything else stays.
         let entries = serde_json::from_str::<Vec<Members<'_>>>(raw.get());
         let Some(entries) = entries.ok().filter(|_| name == "data") else {
             return json::write(out, raw);
         };
         out.push(b'[');
-        for (at, Members(entry)) in entries.iter().enumerate() {
+        for (at, entry) in entries.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
-            object(entry, out, &|name, raw, out| match name {
+            json::object(out, entry, &mut |out, name, raw| match name {
                 "embedding" => vector::write(raw, base64, out),
                 _ => json::write(out, raw),
             });
         }
         out.push(b']');
     });
-}
-
-/// Writes an object, its values by `write`.
-fn object(members: &[(String, &RawValue)], out: &mut Vec<u8>, write: &dyn Fn(&str, &RawValue, &mut Vec<u8>)) {
-    out.push(b'{');
-    for (at, (name, raw)) in members.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        json::write(out, name);
-        out.push(b':');
-        write(name, raw, out);
-    }
-    out.push(b'}');
 }

@@ -4,7 +4,6 @@
 //! Cohere wants to know what the texts are for. Who does not say it gets `search_document`: most texts are embedded to be
 //! found, and vectors for another purpose would not match those that a store has already.
 
-use super::super::openai_chat::request::member;
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use super::super::{bedrock_converse, cohere_v2};
 use super::{
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::chat::{Delta, Input, Part, Request, UsageConvention};
 use crate::error::Error;
-use crate::json::{self, Members, Shape, shape};
+use crate::json::{self, Members, Shape, member, shape};
 use crate::wire::Framing;
 use serde::Serialize;
 

@@ -3,14 +3,13 @@
 //! Every request is a batch, also of one, as Google's own SDK writes it (`models.py` of googleapis/python-genai).
 
 use super::super::gemini::{error, media};
-use super::super::openai_chat::request::member;
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use super::{
     NoStream, USAGE, begin, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
 };
 use crate::chat::{Delta, Input, Part, Request, UsageConvention};
 use crate::error::Error;
-use crate::json::{self, Members, Shape, shape};
+use crate::json::{self, Members, Shape, member, shape};
 use crate::wire::Framing;
 use media::Media;
 

@@ -6,12 +6,11 @@
 //! answer and one bill. They are refused, so that an endpoint which takes them can serve.
 
 use super::super::bedrock_converse::error;
-use super::super::openai_chat::request::member;
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use super::{NoStream, USAGE, begin, inputs, native, no_answer, refused, usage, vector};
 use crate::chat::{DataUrl, Delta, Input, Part, Request, UsageConvention};
 use crate::error::Error;
-use crate::json;
+use crate::json::{self, member};
 use crate::wire::Framing;
 
 /// The provider side.

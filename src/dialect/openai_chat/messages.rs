@@ -1,9 +1,8 @@
 //! The messages of a request as a provider's quirks want them. What they do not name keeps its bytes.
 
 use super::super::Quirks;
-use super::request::member;
 use crate::hash;
-use crate::json::{self, Members, Str};
+use crate::json::{self, Members, Str, member};
 use serde::Serialize;
 use serde_json::value::RawValue;
 

@@ -6,7 +6,7 @@ use super::super::{Encoded, Target, ThinkingWords, path_for};
 use super::messages;
 use crate::chat::{Operation, Request};
 use crate::error::Error;
-use crate::json::{self, Members};
+use crate::json::{self, Members, member};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -157,16 +157,6 @@ fn stream_options(body: &mut Vec<u8>, others: Option<&Members<'_>>) {
         }
     }
     body.push(b'}');
-}
-
-/// Appends one member of an object, with the comma before it where one is needed.
-pub(in crate::dialect) fn member(body: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
-    if body.last() != Some(&b'{') {
-        body.push(b',');
-    }
-    json::write(body, name);
-    body.push(b':');
-    value(body);
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) fn mended(data: &[u8], deltas: &[Delta]) -> Option<Vec<u8>> {
     let members = serde_json::from_slice::<Members<'_>>(data).ok()?;
     let mut is_odd = false;
     let mut out = Vec::with_capacity(data.len().saturating_add(256));
-    object(&mut out, &members, |out, name, raw| {
+    json::object(&mut out, &members, &mut |out, name, raw| {
         if name == "choices" {
             is_odd |= json::shape(raw) == Shape::Null;
             let choices: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
@@ -96,14 +96,14 @@ fn choice(out: &mut Vec<u8>, at: u64, raw: &RawValue, deltas: &[Delta]) -> bool 
     });
     let reason = native.as_ref().and(reason);
     let mut is_odd = reason.is_some();
-    object(out, &members, |out, name, raw| match (name, reason) {
+    json::object(out, &members, &mut |out, name, raw| match (name, reason) {
         ("delta" | "message", _) if json::shape(raw) == Shape::Object => {
             is_odd |= message(out, raw, &pieces, name == "delta");
         }
         ("finish_reason", Some(reason)) => {
             json::write(out, reason);
             if members.get("native_finish_reason").is_none() {
-                put(out, "native_finish_reason", |out| json::write(out, &native));
+                json::member(out, "native_finish_reason", |out| json::write(out, &native));
             }
         }
         _ => out.extend_from_slice(raw.get().as_bytes()),
@@ -147,7 +147,7 @@ fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool)
         members.0.retain(|(name, _)| name != "tool_calls");
     }
     let mut is_odd = has_parts || !late.is_empty();
-    object(out, &members, |out, name, raw| match name {
+    json::object(out, &members, &mut |out, name, raw| match name {
         "content" if has_parts => parts(out, pieces, streamed),
         "reasoning_content" if unheard => {
             out.extend_from_slice(raw.get().as_bytes());
@@ -163,7 +163,7 @@ fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool)
     });
     if !late.is_empty() {
         out.pop();
-        put(out, "tool_calls", |out| json::write(out, &late));
+        json::member(out, "tool_calls", |out| json::write(out, &late));
         out.push(b'}');
     }
     is_odd
@@ -203,7 +203,7 @@ fn thoughts(out: &mut Vec<u8>, pieces: &[&Piece]) -> bool {
         }
     }
     if !thought.is_empty() {
-        put(out, "reasoning", |out| json::write(out, &thought));
+        json::member(out, "reasoning", |out| json::write(out, &thought));
     }
     beside(out, "reasoning_details", &details);
     !details.is_empty()
@@ -234,7 +234,7 @@ fn parts(out: &mut Vec<u8>, pieces: &[&Piece], streamed: bool) {
 
 fn beside<T: Serialize>(out: &mut Vec<u8>, name: &str, items: &[T]) {
     if !items.is_empty() {
-        put(out, name, |out| json::write(out, items));
+        json::member(out, name, |out| json::write(out, items));
     }
 }
 
@@ -275,36 +275,27 @@ fn call(out: &mut Vec<u8>, at: u64, raw: &RawValue, pieces: &[&Piece], streamed:
     }
     out.push(b'{');
     if let Some(index) = index {
-        put(out, "index", |out| json::write(out, &index));
+        json::member(out, "index", |out| json::write(out, &index));
     }
     for (name, raw) in &members.0 {
         match (name.as_str(), &arguments) {
             ("id", _) if id.is_some() => {}
-            ("function", Some(text)) => put(out, name, |out| {
+            ("function", Some(text)) => json::member(out, name, |out| {
                 out.push(b'{');
                 for (name, raw) in function.0.iter().filter(|(name, _)| name != "arguments") {
-                    put(out, name, |out| out.extend_from_slice(raw.get().as_bytes()));
+                    json::member(out, name, |out| out.extend_from_slice(raw.get().as_bytes()));
                 }
-                put(out, "arguments", |out| json::write(out, text));
+                json::member(out, "arguments", |out| json::write(out, text));
                 out.push(b'}');
             }),
-            _ => put(out, name, |out| out.extend_from_slice(raw.get().as_bytes())),
+            _ => json::member(out, name, |out| out.extend_from_slice(raw.get().as_bytes())),
         }
     }
     if let Some(id) = id {
-        put(out, "id", |out| json::write(out, id));
+        json::member(out, "id", |out| json::write(out, id));
     }
     out.push(b'}');
     true
-}
-
-/// Writes an object with the same names; `value` writes each value.
-fn object(out: &mut Vec<u8>, members: &Members<'_>, mut value: impl FnMut(&mut Vec<u8>, &str, &RawValue)) {
-    out.push(b'{');
-    for (name, raw) in &members.0 {
-        put(out, name, |out| value(out, name, raw));
-    }
-    out.push(b'}');
 }
 
 fn list<'a>(
@@ -320,16 +311,6 @@ fn list<'a>(
         item(out, at, raw);
     }
     out.push(b']');
-}
-
-/// Writes one member, after a comma where one is needed.
-fn put(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
-    if out.last() != Some(&b'{') {
-        out.push(b',');
-    }
-    json::write(out, name);
-    out.push(b':');
-    value(out);
 }
 
 #[cfg(test)]
