@@ -12,6 +12,7 @@ mod envelope;
 mod failure;
 mod outgoing;
 mod pipeline;
+mod plan;
 mod receipt;
 mod tokens;
 
@@ -26,7 +27,7 @@ use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
 use crate::meter::{self, AttemptLine, Outcome, Receipt};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
-use crate::route::{self, Asked, Candidate, Moment, Needs, Views};
+use crate::route::Candidate;
 use attempt::Attempt;
 use envelope::Envelope;
 use outgoing::outgoing;
@@ -155,112 +156,6 @@ impl Exchange {
         match &mut self.request {
             Some(request) => self.request_chain.resume(request, reply),
             None => Step::Done,
-        }
-    }
-
-    /// Makes the plan.
-    ///
-    /// Candidates whose dialect cannot carry the request are left out here: an attempt cannot skip itself.
-    ///
-    /// # Errors
-    /// When there is no candidate, or none can carry the request.
-    pub fn plan(&mut self, views: Views<'_>, moment: Moment) -> Result<(), Error> {
-        let Some(request) = &self.request else {
-            return Err(Error::new(Kind::Server, "there is no request to plan"));
-        };
-        // Middleware may have changed what was read before it ran.
-        self.envelope = Envelope::of(request)?;
-        let asked = Asked {
-            models: &self.envelope.models,
-            preferences: &self.envelope.preferences,
-            needs: &Needs::of(request, self.session.as_deref()),
-        };
-        let operation = request.operation();
-        let mut views = |key| views(operation.health_key(key));
-        let chosen = route::choose(&self.config, &asked, &mut views, moment)?;
-        let mut first_error = None;
-        let mut verdicts: Vec<(&'static str, bool)> = Vec::with_capacity(2);
-        for candidate in chosen {
-            let Some((endpoint, provider)) = self.parties(candidate) else {
-                continue;
-            };
-            let Some(dialect) = endpoint.dialect_for(operation) else {
-                continue;
-            };
-            let known = verdicts
-                .iter()
-                .find(|(name, _)| *name == dialect.name())
-                .map(|(_, carries)| *carries);
-            let carries = match known {
-                Some(carries) => carries,
-                None => {
-                    let target = provider.target(endpoint, self.envelope.stream);
-                    // What the first attempt will send is kept; one such body at a time is enough.
-                    let tried = if self.plan.is_empty() {
-                        let encoded = dialect.encode(request, &target);
-                        encoded.map(|encoded| self.encoded = Some(encoded))
-                    } else {
-                        dialect.check(request, &target)
-                    };
-                    verdicts.push((dialect.name(), tried.is_ok()));
-                    let carries = tried.is_ok();
-                    first_error = first_error.or(tried.err());
-                    carries
-                }
-            };
-            if carries {
-                self.plan.push(candidate);
-            }
-        }
-        match first_error {
-            Some(error) if self.plan.is_empty() => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// The health key of the endpoint whose trial the plan begins with: it has to be claimed first.
-    pub fn trial(&self) -> Option<u64> {
-        let first = self.plan.first().filter(|first| first.reason == route::TRIAL)?;
-        let (endpoint, _) = self.parties(*first)?;
-        Some(self.client.operation().health_key(endpoint.health_key))
-    }
-
-    /// Somebody else has claimed the trial that the plan begins with: that endpoint comes last.
-    pub fn forgo_trial(&mut self) {
-        if self.trial().is_some() {
-            self.plan.rotate_left(1);
-            if let Some(last) = self.plan.last_mut() {
-                last.reason = route::DOWN;
-            }
-            // It was made for the endpoint that stood first.
-            self.encoded = None;
-        }
-    }
-
-    /// The plan: whom it would try, in order.
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.plan
-    }
-
-    /// The cluster of the next attempt.
-    pub fn next_cluster(&self) -> Option<&str> {
-        let (_, provider) = self.parties(*self.plan.get(self.next)?)?;
-        Some(&provider.cluster)
-    }
-
-    /// How many retries Envoy may make.
-    pub const fn max_retries(&self) -> usize {
-        self.plan.len().saturating_sub(1)
-    }
-
-    /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
-    /// answer, which the same deadline would kill while it is being written (and billed).
-    pub fn per_try_timeout_ms(&self) -> u64 {
-        let timeouts = &self.config.timeouts;
-        if self.envelope.stream {
-            timeouts.first_token_ms
-        } else {
-            timeouts.total_ms
         }
     }
 
