@@ -2,12 +2,20 @@
 
 import pytest
 from harness import Gateway, Simulator
+from hosts import Hosts
 
 
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory):
     with Simulator(tmp_path_factory.mktemp("simulator")) as simulator:
         yield simulator
+
+
+@pytest.fixture(scope="session")
+def hosts(simulator):
+    hosts = Hosts(simulator)
+    yield hosts
+    hosts.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -35,6 +35,23 @@ PROVIDERS = {
     "cohere": ("cohere-v2", "/v2", "COHERE_API_KEY"),
     "responses": ("openai-responses", "/v1", "RESPONSES_API_KEY"),
 }
+# Formats of theirs that others host behind doors of their own (`hosts.py`), and who is behind the door.
+HOSTED = {"gemini-vertex": "gemini", "anthropic-vertex": "anthropic", "anthropic-bedrock": "anthropic"}
+# A model of each.
+MODELS = {
+    "openai": "gpt-4o",
+    "anthropic": "claude-sonnet-4-5",
+    "bedrock": "anthropic.claude-sonnet-4-5-v1:0",
+    "gemini": "gemini-2.0-flash",
+    "ollama": "qwen3:8b",
+    "azure": "gpt-4o",
+    "mistral": "mistral-small-latest",
+    "cohere": "command-a-03-2025",
+    "responses": "gpt-5.1",
+    "gemini-vertex": "gemini-2.0-flash",
+    "anthropic-vertex": "claude-sonnet-4-5",
+    "anthropic-bedrock": "claude-sonnet-4-5",
+}
 # What each of them accepts; a test that wants a wrong one sets it in the environment of its gateway.
 KEYS = {variable: f"sim-{name}-key" for name, (_, _, variable) in PROVIDERS.items()}
 # The simulated Azure takes a token of Entra ID too.
@@ -153,7 +170,8 @@ class Simulator(Process):
         HTTP.put(f"{self.control}/fault/{provider}", json={"directives": directives}).raise_for_status()
 
     def requests(self, provider: str) -> list:
-        """What this provider has received since the last `reset`, oldest first."""
+        """What this provider, or who is behind it, has received since the last `reset`, oldest first."""
+        provider = HOSTED.get(provider, provider)
         return HTTP.get(f"{self.control}/requests", params={"provider": provider}).raise_for_status().json()
 
     def predict(self, recorded: dict) -> dict:

@@ -13,7 +13,7 @@ import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import httpx
 from cryptography.hazmat.primitives import hashes
@@ -22,8 +22,23 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ACCOUNT = (Path(__file__).parents[1] / "support/service_account.json").read_text()
 PROJECT = "/v1/projects/p/locations/r"
+# How long the pieces of a stream shall be, which the doors keep to as the simulator does.
+CHUNK = re.compile(r"chunk=(\d+)")
+# What Bedrock calls the failures of Claude: by their type in an answer's body, and in the midst of a stream.
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html
+EXCEPTIONS = {
+    "invalid_request_error": "ValidationException",
+    "authentication_error": "AccessDeniedException",
+    "permission_error": "AccessDeniedException",
+    "not_found_error": "ResourceNotFoundException",
+    "rate_limit_error": "ThrottlingException",
+    "overloaded_error": "ServiceUnavailableException",
+    "timeout_error": "ModelTimeoutException",
+    "api_error": "InternalServerException",
+}
 METADATA = "/computeMetadata/v1/instance/service-accounts/default/token"
 BEDROCK_KEY = "bedrock-key-of-a-test"
+ENVIRONMENT = {"GOOGLE_ACCOUNT": ACCOUNT, "BEDROCK_KEY": BEDROCK_KEY}
 
 
 def unbase64(text: str) -> bytes:
@@ -62,6 +77,18 @@ class Hosts:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def providers(self) -> dict:
+        """The hosted formats, as a configuration has them; their keys are in `ENVIRONMENT`."""
+        account = {"google": {"service_account": {"env": "GOOGLE_ACCOUNT"}, "token_url": f"{self.url}/token"}}
+        vertex = {"base_url": f"{self.url}{PROJECT}", "key": account}
+        return {
+            "gemini-vertex": {"dialect": "gemini-vertex", **vertex},
+            "anthropic-vertex": {"dialect": "anthropic-vertex", **vertex},
+            "anthropic-bedrock": {
+                "dialect": "anthropic-bedrock", "base_url": self.url, "key": {"env": "BEDROCK_KEY"},
+            },
+        }
+
     def close(self):
         self.server.shutdown()
         assert not self.problems, self.problems
@@ -84,6 +111,9 @@ class Door(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         try:
             self.route(urlsplit(self.path), body)
+        except ConnectionError:
+            # The gateway left.
+            self.close_connection = True
         except Exception as problem:
             self.hosts.problems.append(f"{self.command} {self.path}: {problem!r}")
             self.reply(400, {"error": {"code": 400, "message": repr(problem), "status": "INVALID_ARGUMENT"}})
@@ -124,7 +154,7 @@ class Door(BaseHTTPRequestHandler):
         if publisher == "google":
             assert all(turn["role"] in ("user", "model") for turn in request["contents"])
             query = f"?{query}" if query else ""
-            return self.forward("gemini", f"/models/{model}:{operation}{query}", request, {})
+            return self.forward("gemini", f"/models/{quote(model, safe='')}:{operation}{query}", request, {})
         assert "model" not in request and request.pop("anthropic_version") == "vertex-2023-10-16"
         assert "anthropic-version" not in self.headers
         streams = {"rawPredict": False, "streamRawPredict": True}[operation]
@@ -137,43 +167,60 @@ class Door(BaseHTTPRequestHandler):
         assert not {"model", "stream"} & request.keys()
         assert request.pop("anthropic_version") == "bedrock-2023-05-31"
         if operation == "invoke":
-            return self.claude(request, unquote(model))
-        self.claude({**request, "stream": True}, unquote(model), wrapped=True)
+            return self.claude(request, unquote(model), bedrock=True)
+        self.claude({**request, "stream": True}, unquote(model), bedrock=True)
 
-    def claude(self, request, model, wrapped=False):
+    def claude(self, request, model, bedrock=False):
         headers = {"anthropic-version": "2023-06-01"}
-        self.forward("anthropic", "/messages", {"model": model, **request}, headers, wrapped)
+        self.forward("anthropic", "/messages", {"model": model, **request}, headers, bedrock)
 
-    def forward(self, provider, path, request, headers, wrapped=False):
+    def forward(self, provider, path, request, headers, bedrock=False):
         key = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}[provider]
         headers = {**headers, key: f"sim-{provider}-key"}
         url = self.hosts.simulator.base_url(provider) + path
         with httpx.stream("POST", url, json=request, headers=headers, timeout=30, trust_env=False) as answer:
             if not answer.headers["content-type"].startswith("text/event-stream"):
-                return self.reply(answer.status_code, json.loads(answer.read()))
-            kind = "application/vnd.amazon.eventstream" if wrapped else "text/event-stream"
+                return self.whole(answer, bedrock)
+            kind = "application/vnd.amazon.eventstream" if bedrock else "text/event-stream"
             self.send_response(200)
             self.send_header("content-type", kind)
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
-            for piece in self.wrap(answer.iter_lines()) if wrapped else answer.iter_bytes():
-                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            size = CHUNK.search(f"{path} {request.get('model')}")
+            for piece in self.wrap(answer.iter_lines()) if bedrock else answer.iter_bytes():
+                step = int(size[1]) if size else len(piece)
+                for part in (piece[at:at + step] for at in range(0, len(piece), step)):
+                    self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
             self.wfile.write(b"0\r\n\r\n")
+
+    def whole(self, answer, bedrock):
+        """An answer in one piece; of a failure Bedrock has its own form."""
+        body = json.loads(answer.read())
+        if not bedrock or answer.status_code == 200:
+            return self.reply(answer.status_code, body)
+        self.reply(answer.status_code, {"message": body["error"]["message"]}, EXCEPTIONS[body["error"]["type"]])
 
     @staticmethod
     def wrap(lines):
         for line in lines:
             if line.startswith("data:"):
                 event = json.loads(line[5:])
+                if event["type"] == "error":
+                    exception = EXCEPTIONS[event["error"]["type"]]
+                    message = json.dumps({"message": event["error"]["message"]}).encode()
+                    yield frame(message, "exception", exception[0].lower() + exception[1:])
+                    continue
                 if event["type"] == "message_stop":
                     event["amazon-bedrock-invocationMetrics"] = {"inputTokenCount": 7, "outputTokenCount": 8}
                 inner = base64.b64encode(json.dumps(event).encode()).decode()
                 yield frame(json.dumps({"bytes": inner, "p": "abcdefgh"}).encode())
 
-    def reply(self, status, body):
+    def reply(self, status, body, exception=None):
         body = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
+        if exception:
+            self.send_header("x-amzn-errortype", exception)
         self.end_headers()
         self.wfile.write(body)

@@ -10,36 +10,25 @@ import judges
 import openai
 import pytest
 from clients import PICO_USD, endpoint, events, sdk, stream, talk
-from harness import HTTP, KEYS
+from harness import HOSTED, HTTP, KEYS, MODELS
+from hosts import ENVIRONMENT
 
-MODELS = {
-    "openai": endpoint("openai", "gpt-4o"),
-    "anthropic": endpoint("anthropic", "claude-sonnet-4-5"),
-    "bedrock": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0"),
-    "gemini": endpoint("gemini", "gemini-2.0-flash"),
-    "ollama": endpoint("ollama", "qwen3:8b"),
-    "azure": endpoint("azure", "gpt-4o"),
-    "mistral": endpoint("mistral", "mistral-small-latest"),
-    "cohere": endpoint("cohere", "command-a-03-2025"),
-    "responses": endpoint("responses", "gpt-5.1"),
-}
 # These speak the client's own dialect: what they say is passed on as it came.
 ALIKE = ("openai", "azure", "mistral")
-CACHED = {
-    "openai-cached": endpoint("openai", "gpt-4o-cached"),
-    "anthropic-cached": endpoint("anthropic", "claude-sonnet-4-5-cached"),
-    "bedrock-cached": endpoint("bedrock", "anthropic.claude-sonnet-4-5-cached-v1:0"),
-    "gemini-cached": endpoint("gemini", "gemini-2.0-flash-cached"),
-    "azure-cached": endpoint("azure", "gpt-4o-cached"),
-    "mistral-cached": endpoint("mistral", "mistral-small-cached"),
-    "cohere-cached": endpoint("cohere", "command-a-03-2025-cached"),
-    "responses-cached": endpoint("responses", "gpt-5.1-cached"),
+# Those whose name does not end in what the simulator goes by, and who counts no cached tokens.
+CACHED_MODELS = {
+    **{provider: f"{model}-cached" for provider, model in MODELS.items() if provider != "ollama"},
+    "bedrock": "anthropic.claude-sonnet-4-5-cached-v1:0",
+    "mistral": "mistral-small-cached",
 }
+CACHED = {f"{provider}-cached": endpoint(provider, model) for provider, model in CACHED_MODELS.items()}
 OTHERS = {
     "openai-thinking": endpoint("openai", "reasoning-content-1"),
     "cohere-thinking": endpoint("cohere", "command-a-reasoning-08-2025"),
     "anthropic-redacted": endpoint("anthropic", "claude-sonnet-4-5-redacted"),
     "bedrock-redacted": endpoint("bedrock", "anthropic.claude-sonnet-4-5-redacted-v1:0"),
+    "anthropic-vertex-redacted": endpoint("anthropic-vertex", "claude-sonnet-4-5-redacted"),
+    "anthropic-bedrock-redacted": endpoint("anthropic-bedrock", "claude-sonnet-4-5-redacted"),
     "azure-deployment": endpoint("azure-openai", "my gpt/4o"),
     "azure-filtered": endpoint("azure", "gpt-4o-filtered"),
     "azure-blocked": endpoint("azure", "gpt-4o-blocked"),
@@ -58,25 +47,23 @@ FAILING = {
     "cohere-wrong": endpoint("cohere", "command-a-03-2025!error_200"),
 }
 # One byte at a time, and as odd as a provider may write.
+ODD_WAYS = {
+    "openai": "crlf;nospace;comments;nulls;usage_on_finish",
+    "anthropic": "crlf;nospace;comments;late_input=3",
+    "bedrock": "usage_on_finish",
+    "gemini": "nospace;comments",
+    "ollama": "crlf;comments",
+    "azure": "crlf;nospace;comments;nulls",
+    "mistral": "crlf;nospace;comments;nulls",
+    "cohere": "crlf;nospace;comments;no_done",
+    "responses": "crlf;nospace;comments",
+    "gemini-vertex": "nospace;comments",
+    "anthropic-vertex": "crlf;nospace;comments;late_input=3",
+    "anthropic-bedrock": "late_input=3",
+}
 ODD = {
-    "openai-bytes": endpoint("openai", "gpt-4o!chunk=1"),
-    "anthropic-bytes": endpoint("anthropic", "claude-sonnet-4-5!chunk=1"),
-    "bedrock-bytes": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0!chunk=1"),
-    "gemini-bytes": endpoint("gemini", "gemini-2.0-flash!chunk=1"),
-    "ollama-bytes": endpoint("ollama", "qwen3:8b!chunk=1"),
-    "azure-bytes": endpoint("azure", "gpt-4o!chunk=1"),
-    "mistral-bytes": endpoint("mistral", "mistral-small-latest!chunk=1"),
-    "cohere-bytes": endpoint("cohere", "command-a-03-2025!chunk=1"),
-    "responses-bytes": endpoint("responses", "gpt-5.1!chunk=1"),
-    "openai-odd": endpoint("openai", "gpt-4o!crlf;nospace;comments;nulls;usage_on_finish;chunk=7"),
-    "anthropic-odd": endpoint("anthropic", "claude-sonnet-4-5!crlf;nospace;comments;late_input=3;chunk=7"),
-    "bedrock-odd": endpoint("bedrock", "anthropic.claude-sonnet-4-5-v1:0!usage_on_finish;chunk=7"),
-    "gemini-odd": endpoint("gemini", "gemini-2.0-flash!nospace;comments;chunk=7"),
-    "ollama-odd": endpoint("ollama", "qwen3:8b!crlf;comments;chunk=7"),
-    "azure-odd": endpoint("azure", "gpt-4o!crlf;nospace;comments;nulls;chunk=7"),
-    "mistral-odd": endpoint("mistral", "mistral-small-latest!crlf;nospace;comments;nulls;chunk=7"),
-    "cohere-odd": endpoint("cohere", "command-a-03-2025!crlf;nospace;comments;no_done;chunk=7"),
-    "responses-odd": endpoint("responses", "gpt-5.1!crlf;nospace;comments;chunk=7"),
+    **{f"{provider}-bytes": endpoint(provider, f"{model}!chunk=1") for provider, model in MODELS.items()},
+    **{f"{provider}-odd": endpoint(provider, f"{MODELS[provider]}!{how};chunk=7") for provider, how in ODD_WAYS.items()},
 }
 # A PNG of one pixel.
 PIXEL = (
@@ -98,14 +85,16 @@ WEATHER = {
 CLOCK = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
 
 providers = pytest.mark.parametrize("provider", MODELS)
-claudes = pytest.mark.parametrize("provider", ["anthropic", "bedrock"])
+CLAUDES = ["anthropic", "bedrock", "anthropic-vertex", "anthropic-bedrock"]
+claudes = pytest.mark.parametrize("provider", CLAUDES)
 ways = pytest.mark.parametrize("stream", [False, True], ids=["buffered", "streamed"])
 
 
 @pytest.fixture(scope="module")
-def gateway(module_gateway, simulator):
-    models = {**MODELS, **CACHED, **OTHERS, **FAILING, **ODD}
-    providers = simulator.providers()
+def gateway(module_gateway, simulator, hosts):
+    plain = {provider: endpoint(provider, model) for provider, model in MODELS.items()}
+    models = {**plain, **CACHED, **OTHERS, **FAILING, **ODD}
+    providers = {**simulator.providers(), **hosts.providers()}
     # The same Azure by the paths of its deployments, and with a token instead of a key.
     providers["azure-openai"] = {
         "base_url": simulator.base_url("azure"), "key": {"env": "AZURE_TOKEN"}, "cluster": "azure-deployments",
@@ -114,7 +103,7 @@ def gateway(module_gateway, simulator):
     return module_gateway({
         "providers": providers,
         "models": {f"sim/{name}": {"endpoints": [one]} for name, one in models.items()},
-    })
+    }, env=ENVIRONMENT)
 
 
 @pytest.fixture
@@ -207,12 +196,13 @@ def test_instructions_by_system_and_developer(ask, provider, stream):
     _, body = ask(provider, stream, messages)
     text = json.dumps(body)
     assert text.count("Be brief.") == 1 and text.count("Be kind.") == 1
-    if provider == "cohere":
+    wire = HOSTED.get(provider, provider)
+    if wire == "cohere":
         assert "Be kind." in json.dumps(body["messages"][0]) and body["messages"][0]["role"] == "system"
-    elif provider == "responses":
+    elif wire == "responses":
         assert [item["role"] for item in body["input"]] == ["system", "developer", "user"]
-    elif provider in ("anthropic", "bedrock", "gemini"):
-        assert "Be kind." in json.dumps(body["systemInstruction" if provider == "gemini" else "system"])
+    elif wire in ("anthropic", "bedrock", "gemini"):
+        assert "Be kind." in json.dumps(body["systemInstruction" if wire == "gemini" else "system"])
 
 
 @ways
@@ -278,14 +268,15 @@ def test_parallel_tools_and_their_results(ask, provider, stream):
     again = {"role": "user", "content": "and?"}
     reply, body = ask(provider, stream, [question, reply.message(), *results], tools=[WEATHER, CLOCK])
     assert reply.text == "The tool said: sunny; noon"
-    if provider == "cohere":
+    wire = HOSTED.get(provider, provider)
+    if wire == "cohere":
         assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "tool", "tool"]
         assert body["messages"][1]["tool_plan"] == "I will call that ."
-    elif provider == "responses":
+    elif wire == "responses":
         kinds = [item["type"] for item in body["input"]]
         assert kinds == ["message", "message", *["function_call"] * 2, *["function_call_output"] * 2]
-    elif provider in ("anthropic", "bedrock", "gemini"):
-        turns, model = (body["contents"], "model") if provider == "gemini" else (body["messages"], "assistant")
+    elif wire in ("anthropic", "bedrock", "gemini"):
+        turns, model = (body["contents"], "model") if wire == "gemini" else (body["messages"], "assistant")
         assert [turn["role"] for turn in turns] == ["user", model, "user"]
     ask(provider, stream, [question, {"role": "assistant", "content": "hm"}, again], tools=[WEATHER, CLOCK])
 
@@ -293,7 +284,7 @@ def test_parallel_tools_and_their_results(ask, provider, stream):
 @ways
 @providers
 def test_no_parallel_tools(ask, provider, stream):
-    if provider in ("bedrock", "gemini", "ollama", "cohere"):
+    if provider in ("bedrock", "gemini", "gemini-vertex", "ollama", "cohere"):
         pytest.skip("the format cannot say it")
     reply, _ = ask(provider, stream, "use tools in parallel", tools=[WEATHER, CLOCK], parallel_tool_calls=False)
     assert len(reply.calls) == 1
@@ -381,7 +372,7 @@ def test_a_model_of_the_responses_format_that_does_not_think(ask, stream):
 
 
 @ways
-@pytest.mark.parametrize("provider", ["anthropic", "bedrock", "responses"])
+@pytest.mark.parametrize("provider", [*CLAUDES, "responses"])
 def test_encrypted_thinking_goes_back(ask, provider, stream):
     question = {"role": "user", "content": "use a tool"}
     thinking = {"reasoning": {"max_tokens": 1500}}

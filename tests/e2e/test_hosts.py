@@ -1,55 +1,34 @@
 """Gemini and Claude as Vertex and Bedrock serve them, with the credentials that these want."""
 
-import json
 import time
 
-import judges
 import pytest
 from clients import endpoint, sdk, talk
 from harness import Simulator
-from hosts import ACCOUNT, BEDROCK_KEY, METADATA, PROJECT, Hosts
-
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "The weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"place": {"type": "string"}, "days": {"type": "integer"}},
-            "required": ["place", "days"],
-        },
-    },
-}
-# Who serves a model in truth.
-SERVED = {"gemini": "gemini", "claude": "anthropic", "machine": "gemini", "bedrock": "anthropic"}
-
-ways = pytest.mark.parametrize("stream", [False, True], ids=["buffered", "streamed"])
-models = pytest.mark.parametrize("model", SERVED)
+from hosts import ENVIRONMENT, METADATA, PROJECT, Hosts
 
 
 @pytest.fixture(scope="module")
-def hosts(simulator):
-    hosts = Hosts(simulator)
-    yield hosts
-    hosts.close()
-
-
-def vertex(hosts, **key):
-    return {"base_url": f"{hosts.url}{PROJECT}", "key": {"google": key}}
+def doors(simulator):
+    """Doors of this module's own, whose fetches of tokens are counted."""
+    doors = Hosts(simulator)
+    yield doors
+    doors.close()
 
 
 def account(hosts):
-    return vertex(hosts, service_account={"env": "GOOGLE_ACCOUNT"}, token_url=f"{hosts.url}/token")
+    key = {"google": {"service_account": {"env": "GOOGLE_ACCOUNT"}, "token_url": f"{hosts.url}/token"}}
+    return {"base_url": f"{hosts.url}{PROJECT}", "key": key}
 
 
 @pytest.fixture(scope="module")
-def gateway(module_gateway, hosts):
+def gateway(module_gateway, doors):
+    metadata = {"google": {"metadata": True, "token_url": doors.url + METADATA}}
     config = {
         "providers": {
-            "google-vertex": account(hosts),
-            "machine": {"dialect": "gemini-vertex", **vertex(hosts, metadata=True, token_url=hosts.url + METADATA)},
-            "amazon-bedrock": {"base_url": hosts.url, "key": {"env": "BEDROCK_KEY"}},
+            "google-vertex": account(doors),
+            "machine": {"dialect": "gemini-vertex", "base_url": f"{doors.url}{PROJECT}", "key": metadata},
+            "amazon-bedrock": {"base_url": doors.url, "key": {"env": "BEDROCK_KEY"}},
         },
         "models": {
             "sim/gemini": {"endpoints": [endpoint("google-vertex", "gemini-2.0-flash")]},
@@ -62,56 +41,22 @@ def gateway(module_gateway, hosts):
             },
         },
     }
-    return module_gateway(config, env={"GOOGLE_ACCOUNT": ACCOUNT, "BEDROCK_KEY": BEDROCK_KEY})
+    return module_gateway(config, env=ENVIRONMENT)
 
 
-@pytest.fixture
-def ask(gateway, simulator, hosts):
-    """Asks; judges what came to the provider; compares with what the provider says it answered."""
-    client = sdk(gateway)
-
-    def ask(model, stream, messages, **request):
-        simulator.reset()
-        if isinstance(messages, str):
-            messages = [{"role": "user", "content": messages}]
-        reply = talk(client, stream, model=f"sim/{model}", messages=messages, **request)
-        (recorded,) = simulator.requests(SERVED[model])
-        judges.provider_request(recorded)
-        said = simulator.predict(recorded)
-        assert reply.text == said["text"]
-        names = [(call["function"]["name"], json.loads(call["function"]["arguments"])) for call in reply.calls]
-        assert names == [(call["name"], json.loads(call["arguments"] or "{}")) for call in said["calls"]]
-        receipt = gateway.receipt(reply.id)
-        assert receipt["outcome"] == "success"
-        assert receipt["tokens"]["prompt"] == said["usage"]["prompt_tokens"] == reply.usage["prompt_tokens"]
-        assert receipt["tokens"]["completion_source"] == "provider"
-        assert not hosts.problems
-        return reply
-
-    return ask
+@pytest.mark.parametrize("model", ["gemini", "claude", "machine", "bedrock"])
+@pytest.mark.parametrize("stream", [False, True], ids=["buffered", "streamed"])
+def test_who_serves_a_model_is_known_by_its_name(gateway, model, stream):
+    """The whole of what these formats can say is in `test_dialects`; here they are chosen as an operator would."""
+    reply = talk(sdk(gateway), stream, model=f"sim/{model}", messages=[{"role": "user", "content": "Say hi."}])
+    assert reply.text.startswith("You said: Say hi.")
 
 
-@models
-@ways
-def test_text(ask, model, stream):
-    assert ask(model, stream, "Say hi.").text
-
-
-@models
-@ways
-def test_tools_over_two_turns(ask, model, stream):
-    question = {"role": "user", "content": "What is the weather in Paris?"}
-    first = ask(model, stream, [question], tools=[WEATHER], tool_choice="required")
-    assert first.finish == "tool_calls"
-    results = [{"role": "tool", "tool_call_id": call["id"], "content": "sunny"} for call in first.calls]
-    assert ask(model, stream, [question, first.message(), *results], tools=[WEATHER]).finish
-
-
-def test_tokens_are_fetched_once_for_all_workers(gateway, hosts, ask):
+def test_tokens_are_fetched_once_for_all_workers(gateway, doors):
     for _ in range(8):
-        ask("gemini", False, "hello")
-        ask("machine", True, "hello")
-    assert sorted(hosts.fetches) == ["account", "machine"]
+        assert gateway.chat("sim/gemini").status_code == 200
+        assert gateway.chat("sim/machine", stream=True).status_code == 200
+    assert sorted(doors.fetches) == ["account", "machine"]
     shown = gateway.log.read_text() + gateway.access_log.read_text()
     assert "ya29" not in shown and "PRIVATE KEY" not in shown
 
@@ -127,7 +72,7 @@ def test_without_a_token_the_next_endpoint_is_asked_until_there_is_one(start_gat
                 "sim/only": {"endpoints": [endpoint("google-vertex", "gemini-2.0-flash")]},
             },
         },
-        env={"GOOGLE_ACCOUNT": ACCOUNT},
+        env=ENVIRONMENT,
     )
     # These wait, and are answered from the call that ends their waiting; later ones do not wait.
     for _ in range(3):
