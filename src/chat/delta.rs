@@ -30,6 +30,8 @@ pub enum Delta {
         /// Why it ended, in the provider's words.
         native: Option<String>,
     },
+    /// How many vectors the whole answer has, whether or not each of them came as a piece.
+    Vectors(usize),
     /// Token counts, in the provider's own convention; more than one may come.
     Usage(UsageReport),
     /// The provider reports a failure inside a response that had begun with `200`.

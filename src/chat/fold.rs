@@ -133,7 +133,7 @@ impl Folded {
             } => {
                 self.choices.entry(choice).or_default().finish = Some((reason, native));
             }
-            Delta::Usage(_) => {}
+            Delta::Vectors(_) | Delta::Usage(_) => {}
             Delta::Error(error) => self.error = Some(error),
         }
     }

@@ -64,6 +64,7 @@ pub(super) fn words(deltas: &[Delta]) -> Vec<String> {
         .iter()
         .map(|delta| match delta {
             Delta::Start { .. } => "start".to_owned(),
+            Delta::Vectors(count) => format!("vectors {count}"),
             Delta::Usage(report) => format!("usage {:?}/{:?}", report.input, report.output),
             Delta::Finish { reason, .. } => format!("finish {}", reason.name()),
             Delta::Error(error) => format!("error {:?}", error.kind),

@@ -15,6 +15,8 @@ pub(super) struct Envelope {
     pub(super) hides_thinking: bool,
     /// Whether vectors are wanted in base64.
     pub(super) base64: bool,
+    /// How many vectors are wanted, where that can be told.
+    pub(super) vectors: Option<usize>,
     pub(super) preferences: Preferences,
 }
 
@@ -64,6 +66,11 @@ impl Envelope {
             hides_thinking: request.hides_thinking(),
             base64: operation == Operation::Embeddings
                 && request.get::<Str<'_>>("encoding_format")?.as_deref() == Some("base64"),
+            // What is no input of OpenAI's, only its provider can count.
+            vectors: match operation {
+                Operation::Embeddings => request.inputs().ok().map(|inputs| inputs.len()),
+                Operation::Chat | Operation::Completions => None,
+            },
             preferences: Preferences::of(request)?,
         })
     }

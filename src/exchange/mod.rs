@@ -364,6 +364,7 @@ impl Exchange {
             include_usage: self.envelope.include_usage,
             hides_thinking: self.envelope.hides_thinking,
             base64: self.envelope.base64,
+            vectors: self.envelope.vectors,
             estimated_prompt: (self.client.operation() == Operation::Embeddings)
                 .then(|| self.prompt_tokens()),
         })

@@ -45,6 +45,8 @@ struct Stages {
     forward: bool,
     /// The caller wants no thinking in the answer.
     hidden: Option<Hidden>,
+    /// How many embeddings the caller wants, where that can be told.
+    vectors: Option<usize>,
     deltas: Vec<Delta>,
     out: Vec<u8>,
     failure: Option<Error>,
@@ -91,6 +93,7 @@ impl Pipeline {
         let stages = Stages {
             reader,
             chain,
+            vectors: answer.vectors,
             encoder: client.encoder(answer),
             forward,
             hidden,
@@ -275,7 +278,13 @@ impl Stages {
                     reason,
                     native,
                 } => self.finish = Some((*reason, native.clone())),
-                Delta::Finish { .. } | Delta::Start { .. } | Delta::Usage(_) => {}
+                // None at all is an empty answer.
+                Delta::Vectors(count) if *count > 0 => {
+                    if let Some(wanted) = self.vectors.filter(|wanted| wanted > count) {
+                        self.failure.get_or_insert_with(|| too_few(*count, wanted));
+                    }
+                }
+                Delta::Finish { .. } | Delta::Start { .. } | Delta::Vectors(_) | Delta::Usage(_) => {}
             }
         }
     }
@@ -349,6 +358,13 @@ impl Hidden {
             Reasoning::Encrypted { .. } => true,
         }
     }
+}
+
+fn too_few(count: usize, wanted: usize) -> Error {
+    Error::new(
+        Kind::ProviderUnavailable,
+        format!("the provider answered {wanted} inputs with {count} embeddings"),
+    )
 }
 
 fn too_long(cap: usize) -> Error {

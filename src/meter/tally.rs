@@ -76,7 +76,7 @@ impl Tally {
                 | Piece::Annotation(_)
                 | Piece::Other { .. } => {}
             },
-            Delta::Start { .. } | Delta::Finish { .. } | Delta::Error(_) => {}
+            Delta::Start { .. } | Delta::Finish { .. } | Delta::Vectors(_) | Delta::Error(_) => {}
         }
     }
 

@@ -128,7 +128,7 @@ struct Stage {
 impl ResponseStage for Stage {
     fn delta(&mut self, delta: Delta, out: &mut Vec<Delta>) -> Verdict {
         match delta {
-            Delta::Start { .. } | Delta::Usage(_) => out.push(delta),
+            Delta::Start { .. } | Delta::Vectors(_) | Delta::Usage(_) => out.push(delta),
             Delta::Piece { choice, piece } => return self.piece(choice, piece, out),
             Delta::Finish { choice, .. } => {
                 if let Some(mut ended) = self.choices.remove(&choice) {

@@ -75,6 +75,30 @@ fn no_vector_moves_on_past_a_provider_that_has_no_embeddings() {
     });
 }
 
+/// Whether the provider's own bytes would go on or not.
+#[test]
+fn fewer_vectors_than_inputs_move_on() {
+    for format in ["float", "base64"] {
+        test_with(&config(), |envoy| {
+            let order = json!({"order": ["openai", "groq"]});
+            let inputs = json!(["a", [1, 2], "c"]);
+            let request =
+                json!({"model": "m/any", "input": inputs, "encoding_format": format, "provider": order});
+            let id = post(envoy, "/v1/embeddings", &request);
+            let entry = |index| json!({"object": "embedding", "index": index, "embedding": [0.5]});
+            let hollow = json!({"object": "embedding", "index": 1, "embedding": []});
+            let body = json!({"object": "list", "model": "x", "data": [entry(0), hollow, entry(2)]});
+            envoy.play(id, &[("openai", says(&body))]);
+            let client = envoy.client(id);
+            assert_eq!(client.status(), 502, "{format}");
+            assert_eq!(
+                client.json()["error"]["message"],
+                "the provider answered 3 inputs with 2 embeddings"
+            );
+        });
+    }
+}
+
 #[test]
 fn a_completion_is_streamed_as_it_came() {
     test(|envoy| {

@@ -63,6 +63,8 @@ pub struct Answer {
     pub hides_thinking: bool,
     /// Whether the caller of embeddings wants them in base64.
     pub base64: bool,
+    /// How many embeddings the caller wants, where that can be told.
+    pub vectors: Option<usize>,
     /// Our estimate of the prompt's tokens, where an answer has to give a count and the provider may not.
     pub estimated_prompt: Option<u64>,
 }

@@ -108,6 +108,7 @@ impl Dialect for Cohere {
         for (at, raw) in (0..).zip(list) {
             vector(at, Some(raw), out);
         }
+        super::count(out);
         let billed = answer
             .get("meta")
             .and_then(|meta| Members::of(meta).get("billed_units"));

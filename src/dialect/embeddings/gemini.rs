@@ -91,6 +91,7 @@ impl Dialect for Gemini {
         for (at, raw) in (0..).zip(answer.items("embeddings")) {
             vector(at, Members::of(raw).get("values"), out);
         }
+        super::count(out);
         // Only newer models count.
         let counts = answer.get("usageMetadata").map(Members::of).unwrap_or_default();
         out.extend(usage(counts.count("promptTokenCount")));

@@ -135,20 +135,30 @@ fn native(request: &Request) -> impl Iterator<Item = (&str, &RawValue)> {
         .filter_map(|(name, text)| Some((name, serde_json::from_str(text).ok()?)))
 }
 
-/// Pushes the vector of input `at`; one that has nothing in it is none.
+/// Pushes the vector of input `at`, if it is one.
 fn vector(at: u32, raw: Option<&RawValue>, out: &mut Vec<Delta>) {
-    let Some(raw) = json::present(raw) else { return };
-    let is_empty = match json::shape(raw) {
-        Shape::Array => raw.get().trim_matches(['[', ']']).trim().is_empty(),
-        Shape::String => raw.get() == "\"\"",
-        Shape::Null | Shape::Bool | Shape::Number | Shape::Object => true,
-    };
-    if !is_empty {
+    if let Some(raw) = raw.filter(|raw| is_vector(raw)) {
         out.push(Delta::Piece {
             choice: at,
             piece: Piece::Embedding(raw.to_owned()),
         });
     }
+}
+
+/// Whether anything is in it.
+fn is_vector(raw: &RawValue) -> bool {
+    match json::shape(raw) {
+        Shape::Array => !raw.get().trim_matches(['[', ']']).trim().is_empty(),
+        Shape::String => raw.get() != "\"\"",
+        Shape::Null | Shape::Bool | Shape::Number | Shape::Object => false,
+    }
+}
+
+/// Says how many vectors there were, all of which were pushed.
+fn count(out: &mut Vec<Delta>) {
+    let is_one = |delta: &&Delta| matches!(delta, Delta::Piece { piece: Piece::Embedding(_), .. });
+    let count = out.iter().filter(is_one).count();
+    out.push(Delta::Vectors(count));
 }
 
 /// What was read: an embedding has no completion.

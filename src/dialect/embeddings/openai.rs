@@ -5,7 +5,7 @@
 
 use super::super::openai_chat::{error, request, unnamed};
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target};
-use super::{NoStream, USAGE, begin, no_answer, usage, vector};
+use super::{NoStream, USAGE, begin, is_vector, no_answer, usage, vector};
 use crate::chat::{Delta, Place, Request, UsageConvention};
 use crate::error::Error;
 use crate::json::{Members, Shape, shape};
@@ -58,19 +58,22 @@ impl Dialect for OpenAi {
         if fidelity == Fidelity::Full {
             unnamed(body, RESPONSE_MEMBERS, 0, Place::Response, out);
         }
+        let mut count = 0_usize;
         for (position, raw) in (0..MAX_ENTRIES).zip(answer.items("data")) {
             let entry = Members::of(raw);
             let at = entry.count("index").and_then(|index| u32::try_from(index).ok());
             let at = at.filter(|at| *at < MAX_ENTRIES).unwrap_or(position);
-            let before = out.len();
-            vector(at, entry.get("embedding"), out);
-            match fidelity {
-                Fidelity::Full => unnamed(raw.get().as_bytes(), ENTRY_MEMBERS, at, Place::Choice, out),
-                // The first shows the form of all.
-                Fidelity::Metering if out.len() > before => break,
-                Fidelity::Metering => {}
+            let embedding = entry.get("embedding").filter(|raw| is_vector(raw));
+            // The first shows the form of all.
+            if fidelity == Fidelity::Full || count == 0 {
+                vector(at, embedding, out);
+            }
+            count = count.saturating_add(usize::from(embedding.is_some()));
+            if fidelity == Fidelity::Full {
+                unnamed(raw.get().as_bytes(), ENTRY_MEMBERS, at, Place::Choice, out);
             }
         }
+        out.push(Delta::Vectors(count));
         let counts = answer.get("usage").map(Members::of).unwrap_or_default();
         // Voyage gives the total only: https://docs.voyageai.com/reference/embeddings-api
         out.extend(usage(

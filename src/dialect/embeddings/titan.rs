@@ -110,6 +110,7 @@ impl Dialect for Titan {
                 return;
             }
         }
+        super::count(out);
         out.extend(usage(answer.count("inputTextTokenCount")));
     }
 

@@ -91,6 +91,7 @@ fn line(delta: &Delta) -> String {
     let Delta::Piece { choice, piece } = delta else {
         return match delta {
             Delta::Finish { choice, .. } => format!("{choice} finish"),
+            Delta::Vectors(_) => "vectors".to_owned(),
             Delta::Usage(_) => "usage".to_owned(),
             Delta::Error(_) => "error".to_owned(),
             _ => "start".to_owned(),

@@ -52,7 +52,7 @@ fn may_be_odd(delta: &Delta) -> bool {
         Delta::Finish { native, reason, .. } => {
             native.as_deref().is_some_and(|native| native != reason.name())
         }
-        Delta::Start { .. } | Delta::Usage(_) | Delta::Error(_) => false,
+        Delta::Start { .. } | Delta::Vectors(_) | Delta::Usage(_) | Delta::Error(_) => false,
     }
 }
 

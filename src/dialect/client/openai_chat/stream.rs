@@ -249,7 +249,7 @@ impl Encoder for Stream {
 
     fn delta(&mut self, delta: Delta, out: &mut Vec<u8>) {
         match delta {
-            Delta::Start { .. } | Delta::Usage(_) => {}
+            Delta::Start { .. } | Delta::Vectors(_) | Delta::Usage(_) => {}
             Delta::Piece { choice, piece } => self.piece(choice, &piece, out),
             Delta::Finish {
                 choice,
