@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ACCOUNT = (Path(__file__).parents[1] / "support/service_account.json").read_text()
 PROJECT = "/v1/projects/p/locations/r"
+# What Anthropic's own SDK says to either (`anthropic/_constants.py`); ours is what the hosts document.
+SDK_VERSION = "2026-10-21"
 # How long the pieces of a stream shall be, which the doors keep to as the simulator does.
 CHUNK = re.compile(r"chunk=(\d+)")
 # What Bedrock calls the failures of Claude: by their type in an answer's body, and in the midst of a stream.
@@ -155,7 +157,7 @@ class Door(BaseHTTPRequestHandler):
             assert all(turn["role"] in ("user", "model") for turn in request["contents"])
             query = f"?{query}" if query else ""
             return self.forward("gemini", f"/models/{quote(model, safe='')}:{operation}{query}", request, {})
-        assert "model" not in request and request.pop("anthropic_version") == "vertex-2023-10-16"
+        assert "model" not in request and request.pop("anthropic_version") in ("vertex-2023-10-16", SDK_VERSION)
         assert "anthropic-version" not in self.headers
         streams = {"rawPredict": False, "streamRawPredict": True}[operation]
         assert request.get("stream", False) == streams and not query
@@ -165,7 +167,7 @@ class Door(BaseHTTPRequestHandler):
         if self.headers["authorization"] != f"Bearer {BEDROCK_KEY}":
             return self.reply(403, {"message": "The security token included in the request is invalid."})
         assert not {"model", "stream"} & request.keys()
-        assert request.pop("anthropic_version") == "bedrock-2023-05-31"
+        assert request.pop("anthropic_version") in ("bedrock-2023-05-31", SDK_VERSION)
         if operation == "invoke":
             return self.claude(request, unquote(model), bedrock=True)
         self.claude({**request, "stream": True}, unquote(model), bedrock=True)

