@@ -52,6 +52,7 @@ MODELS = {
     "anthropic-vertex": "claude-sonnet-4-5",
     "anthropic-bedrock": "claude-sonnet-4-5",
 }
+SIMULATED = {name: MODELS[name] for name in PROVIDERS}
 # What each of them accepts; a test that wants a wrong one sets it in the environment of its gateway.
 KEYS = {variable: f"sim-{name}-key" for name, (_, _, variable) in PROVIDERS.items()}
 # The simulated Azure takes a token of Entra ID too.

@@ -7,13 +7,14 @@ import judges
 import openai
 import pytest
 from clients import CLIENT_KEY, RawClient, chat_body, endpoint, sdk
-from harness import HTTP
+from harness import HTTP, KEYS, SIMULATED
 
-PROVIDERS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "bedrock": "anthropic.claude-sonnet-4-5-v1:0"}
 KEYED = {"authorization": f"Bearer {CLIENT_KEY}"}
+# Where a provider wants its key, if not in `authorization`.
+CREDENTIALS = {"anthropic": "x-api-key", "azure": "api-key", "gemini": "x-goog-api-key"}
 # What a provider may see.
 SENT = {
-    "host", "content-type", "content-length", "accept", "accept-encoding", "user-agent", "authorization", "x-api-key",
+    "host", "content-type", "content-length", "accept", "accept-encoding", "user-agent", "authorization", *CREDENTIALS.values(),
     "anthropic-version", "anthropic-beta", "traceparent", "tracestate",
     # Envoy's own.
     "x-envoy-attempt-count", "x-envoy-expected-rq-timeout-ms", "x-request-id", "x-forwarded-proto",
@@ -22,10 +23,10 @@ SENT = {
 
 @pytest.fixture(scope="module")
 def gateway(module_gateway, simulator):
-    models = {name: [endpoint(name, model)] for name, model in PROVIDERS.items()}
+    models = {name: [endpoint(name, model)] for name, model in SIMULATED.items()}
     models["failing/over"] = [
         endpoint("openai", "gpt-4o!status=500"), endpoint("anthropic", "claude-sonnet-4-5!error_at=0"),
-        endpoint("bedrock", PROVIDERS["bedrock"]),
+        endpoint("bedrock", SIMULATED["bedrock"]),
     ]
     return module_gateway({
         "providers": simulator.providers(),
@@ -69,13 +70,13 @@ def test_the_sdk_raises_what_it_should(gateway):
 
 def test_the_models_are_listed(gateway):
     listed = {model.id: model for model in sdk(gateway).models.list()}
-    assert set(listed) == {"sim/openai", "sim/anthropic", "sim/bedrock", "sim/failing/over"}
+    assert set(listed) == {*(f"sim/{name}" for name in SIMULATED), "sim/failing/over"}
     pricing = listed["sim/openai"].to_dict()["pricing"]
     assert {name: float(price) for name, price in pricing.items()} == {"prompt": 3e-6, "completion": 15e-6}
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("model", ["sim/openai", "sim/anthropic", "sim/bedrock", "sim/failing/over"])
+@pytest.mark.parametrize("model", [*(f"sim/{name}" for name in SIMULATED), "sim/failing/over"])
 def test_headers_go_by_allow_list(gateway, simulator, model, streamed):
     simulator.reset()
     headers = {
@@ -90,11 +91,11 @@ def test_headers_go_by_allow_list(gateway, simulator, model, streamed):
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "transfer-encoding-x": "y",
         "x-b3-traceid": "client-key-b3", "baggage": "client-key-baggage", "x-anything": "client-key-any",
     }
-    response = gateway.chat(model, stream=streamed, headers=headers, provider={"order": list(PROVIDERS)})
+    response = gateway.chat(model, stream=streamed, headers=headers, provider={"order": list(SIMULATED)})
     assert response.status_code == 200, response.text
     assert response.headers["x-generation-id"] != "gen-forged"
     assert not {"set-cookie", "alt-svc", "x-crosspoint-retry", "x-request-id", "openai-version"} & set(response.headers)
-    received = [one for name in PROVIDERS for one in simulator.requests(name)]
+    received = [one for name in SIMULATED for one in simulator.requests(name)]
     assert len(received) == (3 if model == "sim/failing/over" else 1)
     for one in received:
         names = [name for name, _ in one["headers"]]
@@ -104,7 +105,7 @@ def test_headers_go_by_allow_list(gateway, simulator, model, streamed):
         assert "client-key" not in values and "1.2.3.4" not in values and "1999" not in values
         # Which credential, and only that.
         assert [name for name, value in one["headers"] if "sim-" in value] == [
-            "x-api-key" if one["provider"] == "anthropic" else "authorization"
+            CREDENTIALS.get(one["provider"], "authorization")
         ]
         assert dict(one["headers"])["content-length"] == str(len(one["body_text"].encode()))
     # The leak counters are read by `reset`.
@@ -199,12 +200,12 @@ def test_a_malformed_request_is_refused_with_a_reason(gateway, name):
 
 def test_nothing_of_a_prompt_or_key_stands_in_any_log(gateway):
     secret = "a-very-secret-prompt"
-    for model in ("sim/openai", "sim/anthropic", "sim/bedrock", "no/such", "sim/failing/over"):
+    for model in (*(f"sim/{name}" for name in SIMULATED), "no/such", "sim/failing/over"):
         gateway.chat(model, secret, headers=KEYED)
         gateway.chat(model, headers=KEYED, messages=[{"role": "user", "content": [{"type": secret}]}])
     assert serves_with_key(gateway)
     logs = gateway.access_log.read_text() + gateway.log.read_text() + gateway.prometheus()
-    for word in (secret, CLIENT_KEY, "sim-openai-key", "sim-anthropic-key", "sim-bedrock-key"):
+    for word in (secret, CLIENT_KEY, *KEYS.values()):
         assert word not in logs
 
 

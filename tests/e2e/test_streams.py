@@ -6,10 +6,10 @@ import judges
 import openai
 import pytest
 from clients import PICO_USD, RawClient, assert_nothing_left, chat_body, endpoint, events, fold, Reply, sdk, serves
-from harness import wait_until
+from harness import SIMULATED, wait_until
 
-PROVIDERS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "bedrock": "anthropic.claude-sonnet-4-5-v1:0"}
-POLICY = {"openai": "stops", "anthropic": "stops", "bedrock": "unknown"}
+# What the table of providers knows of these; of the others it knows nothing.
+POLICY = {"openai": "stops", "anthropic": "stops", "azure": "stops", "cohere": "stops", "mistral": "bills_all"}
 # Tokens that come in one piece with an error were not delivered yet, so the error is told before the stream begins.
 KINDS = {
     "good": "tokens=12",
@@ -24,7 +24,7 @@ KINDS = {
     **{f"cut-bytes-{at}": f"tokens=6;token_delay=8;chunk=1;cut_at={at}" for at in (0, 1, 3)},
 }
 
-providers = pytest.mark.parametrize("provider", PROVIDERS)
+providers = pytest.mark.parametrize("provider", SIMULATED)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def gateway(module_gateway, simulator):
         "providers": simulator.providers(),
         "models": {
             f"{provider}/{kind}": {"endpoints": [endpoint(provider, f"{model}!{directives}")]}
-            for provider, model in PROVIDERS.items()
+            for provider, model in SIMULATED.items()
             for kind, directives in KINDS.items()
         },
         "timeouts": {"first_token": "20s", "stall": "600ms", "total": "60s"},
@@ -84,11 +84,11 @@ def test_a_cancelled_stream_is_billed(gateway, simulator, provider):
     )
     generation_id = stream.headers["x-generation-id"]
     chunks = stream.parse()
-    seen = [chunk.choices[0].delta.content for chunk, _ in zip(chunks, range(10))]
+    seen = [choice.delta.content for chunk, _ in zip(chunks, range(10)) for choice in chunk.choices]
     chunks.close()
     receipt = gateway.receipt(generation_id)
     assert (receipt["outcome"], receipt["state"], receipt["provider"]) == ("cancelled", "final", provider)
-    assert receipt["on_cancel"] == POLICY[provider]
+    assert receipt["on_cancel"] == POLICY.get(provider, "unknown")
     tokens = receipt["tokens"]
     assert tokens["completion_source"] == "estimate"
     assert len([text for text in seen if text]) <= tokens["completion"] < 1000
@@ -139,7 +139,7 @@ def test_the_sdk_raises_the_error_in_the_middle(gateway, provider):
     text = ""
     with pytest.raises(openai.APIError) as raised:
         for chunk in stream:
-            text += chunk.choices[0].delta.content or ""
+            text += "".join(choice.delta.content or "" for choice in chunk.choices)
     assert len(text.split()) == 5
     assert raised.value.message
 
@@ -180,7 +180,9 @@ def test_a_provider_without_a_last_event(gateway, provider):
     status, headers, body, ended = read(gateway, f"{provider}/no-done")
     reply, seen = partial(body)
     receipt = gateway.receipt(headers["x-generation-id"])
-    assert status == 200 and ended and reply.finish
+    assert status == 200 and ended
+    # The last event of Responses is the finish.
+    assert reply.finish or provider == "responses" and receipt["outcome"] == "cut"
     if receipt["outcome"] == "success":
         assert seen[-1] == "[DONE]"
     else:
@@ -211,7 +213,7 @@ def test_a_stream_that_the_provider_cuts(gateway, provider, kind):
     assert [line["outcome"] for line in receipt["attempts"]] == ["cut"]
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@providers
 def test_streams_side_by_side_keep_their_own(gateway, provider):
     """Many streams of one worker at once: none gets a word or a count of another."""
     from concurrent.futures import ThreadPoolExecutor
@@ -220,10 +222,10 @@ def test_streams_side_by_side_keep_their_own(gateway, provider):
         words = " ".join(f"w{number}x{part}" for part in range(1 + number % 7))
         model = "good" if number % 2 else "slow"
         with sdk(gateway).chat.completions.create(
-            model=f"{provider}/{model}", messages=[{"role": "user", "content": words}], stream=True, max_tokens=9
+            model=f"{provider}/{model}", messages=[{"role": "user", "content": words}], stream=True, max_tokens=20
         ) as stream:
             text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
-        return text.startswith(f"You said: {words}"[: len(text)]) and len(text.split()) == 9
+        return text.startswith(f"You said: {words}"[: len(text)]) and len(text.split()) == (12 if number % 2 else 20)
 
     with ThreadPoolExecutor(12) as pool:
         assert all(pool.map(one, range(48)))
