@@ -14,9 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from clients import RawClient, assert_nothing_left, chat_body, endpoint, events, open_exchanges, serves
-from harness import KEYS, Simulator, free_port, wait_until
+from harness import SIMULATED, Simulator, free_port, wait_until
 
-PROVIDERS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "bedrock": "anthropic.claude-sonnet-4-5-v1:0"}
+# Models that think, where the usual one of their provider does not.
+THINKING = {
+    **SIMULATED, "openai": "reasoning-content", "gemini": "gemini-2.5-flash", "cohere": "command-a-reasoning-08-2025",
+}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 GARBAGE_SECONDS = float(os.environ.get("E2E_GARBAGE_SECONDS", "20"))
 SEED = int(os.environ.get("E2E_SEED", "1"))
 
@@ -51,33 +55,21 @@ class Chaos:
 class Recordings:
     """Real answers of the simulator, as the bytes of a whole HTTP response, to be spoiled."""
 
-    def __init__(self, simulator):
+    def __init__(self):
         self.answers = {}
-        words = [{"role": "user", "content": "use a tool in parallel, then explain"}]
-        tool = {"name": "f", "description": "d"}
-        schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
-        openai_body = {"model": "reasoning-content", "messages": words,
-                       "tools": [{"type": "function", "function": {**tool, "parameters": schema}}]}
-        claude_body = {"model": "claude-sonnet-4-5", "max_tokens": 3000, "messages": words,
-                       "thinking": {"type": "enabled", "budget_tokens": 1024}, "tools": [{**tool, "input_schema": schema}]}
-        bedrock_body = {
-            "messages": [{"role": "user", "content": [{"text": "use a tool in parallel, then explain"}]}],
-            "inferenceConfig": {"maxTokens": 3000},
-            "toolConfig": {"tools": [{"toolSpec": {**tool, "inputSchema": {"json": schema}}}]},
-            "additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
-        }
-        path = "/model/anthropic.claude-sonnet-4-5-v1:0/converse"
-        bearer = {"authorization": f"Bearer {KEYS['OPENAI_API_KEY']}"}
-        claude = {"x-api-key": KEYS["ANTHROPIC_API_KEY"], "anthropic-version": "2023-06-01"}
-        bedrock = {"authorization": f"Bearer {KEYS['AWS_BEARER_TOKEN_BEDROCK']}"}
-        for stream in (False, True):
-            for name, where, headers, body in (
-                ("openai", "/v1/chat/completions", bearer, {**openai_body, "stream": stream}),
-                ("anthropic", "/v1/messages", claude, {**claude_body, "stream": stream}),
-                ("bedrock", path + ("-stream" if stream else ""), bedrock, bedrock_body),
-            ):
-                url = f"http://{simulator.addresses[name]}{where}"
-                answer = httpx.post(url, json=body, headers=headers).raise_for_status()
+
+    def record(self, gateway, simulator):
+        """Asks every provider what the gateway has asked it."""
+        function = {"name": "f", "description": "d", "parameters": SCHEMA}
+        more = {"tools": [{"type": "function", "function": function}], "reasoning": {"max_tokens": 1024}, "max_tokens": 3000}
+        for name in SIMULATED:
+            for stream in (False, True):
+                asked = gateway.chat(f"{name}/thinking", "use a tool in parallel, then explain", stream, **more)
+                assert asked.status_code == 200, asked.text
+                recorded = simulator.requests(name)[-1]
+                headers = {key: value for key, value in recorded["headers"] if key not in ("host", "content-length")}
+                url = f"http://{simulator.addresses[name]}{recorded['path']}"
+                answer = httpx.post(url, content=recorded["body_text"].encode(), headers=headers).raise_for_status()
                 self.answers[name, stream] = (answer.headers["content-type"], answer.content)
 
 
@@ -160,7 +152,7 @@ def pieces(chance, body: bytes):
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory):
     """A simulator of our own, to be killed, at ports that it can come back to."""
-    ports = {name: free_port() for name in ("openai", "anthropic", "bedrock", "control")}
+    ports = {name: free_port() for name in (*SIMULATED, "control")}
 
     class Mortal:
         def start(self):
@@ -175,24 +167,27 @@ def mortal(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def gateway(module_gateway, mortal):
-    recordings = Recordings(mortal.simulator)
+    recordings = Recordings()
     chance = random.Random(SEED)
     providers = mortal.simulator.providers()
-    models = {f"{provider}/plain": [endpoint(provider, model)] for provider, model in PROVIDERS.items()}
-    for provider, model in PROVIDERS.items():
+    models = {f"{provider}/plain": [endpoint(provider, model)] for provider, model in SIMULATED.items()}
+    for provider, model in SIMULATED.items():
+        models[f"{provider}/thinking"] = [endpoint(provider, THINKING[provider])]
         models[f"{provider}/slow"] = [endpoint(provider, f"{model}!tokens=4000;token_delay=5")]
         chaos = Chaos(spoiled_response(random.Random(chance.random()), recordings, provider))
-        dialect = providers[provider].get("dialect") or {"openai": "openai-chat", "anthropic": "anthropic-messages"}[provider]
+        dialect = providers[provider]["dialect"]
         providers[f"chaos-{provider}"] = {"dialect": dialect, "base_url": f"http://127.0.0.1:{chaos.port}"}
         models[f"{provider}/chaos"] = [endpoint(f"chaos-{provider}", model)]
         models[f"{provider}/chaos-then-plain"] = [endpoint(f"chaos-{provider}", model), endpoint("openai", "gpt-4o")]
-    models["over/one"] = [endpoint("anthropic", "claude-sonnet-4-5!error_at=0"), endpoint("bedrock", PROVIDERS["bedrock"])]
+    models["over/one"] = [endpoint("anthropic", "claude-sonnet-4-5!error_at=0"), endpoint("bedrock", SIMULATED["bedrock"])]
     models["all/down"] = [endpoint("anthropic", "claude-sonnet-4-5!status=529"), endpoint("openai", "gpt-4o!status=500")]
-    return module_gateway({
+    gateway = module_gateway({
         "providers": providers,
         "models": {name: {"endpoints": endpoints} for name, endpoints in models.items()},
         "timeouts": {"first_token": "2s", "stall": "2s", "total": "30s"},
     })
+    recordings.record(gateway, mortal.simulator)
+    return gateway
 
 
 def final_receipts(gateway):
@@ -228,8 +223,8 @@ def test_a_thousand_requests_leave_a_thousand_receipts(gateway):
         return response.headers["x-generation-id"], outcome
 
     kinds = [lambda name=name, stream=stream: asked(200, "success", f"{name}/plain", stream=stream)
-             for name in PROVIDERS for stream in (False, True)]
-    kinds += [lambda name=name: cancelled(f"{name}/slow") for name in PROVIDERS]
+             for name in SIMULATED for stream in (False, True)]
+    kinds += [lambda name=name: cancelled(f"{name}/slow") for name in SIMULATED]
     kinds += [
         lambda: asked(200, "success", "over/one", stream=True),
         lambda: asked(404, "refused", "no/such"),
@@ -252,21 +247,22 @@ def test_a_provider_that_is_killed_and_comes_back(gateway, mortal):
             client.request(chat_body(model, stream=True), "connection: close")
             return client.read_all()
 
-    with ThreadPoolExecutor(12) as pool:
-        running = [pool.submit(stream, f"{name}/slow") for name in PROVIDERS for _ in range(4)]
-        assert wait_until(lambda: gateway.stats().get("http.crosspoint.downstream_rq_active", 0) >= 12)
-        assert wait_until(lambda: all(mortal.simulator.counters()[name]["requests"] >= 4 for name in PROVIDERS))
+    many = 4 * len(SIMULATED)
+    with ThreadPoolExecutor(many) as pool:
+        running = [pool.submit(stream, f"{name}/slow") for name in SIMULATED for _ in range(4)]
+        assert wait_until(lambda: gateway.stats().get("http.crosspoint.downstream_rq_active", 0) >= many)
+        assert wait_until(lambda: all(mortal.simulator.counters()[name]["requests"] >= 4 for name in SIMULATED))
         mortal.simulator.check()
         mortal.simulator.kill()
         bodies = [one.result() for one in running]
     assert not any(b"[DONE]" in body for body in bodies)
-    for name in PROVIDERS:
+    for name in SIMULATED:
         for stream_too in (False, True):
             response = gateway.chat(f"{name}/plain", stream=stream_too)
             assert response.status_code == 502, response.text
             assert response.json()["error"]["metadata"]["error_type"] == "provider_unavailable"
     mortal.start()
-    for name in PROVIDERS:
+    for name in SIMULATED:
         assert wait_until(lambda: gateway.chat(f"{name}/plain").status_code == 200)
         assert serves(gateway, f"{name}/plain")
     final_receipts(gateway)
@@ -347,7 +343,7 @@ def test_noise_from_clients(gateway):
     done = until(time.monotonic() + GARBAGE_SECONDS / 2, work)
     assert done > 100
     gateway.check()
-    assert all(serves(gateway, f"{name}/plain") for name in PROVIDERS)
+    assert all(serves(gateway, f"{name}/plain") for name in SIMULATED)
     assert_nothing_left(gateway)
     final_receipts(gateway)
 
@@ -360,7 +356,7 @@ def test_noise_from_providers(gateway):
     http = httpx.Client(timeout=20, verify=False)
 
     def work(chance):
-        name, kind = chance.choice(list(PROVIDERS)), chance.choice(["chaos", "chaos", "chaos-then-plain"])
+        name, kind = chance.choice(list(SIMULATED)), chance.choice(["chaos", "chaos", "chaos-then-plain"])
         stream = chance.random() < 0.6
         order = [f"chaos-{name}", "openai"]
         more = {"provider": {"order": order}, "reasoning": {"max_tokens": 1024}, "max_tokens": 3000}
@@ -389,6 +385,6 @@ def test_noise_from_providers(gateway):
     done = until(time.monotonic() + GARBAGE_SECONDS / 2, work)
     assert done > 50 and {"stream", 502} <= seen, (done, seen)
     gateway.check()
-    assert all(serves(gateway, f"{name}/plain") for name in PROVIDERS)
+    assert all(serves(gateway, f"{name}/plain") for name in SIMULATED)
     assert_nothing_left(gateway)
     final_receipts(gateway)
