@@ -156,6 +156,32 @@ mod tests {
         }
     }
 
+    /// Mistral wants documents and ids of tool calls in a form of its own, so its messages are looked at one by one.
+    #[test]
+    fn messages_that_a_provider_wants_otherwise_are_in_memory_twice_at_most() {
+        const SIZE: usize = 2 * MIB;
+        let endpoint = json!({"provider": "mistral", "model": "mistral-small-latest"});
+        let config = config_with(
+            "openai-chat",
+            json!({
+                "providers": {"mistral": {"base_url": "https://upstream.example/v1"}},
+                "models": {"author/model": {"endpoints": [endpoint]}},
+            }),
+        );
+        let before = held();
+        let body = request(SIZE, false);
+        let mut exchange = open(&config);
+        let most = most_held(before, || {
+            exchange.read(body).unwrap();
+            exchange
+                .plan(&mut |_| View::default(), Moment::default())
+                .unwrap();
+            let (_, outgoing) = begin(&mut exchange);
+            assert!(outgoing.body.len() > SIZE / 10 * 9);
+        });
+        assert!(most < SIZE / 8 * 17, "{most} bytes");
+    }
+
     /// How an answer begins, and a piece of text in it.
     struct Form {
         dialects: &'static [&'static str],

@@ -156,7 +156,15 @@ fn is_vector(raw: &RawValue) -> bool {
 
 /// Says how many vectors there were, all of which were pushed.
 fn count(out: &mut Vec<Delta>) {
-    let is_one = |delta: &&Delta| matches!(delta, Delta::Piece { piece: Piece::Embedding(_), .. });
+    let is_one = |delta: &&Delta| {
+        matches!(
+            delta,
+            Delta::Piece {
+                piece: Piece::Embedding(_),
+                ..
+            }
+        )
+    };
     let count = out.iter().filter(is_one).count();
     out.push(Delta::Vectors(count));
 }

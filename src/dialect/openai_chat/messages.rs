@@ -38,33 +38,34 @@ pub(super) fn write(body: &mut Vec<u8>, text: &str, quirks: &Quirks) {
     each(body, text, &|body, raw| message(body, raw, quirks));
 }
 
-fn message(body: &mut Vec<u8>, raw: &RawValue, quirks: &Quirks) {
+fn message<'v>(body: &mut Vec<u8>, raw: &'v RawValue, quirks: &'v Quirks) {
     object(body, raw, &|name, value, others| {
         let name = quirks.messages.name(name, &|ours| {
             others
                 .iter()
                 .any(|(name, value)| name == ours && json::present(Some(value)).is_some())
         })?;
-        let mut out = Vec::new();
-        match name {
+        let write: Write<'v> = match name {
             "role" if !quirks.developer_role && string(value).as_deref() == Some("developer") => {
-                json::write(&mut out, "system");
+                Box::new(|out| json::write(out, "system"))
             }
-            "content" if is_marked(quirks, value.get()) => write_unmarked(&mut out, value.get()),
-            "tool_call_id" if quirks.short_tool_ids => short_id(&mut out, value),
-            "tool_calls" if quirks.short_tool_ids => each(&mut out, value.get(), &|out, call| {
-                object(out, call, &|name, value, _| {
-                    let mut id = Vec::new();
-                    if name == "id" {
-                        short_id(&mut id, value);
-                    }
-                    Some((name, (!id.is_empty()).then_some(id)))
-                });
-            }),
-            "content" if quirks.document_parts => each(&mut out, value.get(), &document_part),
+            "content" if is_marked(quirks, value.get()) => Box::new(|out| write_unmarked(out, value.get())),
+            "tool_call_id" if quirks.short_tool_ids => Box::new(|out| short_id(out, value)),
+            "tool_calls" if quirks.short_tool_ids => Box::new(|out| each(out, value.get(), &tool_call)),
+            "content" if quirks.document_parts => Box::new(|out| each(out, value.get(), &document_part)),
             _ => return Some((name, None)),
-        }
-        Some((name, Some(out)))
+        };
+        Some((name, Some(write)))
+    });
+}
+
+fn tool_call(out: &mut Vec<u8>, raw: &RawValue) {
+    object(out, raw, &|name, value, _| {
+        let write: Option<Write<'_>> = match name {
+            "id" => Some(Box::new(|out| short_id(out, value))),
+            _ => None,
+        };
+        Some((name, write))
     });
 }
 
@@ -121,14 +122,16 @@ fn each(body: &mut Vec<u8>, text: &str, item: &dyn Fn(&mut Vec<u8>, &RawValue)) 
 }
 
 type Others<'a> = [(String, &'a RawValue)];
+/// Writes a value. It goes where it stays: a content may have megabytes, and memory that was taken is never given back.
+type Write<'v> = Box<dyn FnOnce(&mut Vec<u8>) + 'v>;
 /// The name of a member and, if it is another, its value; `None` leaves the member out.
-type Edited<'n> = Option<(&'n str, Option<Vec<u8>>)>;
+type Edited<'n, 'v> = Option<(&'n str, Option<Write<'v>>)>;
 
 /// Writes the object `raw` member by member, each as `edit` says. Where nothing changes, the bytes stay.
-fn object(
+fn object<'v>(
     body: &mut Vec<u8>,
-    raw: &RawValue,
-    edit: &dyn for<'n> Fn(&'n str, &RawValue, &Others<'_>) -> Edited<'n>,
+    raw: &'v RawValue,
+    edit: &dyn for<'n> Fn(&'n str, &'v RawValue, &Others<'_>) -> Edited<'n, 'v>,
 ) {
     let members = serde_json::from_str::<Members<'_>>(raw.get()).map_or_else(|_| Vec::new(), |found| found.0);
     let start = body.len();
@@ -139,8 +142,10 @@ fn object(
             None => changed = true,
             Some((theirs, new)) => {
                 changed |= theirs != name || new.is_some();
-                let bytes = new.as_deref().unwrap_or(value.get().as_bytes());
-                member(body, theirs, |body| body.extend_from_slice(bytes));
+                member(body, theirs, |body| match new {
+                    Some(write) => write(body),
+                    None => body.extend_from_slice(value.get().as_bytes()),
+                });
             }
         }
     }
