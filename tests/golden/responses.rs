@@ -310,7 +310,6 @@ const PASSED_ON: &[&str] = &[
     "parallel_tools",
     "reasoning",
     "refusal",
-    "tool_without_arguments",
     "two_choices",
     "usage_after_finish_with_a_choice",
     "usage_grows",
