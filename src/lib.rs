@@ -18,6 +18,7 @@
 //! route       which endpoints an exchange may try, in which order, and why
 //! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
 //! meter       counting, prices, receipts
+//! market      what callers may read of models, endpoints and providers, and of how well they do
 //! error       what a caller sees, what routing does, whose health it counts against: one table
 //! exchange    one exchange's life as a state machine without I/O
 //! filter      the shell: proxy-wasm in, core calls, host calls out
@@ -59,6 +60,7 @@ pub mod filter;
 pub mod hash;
 pub mod health;
 pub mod json;
+pub mod market;
 pub mod meter;
 pub mod middleware;
 pub mod provider;

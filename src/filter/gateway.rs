@@ -2,7 +2,7 @@
 
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
-use super::{health, models, outlet, stats, tokens};
+use super::{health, market, outlet, stats, tokens};
 use crate::config::Config;
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
@@ -38,7 +38,7 @@ pub(super) struct Gateway {
     pub(super) namespace: u64,
     /// The answer to `GET /v1/models`, once somebody has asked: with the whole catalogue it takes longer to write than
     /// everything else that a start does.
-    models: OnceCell<Vec<u8>>,
+    pub(super) models: OnceCell<Vec<u8>>,
     /// Makes ids that nobody can guess: random when the VM started, then stepped.
     random: RandomState,
     counter: Cell<u64>,
@@ -156,15 +156,12 @@ impl GatewayContext {
         host::header(Map::Response, ID_HEADER).is_some_and(|id| id == self.id.as_bytes())
     }
 
-    fn serve_models(&mut self) -> Action {
+    /// Answers what may be read here.
+    fn serve(&mut self, path: &str, query: &str) -> Option<Action> {
+        let head = market::answer(&self.gateway, path, query)?;
         self.phase = Phase::Done;
-        let models = &self.gateway.models;
-        host::respond(&Head {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: models.get_or_init(|| models::body(&self.gateway.config)).clone(),
-        });
-        Action::Pause
+        host::respond(&head);
+        Some(Action::Pause)
     }
 
     /// Begins a request, whose body is still to come.
@@ -405,17 +402,14 @@ impl HttpContext for GatewayContext {
             Err(error) => return self.refuse(error),
         };
         let method = headers.text(":method").unwrap_or_default();
-        let path = headers
-            .text(":path")
-            .unwrap_or_default()
-            .split('?')
-            .next()
-            .unwrap_or_default();
-        match (method, path, client::at(path)) {
-            ("POST", _, Some(client)) => self.begin(client, &headers, key, end_of_stream),
-            ("GET", "/v1/models", _) => self.serve_models(),
-            _ => self.refuse(not_served(method, path)),
-        }
+        let target = headers.text(":path").unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let served = match (method, client::at(path)) {
+            ("POST", Some(client)) => Some(self.begin(client, &headers, key, end_of_stream)),
+            ("GET", _) => self.serve(path, query),
+            _ => None,
+        };
+        served.unwrap_or_else(|| self.refuse(not_served(method, path)))
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {

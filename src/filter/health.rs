@@ -5,7 +5,8 @@
 //! calls of shared data at the most, and under load far fewer.
 
 use super::host;
-use crate::health::{HOLDS_MS, Record, Sample, Standing, View};
+use crate::health::{HOLDS_MS, Record, Sample, Standing, Uptime, View};
+use crate::market::Live;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
@@ -15,6 +16,9 @@ const TRIES: usize = 4;
 const COPY_MS: u64 = 100;
 /// How many samples of one endpoint may wait.
 const MOST_WAITING: usize = 64;
+
+/// How many outcomes make an uptime that is shown.
+const SHOWN: u32 = 5;
 
 /// A namespace and a health key.
 type Key = (u64, u64);
@@ -76,6 +80,24 @@ pub(super) fn view(namespace: u64, key: u64, now: u64) -> View {
     };
     view.in_flight = view.in_flight.saturating_add(u32::from(running));
     view
+}
+
+/// What callers may read of an endpoint's health.
+pub(super) fn live(namespace: u64, key: u64, now: u64) -> Live {
+    // Who looks around reads records that no plan of this worker may ever need, so no copy is kept.
+    let (record, _) = read((namespace, key));
+    let Uptime {
+        last_5m,
+        last_30m,
+        last_1d,
+    } = record.uptime(SHOWN, now);
+    let view = record.view(VM.get(), now);
+    Live {
+        standing: Some(view.standing(now)),
+        uptime: [last_5m, last_30m, last_1d],
+        latency_ms: view.latency.map(|quantiles| quantiles.0),
+        tokens_per_10_s: view.throughput.map(|quantiles| quantiles.0),
+    }
 }
 
 /// Claims the trial of an endpoint; `false` when another worker was faster.

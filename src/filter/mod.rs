@@ -11,7 +11,7 @@ mod attempt;
 mod gateway;
 mod health;
 mod host;
-mod models;
+mod market;
 mod outlet;
 mod registry;
 mod root;

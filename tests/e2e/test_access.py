@@ -148,7 +148,8 @@ def test_other_paths_and_methods_are_not_found(gateway, method, path):
 def test_head_and_queries(gateway):
     head = HTTP.head(f"{gateway.url}/v1/models", headers=KEYED)
     assert head.status_code in (200, 404) and head.content == b""
-    assert HTTP.get(f"{gateway.url}/v1/models?x=y", headers=KEYED).status_code == 200
+    refused = HTTP.get(f"{gateway.url}/v1/models?x=y", headers=KEYED)
+    assert refused.status_code == 400 and '"x" is unknown' in judges.error(refused.json())["message"]
     body = chat_body("sim/bedrock")
     assert HTTP.post(f"{gateway.url}/v1/chat/completions?api-version=1", content=body, headers=KEYED).status_code == 200
 

@@ -2,7 +2,7 @@
 
 use super::envoy::{Envoy, chat_headers};
 use super::host::Headers;
-use super::provider::{answer, chat, config, test, test_with};
+use super::provider::{answer, chat, config, error, test, test_with};
 use serde_json::{Value, json};
 
 fn with_key() -> Value {
@@ -61,9 +61,13 @@ fn a_wrong_or_missing_key_is_refused() {
 }
 
 fn models(envoy: &mut Envoy, more: &[(&str, &str)]) -> u32 {
+    get(envoy, "/v1/models", more)
+}
+
+fn get(envoy: &mut Envoy, target: &str, more: &[(&str, &str)]) -> u32 {
     let mut headers = chat_headers();
     headers.set(b":method", b"GET");
-    headers.set(b":path", b"/v1/models");
+    headers.set(b":path", target.as_bytes());
     headers.0.extend(Headers::of(more.iter().copied()).0);
     envoy.open(&headers, true)
 }
@@ -85,6 +89,65 @@ fn the_models_are_listed() {
             .collect();
         assert_eq!(names, ["m/anthropic", "m/any", "m/bedrock", "m/openai"]);
         assert_eq!(list["data"][0]["pricing"]["prompt"], "0.000001");
+    });
+}
+
+#[test]
+fn a_query_is_honoured_or_refused() {
+    test(|envoy| {
+        // The list as a whole is kept; a part of it must not be.
+        for (target, count) in [("/v1/models", 4), ("/v1/models?q=bed", 1), ("/v1/models?", 4)] {
+            let id = get(envoy, target, &[]);
+            assert_eq!(envoy.client(id).json()["data"].as_array().unwrap().len(), count);
+        }
+        let id = get(envoy, "/v1/models?speed=high", &[]);
+        assert_eq!(envoy.client(id).status(), 400);
+        let error = envoy.client(id).json()["error"].clone();
+        assert_eq!(error["type"], "invalid_request_error");
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("\"speed\" is unknown")
+        );
+    });
+}
+
+#[test]
+fn an_endpoint_that_goes_down_is_shown_so() {
+    test(|envoy| {
+        let shown = |envoy: &mut Envoy| {
+            let id = get(envoy, "/v1/models/m/openai/endpoints", &[]);
+            assert_eq!(envoy.client(id).status(), 200);
+            envoy.client(id).json()["data"]["endpoints"][0].clone()
+        };
+        let before = shown(envoy);
+        assert_eq!(
+            (&before["status"], &before["standing"]),
+            (&json!(0), &json!("healthy"))
+        );
+        for _ in 0..3 {
+            envoy.exchange(&chat("m/openai", false), &[("openai", error("openai", 503))]);
+        }
+        envoy.advance(200);
+        assert_eq!(shown(envoy)["standing"], "down");
+    });
+}
+
+#[test]
+fn all_that_is_told_is_told_to_keys_only() {
+    test_with(&with_key(), |envoy| {
+        for target in [
+            "/v1/models/m/openai",
+            "/v1/models/m/openai/endpoints",
+            "/v1/models/count",
+            "/v1/providers",
+        ] {
+            let id = get(envoy, target, &[]);
+            assert_eq!(envoy.client(id).status(), 401, "{target}");
+            let id = get(envoy, target, &[("authorization", "Bearer right")]);
+            assert_eq!(envoy.client(id).status(), 200, "{target}");
+        }
     });
 }
 

@@ -1,0 +1,174 @@
+//! What is told of a model, in OpenRouter's shape.
+
+use crate::config::{Endpoint, Model};
+use crate::meter::{KINDS, Price};
+use crate::provider::{Modalities, Parameters};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+/// What the endpoints of a model come to together: the limits of the top provider, which is the cheapest, the longest
+/// context that any endpoint has, and each modality and parameter that any endpoint knows.
+pub(super) struct Shown<'a> {
+    pub(super) model: &'a Model,
+    pub(super) top: Option<&'a Endpoint>,
+    pub(super) context: Option<u64>,
+    pub(super) input: Modalities,
+    pub(super) output: Modalities,
+    pub(super) parameters: Parameters,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn of(model: &'a Model) -> Self {
+        let facts = || model.endpoints.iter().map(|endpoint| endpoint.facts);
+        Self {
+            model,
+            top: model
+                .endpoints
+                .iter()
+                .min_by_key(|endpoint| endpoint.price.rank()),
+            context: facts().filter_map(|facts| facts.context_length).max(),
+            input: facts()
+                .map(|facts| facts.input_modalities)
+                .fold(Modalities::default(), Modalities::union),
+            output: facts()
+                .map(|facts| facts.output_modalities)
+                .fold(Modalities::default(), Modalities::union),
+            parameters: facts()
+                .map(|facts| facts.parameters)
+                .fold(Parameters::default(), Parameters::union),
+        }
+    }
+
+    /// Who made it: what stands before the first slash of its name.
+    pub(super) fn author(&self) -> &'a str {
+        self.model.name.split('/').next().unwrap_or_default()
+    }
+
+    pub(super) fn entry(&self) -> Entry<'a> {
+        let model = self.model;
+        Entry {
+            id: &model.name,
+            canonical_slug: &model.name,
+            object: "model",
+            name: &model.title,
+            created: 0,
+            owned_by: self.author(),
+            context_length: self.context,
+            architecture: self.architecture(),
+            pricing: self.top.map(Pricing::of),
+            top_provider: TopProvider {
+                context_length: self.top.and_then(|endpoint| endpoint.facts.context_length),
+                max_completion_tokens: self.top.and_then(|endpoint| endpoint.facts.max_completion_tokens),
+                is_moderated: false,
+            },
+            supported_parameters: self.parameters.names().collect(),
+            links: Details {
+                details: format!("/v1/models/{}/endpoints", model.name),
+            },
+        }
+    }
+
+    pub(super) fn architecture(&self) -> Architecture {
+        let joined = |modalities: Modalities| modalities.names().collect::<Vec<_>>().join("+");
+        Architecture {
+            modality: (!self.input.is_empty() && !self.output.is_empty())
+                .then(|| format!("{}->{}", joined(self.input), joined(self.output))),
+            input_modalities: self.input.names().collect(),
+            output_modalities: self.output.names().collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Entry<'a> {
+    id: &'a str,
+    canonical_slug: &'a str,
+    object: &'static str,
+    name: &'a str,
+    created: u64,
+    owned_by: &'a str,
+    context_length: Option<u64>,
+    architecture: Architecture,
+    pricing: Option<Pricing<'a>>,
+    top_provider: TopProvider,
+    supported_parameters: Vec<&'static str>,
+    links: Details,
+}
+
+#[derive(Serialize)]
+struct Details {
+    /// Where its endpoints are told of.
+    details: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Architecture {
+    /// As in `text+image->text`.
+    modality: Option<String>,
+    input_modalities: Vec<&'static str>,
+    output_modalities: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct TopProvider {
+    context_length: Option<u64>,
+    max_completion_tokens: Option<u64>,
+    is_moderated: bool,
+}
+
+/// USD per token, as decimal strings; under `overrides` what stands instead where the prompt is long.
+pub(super) struct Pricing<'a> {
+    price: &'a Price,
+    above: Option<u64>,
+}
+
+impl<'a> Pricing<'a> {
+    pub(super) const fn of(endpoint: &'a Endpoint) -> Self {
+        Self {
+            price: &endpoint.price,
+            above: None,
+        }
+    }
+}
+
+/// OpenRouter's names of the prices of [`KINDS`], in their order.
+const NAMES: [&str; KINDS.len()] = [
+    "input_cache_read",
+    "input_cache_write",
+    "input_cache_write_1h",
+    "internal_reasoning",
+    "audio",
+    "audio_output",
+    "image_token",
+    "image_output",
+];
+
+impl Serialize for Pricing<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(above) = self.above {
+            map.serialize_entry("min_prompt_tokens", &above)?;
+        }
+        let Price {
+            prompt,
+            completion,
+            kinds,
+            steps,
+        } = self.price;
+        let always = [("prompt", Some(*prompt)), ("completion", Some(*completion))];
+        let prices = always.into_iter().chain(NAMES.into_iter().zip(*kinds));
+        for (name, price) in prices {
+            if let Some(price) = price {
+                map.serialize_entry(name, &price.to_string())?;
+            }
+        }
+        if !steps.is_empty() {
+            let steps = steps.iter().map(|step| Self {
+                price: &step.price,
+                above: Some(step.above),
+            });
+            map.serialize_entry("overrides", &steps.collect::<Vec<_>>())?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,165 @@
+//! What is served here, told to whoever asks: models, their endpoints with how well these do, and providers.
+//!
+//! The paths, their parameters and the shapes of the answers are OpenRouter's
+//! (<https://openrouter.ai/docs/api_reference/models>); `GET /v1/models/{id}` alone is OpenAI's, whose SDKs ask for it. It
+//! reads the configuration and, through a function that the caller gives, what is known of an endpoint's health; it does
+//! not know where that lies.
+
+mod endpoints;
+mod entry;
+mod providers;
+mod query;
+
+use crate::chat::Operation;
+use crate::config::{Config, Endpoint, Model};
+use crate::error::{Error, Kind, quoted};
+use crate::health::Standing;
+use crate::json;
+use entry::{Entry, Shown};
+use query::{Query, decode};
+use serde::Serialize;
+
+/// The path of the list.
+pub const MODELS: &str = "/v1/models";
+
+/// How an endpoint does. What is not known is shown as `null`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Whether it may be asked.
+    pub standing: Option<Standing>,
+    /// The share of its answers among its answers and failures, in thousandths: in the last 5 minutes, 30 minutes, day.
+    pub uptime: [Option<u32>; 3],
+    /// The time to the first token that 50, 75, 90 and 99 percent of its streams kept to, in milliseconds.
+    pub latency_ms: Option<[u32; 4]>,
+    /// The throughput that as many completions reached, in tokens per 10 seconds.
+    pub tokens_per_10_s: Option<[u32; 4]>,
+}
+
+/// What is told of.
+#[derive(Clone, Copy)]
+pub struct Market<'a> {
+    /// What is served.
+    pub config: &'a Config,
+    /// How an endpoint does, by the key under which that is kept.
+    pub live: &'a dyn Fn(u64) -> Live,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Entry<'a>>,
+    total_count: usize,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Links {
+    /// The next page.
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Data<T> {
+    data: T,
+}
+
+#[derive(Serialize)]
+struct Count {
+    count: usize,
+}
+
+impl Market<'_> {
+    /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
+    pub fn answer(&self, path: &str, query: &str) -> Option<Result<Vec<u8>, Error>> {
+        Some(match path {
+            MODELS => self.list(query),
+            "/v1/models/count" => self.count(query),
+            "/v1/providers" => Ok(providers::body(self.config)),
+            _ => {
+                let (shape, name) = match path.strip_prefix("/v1/model/") {
+                    Some(name) => (Shape::OpenRouter, name),
+                    None => (Shape::OpenAi, path.strip_prefix("/v1/models/")?),
+                };
+                decode(name, false).map_or_else(|| Err(unknown(name)), |name| self.one(&name, shape))
+            }
+        })
+    }
+
+    fn list(&self, text: &str) -> Result<Vec<u8>, Error> {
+        let query = Query::read(text)?;
+        let models = self.chosen(&query);
+        let page = models.iter().skip(query.offset).take(query.limit);
+        Ok(json::to_vec(&List {
+            object: "list",
+            data: page.map(Shown::entry).collect(),
+            total_count: models.len(),
+            links: Links {
+                next: query.next(text, models.len()),
+            },
+        }))
+    }
+
+    fn count(&self, text: &str) -> Result<Vec<u8>, Error> {
+        let count = self.chosen(&Query::read(text)?).len();
+        let data = Count { count };
+        Ok(json::to_vec(&Data { data }))
+    }
+
+    /// The models that a query asks for, in the order that it asks for.
+    fn chosen(&self, query: &Query) -> Vec<Shown<'_>> {
+        let all = self.config.models.iter().map(Shown::of);
+        let mut models: Vec<_> = all.filter(|shown| query.matches(self.config, shown)).collect();
+        if let Some(sort) = query.sort {
+            models.sort_by_cached_key(|shown| sort.key(self, shown));
+        }
+        models
+    }
+
+    /// A model by itself, or its endpoints.
+    fn one(&self, name: &str, shape: Shape) -> Result<Vec<u8>, Error> {
+        let endpoints_of = name.strip_suffix("/endpoints").filter(|_| shape == Shape::OpenAi);
+        if let Some(model) = endpoints_of.and_then(|name| self.config.model(name)) {
+            return Ok(endpoints::body(self, model));
+        }
+        let model = self.config.model(name).ok_or_else(|| unknown(name))?;
+        let entry = Shown::of(model).entry();
+        Ok(match shape {
+            Shape::OpenAi => json::to_vec(&entry),
+            Shape::OpenRouter => json::to_vec(&Data { data: entry }),
+        })
+    }
+
+    /// How an endpoint does at what it is mostly asked for.
+    fn live(&self, endpoint: &Endpoint) -> Live {
+        let operations = [Operation::Chat, Operation::Embeddings, Operation::Completions];
+        let serves = |operation: &Operation| endpoint.dialect_for(*operation).is_some();
+        let operation = operations.into_iter().find(serves).unwrap_or_default();
+        (self.live)(operation.health_key(endpoint.health_key))
+    }
+
+    /// The medians of what is known of a model's endpoints.
+    fn medians(&self, model: &Model, of: fn(Live) -> Option<[u32; 4]>) -> impl Iterator<Item = u32> {
+        let endpoints = model.endpoints.iter();
+        endpoints.filter_map(move |endpoint| of(self.live(endpoint)).map(|[median, ..]| median))
+    }
+}
+
+/// How one model is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// The model itself.
+    OpenAi,
+    /// Under `data`.
+    OpenRouter,
+}
+
+fn unknown(name: &str) -> Error {
+    let name = quoted(name);
+    Error::new(
+        Kind::NotFound,
+        format!("no model named {name} is served here; GET {MODELS} lists those that are"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! The query of a list of models: which of them, in which order, and how many.
+
+use super::Market;
+use super::entry::Shown;
+use crate::config::Config;
+use crate::error::{Error, quoted};
+use crate::meter::PicoUsd;
+use crate::provider::{MODALITIES, PARAMETERS};
+
+/// What a list may be asked for.
+const KNOWN: &str = "q, supported_parameters, input_modalities, output_modalities, providers, model_authors, context, \
+     min_price, max_price, min_output_price, max_output_price, sort, offset, limit";
+/// How many models a page has that is not asked for a number, and the most that it may have: OpenRouter's.
+const USUAL_LIMIT: usize = 500;
+const MOST: usize = 1_000;
+
+/// The orders by name. What nobody knows comes last.
+const SORTS: &[(&str, Sort)] = &[
+    ("pricing-low-to-high", Sort::Cheapest),
+    ("pricing-high-to-low", Sort::Dearest),
+    ("context-high-to-low", Sort::Context),
+    ("throughput-high-to-low", Sort::Throughput),
+    ("latency-low-to-high", Sort::Latency),
+];
+
+/// An order of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Cheapest,
+    Dearest,
+    Context,
+    Throughput,
+    Latency,
+}
+
+impl Sort {
+    /// What a model is ordered by; the lowest comes first.
+    pub(super) fn key(self, market: &Market<'_>, shown: &Shown<'_>) -> u64 {
+        let price = shown.top.map(|endpoint| endpoint.price.rank());
+        let high = |value: u64| !value;
+        match self {
+            Self::Cheapest => price,
+            Self::Dearest => price.map(high),
+            Self::Context => shown.context.map(high),
+            Self::Throughput => {
+                let medians = market.medians(shown.model, |live| live.tokens_per_10_s);
+                medians.max().map(|median| high(median.into()))
+            }
+            Self::Latency => {
+                let medians = market.medians(shown.model, |live| live.latency_ms);
+                medians.min().map(u64::from)
+            }
+        }
+        .unwrap_or(u64::MAX)
+    }
+}
+
+/// A query that was understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Query {
+    /// Words of which each stands in the id or the name.
+    words: Vec<String>,
+    /// All of these parameters.
+    parameters: Vec<String>,
+    /// All of these modalities.
+    input: Vec<String>,
+    /// One of these modalities.
+    output: Vec<String>,
+    /// One of these providers.
+    providers: Vec<String>,
+    /// One of these authors.
+    authors: Vec<String>,
+    /// At least this context.
+    context: Option<u64>,
+    /// Prices of one token of the prompt and of the completion: from here, to there.
+    prompt: [Option<PicoUsd>; 2],
+    completion: [Option<PicoUsd>; 2],
+    pub(super) sort: Option<Sort>,
+    pub(super) offset: usize,
+    pub(super) limit: usize,
+}
+
+impl Query {
+    /// Reads what stands behind the `?`.
+    pub(super) fn read(text: &str) -> Result<Self, Error> {
+        let mut query = Self {
+            words: Vec::new(),
+            parameters: Vec::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+            providers: Vec::new(),
+            authors: Vec::new(),
+            context: None,
+            prompt: [None; 2],
+            completion: [None; 2],
+            sort: None,
+            offset: 0,
+            limit: usize::MAX,
+        };
+        let mut seen: Vec<String> = Vec::new();
+        for (name, value) in pairs(text) {
+            let (Some(name), Some(value)) = (decode(name, true), decode(value, true)) else {
+                let pair = quoted(&format!("{name}={value}"));
+                return Err(Error::invalid(format!("the query cannot be decoded at {pair}")));
+            };
+            if seen.contains(&name) {
+                return Err(Error::invalid(format!(
+                    "{} is given twice; separate several values by commas",
+                    quoted(&name)
+                )));
+            }
+            query.set(&name, &value)?;
+            seen.push(name);
+        }
+        if query.limit == usize::MAX && query.offset > 0 {
+            query.limit = USUAL_LIMIT;
+        }
+        Ok(query)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let wrong =
+            |expected: &str| Error::invalid(format!("{name}: expected {expected}, found {}", quoted(value)));
+        let list = || -> Result<Vec<String>, Error> {
+            let items: Vec<_> = value.split(',').map(|item| item.trim().to_owned()).collect();
+            if items.iter().any(String::is_empty) {
+                return Err(wrong("values separated by commas"));
+            }
+            Ok(items)
+        };
+        let price = || {
+            let price = PicoUsd::per_token_from_usd_per_million(value);
+            price
+                .map(Some)
+                .ok_or_else(|| wrong("a price in USD per million tokens"))
+        };
+        let [from, to] = &mut self.prompt;
+        let [output_from, output_to] = &mut self.completion;
+        match name {
+            "q" => self.words = value.split_whitespace().map(str::to_lowercase).collect(),
+            "supported_parameters" => self.parameters = known(name, list()?, PARAMETERS)?,
+            "input_modalities" => self.input = known(name, list()?, MODALITIES)?,
+            "output_modalities" if value == "all" => self.output.clear(),
+            "output_modalities" => self.output = known(name, list()?, MODALITIES)?,
+            "providers" => self.providers = list()?,
+            "model_authors" => self.authors = list()?,
+            "context" => self.context = Some(value.parse().map_err(|_| wrong("a whole number of tokens"))?),
+            "min_price" => *from = price()?,
+            "max_price" => *to = price()?,
+            "min_output_price" => *output_from = price()?,
+            "max_output_price" => *output_to = price()?,
+            "sort" => {
+                let sort = SORTS
+                    .iter()
+                    .find(|(name, _)| *name == value)
+                    .map(|(_, sort)| *sort);
+                let names: Vec<_> = SORTS.iter().map(|(name, _)| *name).collect();
+                self.sort = Some(sort.ok_or_else(|| wrong(&format!("one of {}", names.join(", "))))?);
+            }
+            "offset" => self.offset = value.parse().map_err(|_| wrong("a whole number"))?,
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+                self.limit = limit.ok_or_else(|| wrong("a whole number from 1 to 1000"))?;
+            }
+            _ => {
+                let name = quoted(name);
+                return Err(Error::invalid(format!(
+                    "the parameter {name} is unknown; known: {KNOWN}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a model is asked for. What is not known of it does not match.
+    pub(super) fn matches(&self, config: &Config, shown: &Shown<'_>) -> bool {
+        let model = shown.model;
+        let (id, title) = (model.name.to_lowercase(), model.title.to_lowercase());
+        let within = |price: PicoUsd, [from, to]: [Option<PicoUsd>; 2]| {
+            from.is_none_or(|from| price >= from) && to.is_none_or(|to| price <= to)
+        };
+        let offers = |id: &String| {
+            let provider = |at: usize| config.providers.get(at).map(|provider| &provider.id);
+            let mut endpoints = model.endpoints.iter();
+            endpoints.any(|endpoint| provider(endpoint.provider) == Some(id))
+        };
+        self.words
+            .iter()
+            .all(|word| id.contains(word) || title.contains(word))
+            && self
+                .parameters
+                .iter()
+                .all(|name| shown.parameters.supports(name) == Some(true))
+            && self.input.iter().all(|name| shown.input.contains(name))
+            && (self.output.is_empty() || self.output.iter().any(|name| shown.output.contains(name)))
+            && (self.providers.is_empty() || self.providers.iter().any(offers))
+            && (self.authors.is_empty() || self.authors.iter().any(|author| author == shown.author()))
+            && self
+                .context
+                .is_none_or(|least| shown.context.is_some_and(|context| context >= least))
+            && shown.top.is_none_or(|endpoint| {
+                within(endpoint.price.prompt, self.prompt)
+                    && within(endpoint.price.completion, self.completion)
+            })
+    }
+
+    /// Where the next page is, if there is one.
+    pub(super) fn next(&self, text: &str, total: usize) -> Option<String> {
+        let offset = self
+            .offset
+            .checked_add(self.limit)
+            .filter(|offset| *offset < total)?;
+        let others = pairs(text).filter(|(name, _)| !matches!(*name, "offset" | "limit"));
+        let others: String = others.map(|(name, value)| format!("{name}={value}&")).collect();
+        Some(format!(
+            "{}?{others}offset={offset}&limit={}",
+            super::MODELS,
+            self.limit
+        ))
+    }
+}
+
+/// The pairs of a query, not decoded.
+fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// The names, if the table has them all.
+fn known(parameter: &str, names: Vec<String>, table: &[(&str, char)]) -> Result<Vec<String>, Error> {
+    let unknown = names
+        .iter()
+        .find(|name| table.iter().all(|(known, _)| known != name));
+    match unknown {
+        Some(name) => {
+            let all: Vec<_> = table.iter().map(|(known, _)| *known).collect();
+            let (name, all) = (quoted(name), all.join(", "));
+            Err(Error::invalid(format!(
+                "{parameter}: {name} is unknown; known: {all}"
+            )))
+        }
+        None => Ok(names),
+    }
+}
+
+/// A text with its `%` sequences read, and `+` as a space if `plus`; `None` where it cannot be read.
+pub(super) fn decode(text: &str, plus: bool) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                let (high, low) = (digit()?, digit()?);
+                u8::try_from(high << 4 | low).ok()?
+            }
+            b'+' if plus => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(out).ok()
+}

@@ -1,0 +1,304 @@
+use super::*;
+use crate::test;
+use serde_json::{Value, json};
+
+fn config() -> Config {
+    let endpoint = |provider: &str, model: &str, prompt: &str, context: u64| {
+        json!({
+            "provider": provider, "model": model, "price": {"prompt": prompt, "completion": "8"},
+            "context_length": context, "input_modalities": ["text", "image"], "output_modalities": ["text"],
+            "supported_parameters": ["tools", "seed"],
+        })
+    };
+    let value = json!({
+        "providers": {"openai": {}, "groq": {}},
+        "models": {
+            "acme/big": {"endpoints": [endpoint("openai", "big", "4", 200_000)]},
+            "acme/fast": {"endpoints": [endpoint("groq", "fast", "1", 8_000), endpoint("openai", "fast", "2", 16_000)]},
+            "other/plain": {"endpoints": [{"provider": "openai", "model": "plain"}]},
+            "other/vectors": {"endpoints": [{
+                "provider": "openai", "model": "vectors", "price": {"prompt": "0.02"}, "context_length": 8_192,
+                "input_modalities": ["text"], "output_modalities": ["embeddings"],
+            }]},
+        },
+    });
+    Config::read(&value, None).unwrap()
+}
+
+/// Only the endpoints of `acme/fast` have been asked: the dearer of them is the faster, and down.
+fn live(key: u64) -> Live {
+    let of = |provider| crate::hash::stable(&[provider, "fast"]);
+    let known = |standing, latency, throughput| Live {
+        standing: Some(standing),
+        uptime: [Some(995), None, Some(1_000)],
+        latency_ms: Some([latency; 4]),
+        tokens_per_10_s: Some([throughput, throughput - 1, throughput - 2, throughput - 3]),
+    };
+    if key == of("groq") {
+        known(Standing::Healthy, 250, 455)
+    } else if key == of("openai") {
+        known(Standing::Down, 90, 1_200)
+    } else {
+        Live::default()
+    }
+}
+
+fn ask(target: &str) -> Result<Value, String> {
+    let config = config();
+    let market = Market {
+        config: &config,
+        live: &live,
+    };
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    match market.answer(path, query).unwrap() {
+        Ok(body) => Ok(serde_json::from_slice(&body).unwrap()),
+        Err(error) => Err(format!("{} {}", error.status(), error.message)),
+    }
+}
+
+/// The names of the models that a query chooses, without their authors.
+fn chosen(query: &str) -> String {
+    let list = ask(&format!("/v1/models?{query}")).unwrap();
+    let ids = list["data"].as_array().unwrap().iter();
+    let ids: Vec<_> = ids.map(|model| model["id"].as_str().unwrap()).collect();
+    let slugs = ids.iter().map(|id| id.split_once('/').unwrap().1);
+    slugs.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_query_chooses_models() {
+    for (query, models) in [
+        ("", "big fast plain vectors"),
+        ("q=", "big fast plain vectors"),
+        ("q=FA", "fast"),
+        ("q=acme+big", "big"),
+        ("q=acme%2Ff", "fast"),
+        ("supported_parameters=tools,seed", "big fast"),
+        ("supported_parameters=tools,top_k", ""),
+        ("input_modalities=text", "big fast vectors"),
+        ("input_modalities=text,image", "big fast"),
+        ("output_modalities=text", "big fast"),
+        ("output_modalities=text,embeddings", "big fast vectors"),
+        ("output_modalities=all", "big fast plain vectors"),
+        ("providers=groq", "fast"),
+        ("providers=groq,openai", "big fast plain vectors"),
+        ("providers=nobody", ""),
+        ("model_authors=other", "plain vectors"),
+        ("context=16000", "big fast"),
+        ("max_price=1", "fast plain vectors"),
+        ("min_price=0.02&max_price=1.5", "fast vectors"),
+        ("min_output_price=8", "big fast"),
+        ("max_output_price=7.999", "plain vectors"),
+    ] {
+        assert_eq!(chosen(query), models, "{query}");
+    }
+}
+
+#[test]
+fn what_is_not_known_comes_last_in_any_order() {
+    for (sort, models) in [
+        ("pricing-low-to-high", "plain vectors fast big"),
+        ("pricing-high-to-low", "big fast vectors plain"),
+        ("context-high-to-low", "big fast vectors plain"),
+        ("throughput-high-to-low", "fast big plain vectors"),
+        ("latency-low-to-high", "fast big plain vectors"),
+    ] {
+        assert_eq!(chosen(&format!("sort={sort}")), models, "{sort}");
+    }
+}
+
+#[test]
+fn pages_lead_to_each_other() {
+    let mut target = "/v1/models?limit=2&q=a&sort=context-high-to-low".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let page = ask(&target).unwrap();
+        assert_eq!(page["total_count"], 3);
+        seen.extend(
+            page["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|model| model["id"].clone()),
+        );
+        let Some(next) = page["links"]["next"].as_str() else {
+            break;
+        };
+        target = next.to_owned();
+    }
+    assert_eq!(seen, ["acme/big", "acme/fast", "other/plain"]);
+    let page = ask("/v1/models?limit=1&q=acme%2F").unwrap();
+    assert_eq!(page["links"]["next"], "/v1/models?q=acme%2F&offset=1&limit=1");
+    let last = ask("/v1/models?offset=99").unwrap();
+    assert_eq!(
+        (&last["data"], &last["links"]["next"]),
+        (&json!([]), &Value::Null)
+    );
+    assert_eq!(ask("/v1/models").unwrap()["links"]["next"], Value::Null);
+}
+
+#[test]
+fn a_wrong_query_is_refused_by_name() {
+    for (query, part) in [
+        (
+            "x=y",
+            "the parameter \"x\" is unknown; known: q, supported_parameters",
+        ),
+        ("category=legal", "\"category\" is unknown"),
+        ("sort=newest", "sort: expected one of pricing-low-to-high"),
+        (
+            "limit=0",
+            "limit: expected a whole number from 1 to 1000, found \"0\"",
+        ),
+        ("limit=1001", "limit: expected"),
+        ("limit=-1", "limit: expected"),
+        ("offset=99999999999999999999", "offset: expected"),
+        (
+            "context=8k",
+            "context: expected a whole number of tokens, found \"8k\"",
+        ),
+        (
+            "max_price=cheap",
+            "max_price: expected a price in USD per million tokens",
+        ),
+        ("min_price=-1", "min_price: expected"),
+        (
+            "supported_parameters=speed",
+            "supported_parameters: \"speed\" is unknown; known: tools",
+        ),
+        (
+            "input_modalities=smell",
+            "input_modalities: \"smell\" is unknown; known: text, image",
+        ),
+        ("providers=", "providers: expected values separated by commas"),
+        ("q=a&q=b", "\"q\" is given twice"),
+        ("q=%f", "the query cannot be decoded at \"q=%f\""),
+        ("q=%ff", "cannot be decoded"),
+        ("%=1", "cannot be decoded"),
+    ] {
+        for path in ["/v1/models", "/v1/models/count"] {
+            let error = ask(&format!("{path}?{query}")).unwrap_err();
+            assert!(
+                error.starts_with("400 ") && error.contains(part),
+                "{query}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn models_are_counted() {
+    let count = |query| ask(&format!("/v1/models/count{query}")).unwrap();
+    assert_eq!(count(""), json!({"data": {"count": 4}}));
+    assert_eq!(
+        count("?output_modalities=embeddings&limit=1"),
+        json!({"data": {"count": 1}})
+    );
+}
+
+#[test]
+fn one_model_is_told_in_both_shapes() {
+    let list = ask("/v1/models?q=acme/fast").unwrap();
+    let entry = &list["data"][0];
+    assert_eq!(entry["links"]["details"], "/v1/models/acme/fast/endpoints");
+    assert_eq!(&ask("/v1/models/acme/fast").unwrap(), entry);
+    assert_eq!(&ask("/v1/models/acme%2Ffast").unwrap(), entry);
+    assert_eq!(ask("/v1/model/acme/fast").unwrap(), json!({"data": entry}));
+    for path in [
+        "/v1/models/acme/none",
+        "/v1/models/",
+        "/v1/models/acme/none/endpoints",
+        "/v1/model/acme/fast/endpoints",
+        "/v1/models/%zz",
+    ] {
+        let error = ask(path).unwrap_err();
+        assert!(error.starts_with("404 no model named"), "{error}");
+    }
+}
+
+#[test]
+fn endpoints_are_shown_with_how_they_do() {
+    let data = ask("/v1/models/acme/fast/endpoints").unwrap()["data"].clone();
+    assert_eq!(
+        (&data["id"], &data["architecture"]["modality"]),
+        (&json!("acme/fast"), &json!("text+image->text"))
+    );
+    let [groq, openai] = data["endpoints"].as_array().unwrap().as_slice() else {
+        panic!("{data}")
+    };
+    assert_eq!(
+        (&groq["provider_name"], &groq["tag"]),
+        (&json!("groq"), &json!("groq"))
+    );
+    assert_eq!(
+        (&groq["status"], &groq["standing"]),
+        (&json!(0), &json!("healthy"))
+    );
+    assert_eq!(
+        (&openai["status"], &openai["standing"]),
+        (&json!(-3), &json!("down"))
+    );
+    assert_eq!(
+        (
+            &groq["uptime_last_5m"],
+            &groq["uptime_last_30m"],
+            &groq["uptime_last_1d"]
+        ),
+        (&json!(99.5), &Value::Null, &json!(100.0))
+    );
+    assert_eq!(groq["latency_last_30m"]["p99"], 250.0);
+    assert_eq!(
+        groq["throughput_last_30m"],
+        json!({"p50": 45.5, "p75": 45.4, "p90": 45.3, "p99": 45.2})
+    );
+    assert_eq!(
+        (&openai["context_length"], &openai["pricing"]["prompt"]),
+        (&json!(16_000), &json!("0.000002"))
+    );
+    let data = ask("/v1/models/acme/big/endpoints").unwrap()["data"].clone();
+    let unknown = &data["endpoints"][0];
+    for name in [
+        "status",
+        "standing",
+        "uptime_last_5m",
+        "latency_last_30m",
+        "throughput_last_30m",
+        "quantization",
+    ] {
+        assert_eq!(unknown.get(name), Some(&Value::Null), "{name}");
+    }
+}
+
+#[test]
+fn providers_are_listed() {
+    let list = ask("/v1/providers").unwrap();
+    let groq = json!({
+        "name": "groq", "slug": "groq", "privacy_policy_url": null, "terms_of_service_url": null, "status_page_url": null,
+        "headquarters": null, "datacenters": null, "dialect": "openai-chat", "on_cancel": "bills_all", "models": 1,
+    });
+    assert_eq!(list["data"][0], groq);
+    assert_eq!(
+        (&list["data"][1]["slug"], &list["data"][1]["models"]),
+        (&json!("openai"), &json!(4))
+    );
+}
+
+#[test]
+fn other_paths_are_not_of_the_market() {
+    let config = config();
+    let market = Market {
+        config: &config,
+        live: &live,
+    };
+    for path in [
+        "/",
+        "",
+        "/v1/modelsx",
+        "/v1/model",
+        "/v1/models2/a",
+        "/v1/rankings",
+        "/v1/providers/",
+    ] {
+        assert!(market.answer(path, "").is_none(), "{path}");
+    }
+}
