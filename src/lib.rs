@@ -19,6 +19,7 @@
 //! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
 //! meter       counting, prices, receipts
 //! market      what callers may read of models, endpoints and providers, and of how well they do
+//! web         the page that shows the market to people
 //! error       what a caller sees, what routing does, whose health it counts against: one table
 //! exchange    one exchange's life as a state machine without I/O
 //! filter      the shell: proxy-wasm in, core calls, host calls out
@@ -65,6 +66,7 @@ pub mod meter;
 pub mod middleware;
 pub mod provider;
 pub mod route;
+pub mod web;
 pub mod wire;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

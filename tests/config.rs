@@ -105,7 +105,7 @@ mod table {
             row(
                 Beside("provider: {}"),
                 &[
-                    "provider: is unknown; known here: name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, listen, admin",
+                    "provider: is unknown; known here: name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, page, listen, admin",
                 ],
             ),
             row(Beside("name: ''"), &["name: is empty"]),
@@ -635,6 +635,10 @@ mod table {
                 &["timeouts.total: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m"],
             ),
             row(
+                Beside("page: maybe"),
+                &["page: expected true or false, found \"maybe\""],
+            ),
+            row(
                 Beside("routing: { max_attempts: 0 }"),
                 &["routing.max_attempts: expected a whole number from 1 to 20"],
             ),
@@ -760,6 +764,7 @@ middleware: [{ redact: { rules: [{ pattern: '\d{4}', mask: '[card]' }, { literal
 limits: { request_body: 32MiB, response_body: 2097152 }
 timeouts: { first_token: 250ms, stall: 30s, total: 10m }
 routing: { max_attempts: 3 }
+page: true
 listen: { address: "::", port: 443 }
 admin: { port: 9000.0 }
 "#;
@@ -835,6 +840,7 @@ admin: { port: 9000.0 }
             (250, 600_000)
         );
         assert_eq!(config.routing.max_attempts, 3);
+        assert!(config.page);
         assert_eq!((config.listen.address.as_str(), config.listen.port), ("::", 443));
         assert_eq!(
             (config.admin.address.as_str(), config.admin.port),

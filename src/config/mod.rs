@@ -54,6 +54,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How often and where to try.
     pub routing: Routing,
+    /// Whether the page is served that shows models and endpoints to people.
+    pub page: bool,
     /// Where the rendered Envoy listens.
     pub listen: Listen,
     /// Where the rendered Envoy's admin interface listens.

@@ -57,6 +57,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
     let limits = limits(members.optional("limits").and_then(|node| node.members()));
     let timeouts = timeouts(members.optional("timeouts").and_then(|node| node.members()));
     let routing = routing(members.optional("routing").and_then(|node| node.members()));
+    let page = members.optional("page").and_then(|node| node.boolean());
     let listen = listen(
         members.optional("listen").and_then(|node| node.members()),
         "0.0.0.0",
@@ -73,6 +74,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         limits,
         timeouts,
         routing,
+        page: page.unwrap_or(false),
         listen,
         admin,
     })

@@ -159,9 +159,13 @@ impl GatewayContext {
     /// Answers what may be read here.
     fn serve(&mut self, path: &str, query: &str) -> Option<Action> {
         let head = market::answer(&self.gateway, path, query)?;
+        Some(self.respond(&head))
+    }
+
+    fn respond(&mut self, head: &Head) -> Action {
         self.phase = Phase::Done;
-        host::respond(&head);
-        Some(Action::Pause)
+        host::respond(head);
+        Action::Pause
     }
 
     /// Begins a request, whose body is still to come.
@@ -397,13 +401,17 @@ impl HttpContext for GatewayContext {
                 host::remove_header(Map::Request, name);
             }
         }
+        let method = headers.text(":method").unwrap_or_default();
+        let target = headers.text(":path").unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if (method, path) == ("GET", crate::web::PATH) && self.gateway.config.page {
+            // Before any key: a browser has none yet, and the page holds no data.
+            return self.respond(&market::page());
+        }
         let key = match self.authenticate(&headers) {
             Ok(key) => key,
             Err(error) => return self.refuse(error),
         };
-        let method = headers.text(":method").unwrap_or_default();
-        let target = headers.text(":path").unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let served = match (method, client::at(path)) {
             ("POST", Some(client)) => Some(self.begin(client, &headers, key, end_of_stream)),
             ("GET", _) => self.serve(path, query),

@@ -6,6 +6,7 @@ use crate::dialect::client;
 use crate::error::Error;
 use crate::exchange::Head;
 use crate::market::{MODELS, Market};
+use crate::web;
 
 /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
 pub(super) fn answer(gateway: &Gateway, path: &str, query: &str) -> Option<Head> {
@@ -26,6 +27,15 @@ pub(super) fn answer(gateway: &Gateway, path: &str, query: &str) -> Option<Head>
         let _ = gateway.models.set(body.clone());
     }
     Some(head(body))
+}
+
+/// The page.
+pub(super) fn page() -> Head {
+    Head {
+        status: 200,
+        headers: web::headers(),
+        body: web::PAGE.as_bytes().to_vec(),
+    }
 }
 
 fn head(body: Result<Vec<u8>, Error>) -> Head {

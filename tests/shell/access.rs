@@ -135,6 +135,27 @@ fn an_endpoint_that_goes_down_is_shown_so() {
 }
 
 #[test]
+fn the_page_is_served_where_it_is_wanted() {
+    let mut wanted = with_key();
+    wanted["page"] = json!(true);
+    test_with(&wanted, |envoy| {
+        let id = get(envoy, "/crosspoint", &[]);
+        let client = envoy.client(id);
+        assert_eq!(client.status(), 200);
+        assert_eq!(client.header("content-type").unwrap(), "text/html; charset=utf-8");
+        let policy = client.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
+        assert_eq!(client.text(), crosspoint::web::PAGE);
+        let id = get(envoy, "/v1/models", &[]);
+        assert_eq!(envoy.client(id).status(), 401);
+    });
+    test(|envoy| {
+        let id = get(envoy, "/crosspoint", &[]);
+        assert_eq!(envoy.client(id).status(), 404);
+    });
+}
+
+#[test]
 fn all_that_is_told_is_told_to_keys_only() {
     test_with(&with_key(), |envoy| {
         for target in [
