@@ -96,6 +96,7 @@ def endpoints(gateway, model="acme/two"):
 
 
 def test_an_outage_is_seen_by_every_worker(start_gateway, simulator):
+    simulator.reset()
     gateway = start_gateway(config(simulator))
     assert [one["standing"] for one in endpoints(gateway).values()] == ["healthy", "healthy"]
     simulator.fault("openai", "status=500")
@@ -128,6 +129,7 @@ def browser():
 
 
 def test_the_page_shows_live_numbers(start_gateway, simulator, browser, tmp_path):
+    simulator.reset()
     gateway = start_gateway(config(simulator, page=True))
     page = browser.new_page(viewport={"width": 1200, "height": 700})
     said, foreign = [], []
@@ -147,6 +149,7 @@ def test_the_page_shows_live_numbers(start_gateway, simulator, browser, tmp_path
     assert wait_until(lambda: names.count() == 3, 10)
     assert "$2.50/M" in row.inner_text() and "200K" in row.inner_text()
     assert wait_until(lambda: count.inner_text() == "2 of 2", 10)
+    assert "openai, anthropic" in row.inner_text()
     row.locator("button").click()
     simulator.fault("openai", "status=500")
     for _ in range(3):
