@@ -302,3 +302,40 @@ fn other_paths_are_not_of_the_market() {
         assert!(market.answer(path, "").is_none(), "{path}");
     }
 }
+
+#[cfg(not(target_arch = "wasm32"))]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[std::prelude::v1::test]
+        fn any_query_is_answered_or_refused(query in "([a-z_]{1,12}=[-%+,0-9a-fé&=]{0,12}&?){0,4}|\\PC{0,40}") {
+            let config = config();
+            let market = Market { config: &config, live: &live };
+            let answer = market.answer(MODELS, &query);
+            prop_assert!(answer.is_some_and(|answer| answer.is_ok() || answer.is_err_and(|error| error.status() == 400)));
+        }
+
+        #[std::prelude::v1::test]
+        fn known_parameters_take_any_value(at in 0..14_usize, value in "[-%+,.0-9a-f]{0,24}") {
+            let names = "q supported_parameters input_modalities output_modalities providers model_authors context min_price \
+                         max_price min_output_price max_output_price sort offset limit";
+            let name = names.split_whitespace().nth(at).unwrap();
+            let config = config();
+            let market = Market { config: &config, live: &live };
+            if let Some(Err(error)) = market.answer(MODELS, &format!("{name}={value}")) {
+                prop_assert!(!error.message.contains("is unknown; known: q,"), "{}", error.message);
+            }
+        }
+
+        #[std::prelude::v1::test]
+        fn any_path_is_answered(path in "/v1/models?/(\\PC|%|/){0,20}") {
+            let config = config();
+            let market = Market { config: &config, live: &live };
+            if let Some(Err(error)) = market.answer(&path, "") {
+                prop_assert_eq!(error.status(), 404);
+            }
+        }
+    }
+}
