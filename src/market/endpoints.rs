@@ -23,7 +23,7 @@ struct Entry<'a> {
     model_name: &'a str,
     provider_name: &'a str,
     /// What `provider.only` and its like call it.
-    tag: &'a str,
+    tag: String,
     quantization: Option<&'static str>,
     context_length: Option<u64>,
     max_completion_tokens: Option<u64>,
@@ -88,8 +88,11 @@ fn entry<'a>(market: &Market<'a>, model: &'a Model, endpoint: &'a Endpoint) -> E
         model_id: &model.name,
         model_name: &model.title,
         provider_name: provider,
-        tag: provider,
-        quantization: None,
+        tag: match &endpoint.policy.region {
+            Some(region) => format!("{provider}/{region}"),
+            None => provider.to_owned(),
+        },
+        quantization: endpoint.facts.quantization,
         context_length: endpoint.facts.context_length,
         max_completion_tokens: endpoint.facts.max_completion_tokens,
         max_prompt_tokens: None,

@@ -6,6 +6,7 @@ fn config() -> Config {
     let endpoint = |provider: &str, model: &str, prompt: &str, context: u64| {
         json!({
             "provider": provider, "model": model, "price": {"prompt": prompt, "completion": "8"},
+            "quantization": "fp8", "region": "eu",
             "context_length": context, "input_modalities": ["text", "image"], "output_modalities": ["text"],
             "supported_parameters": ["tools", "seed"],
         })
@@ -228,7 +229,7 @@ fn endpoints_are_shown_with_how_they_do() {
     };
     assert_eq!(
         (&groq["provider_name"], &groq["tag"]),
-        (&json!("groq"), &json!("groq"))
+        (&json!("groq"), &json!("groq/eu"))
     );
     assert_eq!(
         (&groq["status"], &groq["standing"]),
@@ -255,7 +256,8 @@ fn endpoints_are_shown_with_how_they_do() {
         (&openai["context_length"], &openai["pricing"]["prompt"]),
         (&json!(16_000), &json!("0.000002"))
     );
-    let data = ask("/v1/models/acme/big/endpoints").unwrap()["data"].clone();
+    assert_eq!(groq["quantization"], "fp8");
+    let data = ask("/v1/models/other/plain/endpoints").unwrap()["data"].clone();
     let unknown = &data["endpoints"][0];
     for name in [
         "status",

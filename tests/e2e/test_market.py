@@ -27,7 +27,7 @@ def config(simulator, **more):
                 {**priced("anthropic", "claude-sonnet-4-5", "3", "15"), "context_length": 200000,
                  "supported_parameters": ["tools"]},
             ]},
-            "acme/one": {"endpoints": [priced("gemini", "gemini-2.5-flash", "0.30", "2.50")]},
+            "acme/one": {"endpoints": [priced("gemini", "gemini-2.5-flash!tokens=60", "0.30", "2.50")]},
             "other/small": {"endpoints": [priced("mistral", "mistral-small", "0.10", "0.30")]},
         },
         "keys": [{"name": "tester", "sha256": hashlib.sha256(CLIENT_KEY.encode()).hexdigest()}],
@@ -110,6 +110,22 @@ def test_an_outage_is_seen_by_every_worker(start_gateway, simulator):
         assert now["openai"]["status"] < 0 == now["anthropic"]["status"]
 
 
+def test_uptime_and_speed_are_measured(start_gateway, simulator):
+    simulator.reset()
+    gateway = start_gateway(config(simulator))
+    for _ in range(8):
+        assert gateway.chat("acme/one", stream=True, headers=KEYED).status_code == 200
+    measured = wait_until(lambda: (one := endpoints(gateway, "acme/one")["gemini"])["latency_last_30m"] and one, 5)
+    assert measured, endpoints(gateway, "acme/one")
+    assert measured["uptime_last_5m"] == measured["uptime_last_1d"] == 100
+    for name in ("latency_last_30m", "throughput_last_30m"):
+        assert set(measured[name]) == {"p50", "p75", "p90", "p99"} and min(measured[name].values()) > 0, measured
+    # What nobody has asked yet is unknown.
+    assert endpoints(gateway)["openai"]["latency_last_30m"] is None
+    first, *_ = get(gateway, "/v1/models?sort=latency-low-to-high&limit=1")["data"]
+    assert first["id"] == "acme/one"
+
+
 def test_nothing_is_told_without_a_key(gateway):
     for path in ("/v1/models/count", "/v1/models/acme/two", "/v1/models/acme/two/endpoints", "/v1/providers"):
         assert HTTP.get(f"{gateway.url}{path}").status_code == 401
@@ -151,6 +167,10 @@ def test_the_page_shows_live_numbers(start_gateway, simulator, browser, tmp_path
     assert wait_until(lambda: count.inner_text() == "2 of 2", 10)
     assert "openai, anthropic" in row.inner_text()
     row.locator("button").click()
+    for _ in range(8):
+        gateway.chat("acme/one", stream=True, headers=KEYED)
+    latency = page.locator("tbody tr", has_text="acme/one").first.locator("td[data-label=Latency]")
+    assert wait_until(lambda: latency.inner_text().endswith(" ms"), 15), latency.inner_text()
     simulator.fault("openai", "status=500")
     for _ in range(3):
         gateway.chat("acme/two", headers=KEYED, provider={"order": ["openai"]})

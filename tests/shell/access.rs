@@ -2,7 +2,7 @@
 
 use super::envoy::{Envoy, chat_headers};
 use super::host::Headers;
-use super::provider::{answer, chat, config, error, test, test_with};
+use super::provider::{Event, answer, chat, config, error, test, test_with};
 use serde_json::{Value, json};
 
 fn with_key() -> Value {
@@ -131,6 +131,27 @@ fn an_endpoint_that_goes_down_is_shown_so() {
         }
         envoy.advance(200);
         assert_eq!(shown(envoy)["standing"], "down");
+    });
+}
+
+#[test]
+fn an_endpoint_is_shown_with_its_uptime_and_speed() {
+    test(|envoy| {
+        for _ in 0..10 {
+            let mut script = answer("openai", true, "one two");
+            script.insert(1, Event::Wait(120));
+            envoy.exchange(&chat("m/openai", true), &[("openai", script)]);
+        }
+        envoy.tick();
+        let id = get(envoy, "/v1/models/m/openai/endpoints", &[]);
+        let endpoint = envoy.client(id).json()["data"]["endpoints"][0].clone();
+        for span in ["5m", "30m", "1d"] {
+            assert_eq!(endpoint[format!("uptime_last_{span}")], 100.0, "{endpoint}");
+        }
+        let latency = endpoint["latency_last_30m"]["p50"].as_f64().unwrap();
+        assert!((80.0..=160.0).contains(&latency), "{endpoint}");
+        // So few tokens tell nothing of it.
+        assert_eq!(endpoint["throughput_last_30m"], Value::Null);
     });
 }
 
