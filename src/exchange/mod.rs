@@ -31,6 +31,7 @@ use crate::route::Candidate;
 use attempt::Attempt;
 use envelope::Envelope;
 use outgoing::outgoing;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// One client request and its one response, with all the attempts in between.
@@ -45,8 +46,8 @@ pub struct Exchange {
     started_ms: u64,
     /// What the caller asked for; there from `read` until no attempt can need it any more.
     request: Option<Request>,
-    /// What `request` comes to in tokens, from when it was let go on.
-    prompt_tokens: u64,
+    /// What `request` comes to in tokens, from when somebody wanted to know.
+    prompt_tokens: OnceCell<u64>,
     envelope: Envelope,
     request_chain: RequestChain,
     plan: Vec<Candidate>,
@@ -107,7 +108,7 @@ impl Exchange {
             session: None,
             started_ms: now_ms,
             request: None,
-            prompt_tokens: 0,
+            prompt_tokens: OnceCell::new(),
             envelope: Envelope::default(),
             request_chain,
             plan: Vec::new(),
@@ -335,16 +336,15 @@ impl Exchange {
     /// No attempt will be made any more: what is left of the request is what its receipt needs. It may be tens of
     /// megabytes, and an answer takes minutes.
     fn let_request_go(&mut self) {
-        if let Some(request) = self.request.take() {
-            self.prompt_tokens = meter::estimate_prompt(&request);
-        }
+        let _noted = self.prompt_tokens();
+        self.request = None;
         self.encoded = None;
     }
 
-    /// An estimate of the prompt's tokens.
+    /// An estimate of the prompt's tokens, made once. Not before the plan: until then middleware may change the request.
     fn prompt_tokens(&self) -> u64 {
-        let asked = self.request.as_ref();
-        asked.map_or(self.prompt_tokens, meter::estimate_prompt)
+        let estimate = || self.request.as_ref().map_or(0, meter::estimate_prompt);
+        *self.prompt_tokens.get_or_init(estimate)
     }
 
     fn parties(&self, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {

@@ -18,14 +18,18 @@ impl Exchange {
         };
         // Middleware may have changed what was read before it ran.
         self.envelope = Envelope::of(request)?;
+        let needs = Needs::of(request, self.session.as_deref());
         let asked = Asked {
             models: &self.envelope.models,
             preferences: &self.envelope.preferences,
-            needs: &Needs::of(request, self.session.as_deref()),
+            needs: &needs,
         };
         let operation = request.operation();
         let mut views = |key| views(operation.health_key(key));
         let chosen = route::choose(&self.config, &asked, &mut views, moment)?;
+        if let Some(tokens) = needs.prompt_tokens() {
+            let _noted = self.prompt_tokens.get_or_init(|| tokens);
+        }
         let mut first_error = None;
         let mut verdicts: Vec<(&'static str, bool)> = Vec::with_capacity(2);
         for candidate in chosen {

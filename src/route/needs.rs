@@ -87,6 +87,11 @@ impl<'r> Needs<'r> {
             && facts.context_length.is_none_or(|length| self.fits_into(length))
     }
 
+    /// The estimate of the prompt's tokens, if it mattered.
+    pub fn prompt_tokens(&self) -> Option<u64> {
+        self.prompt_tokens.get().copied()
+    }
+
     /// Whether prompt and completion fit into so many tokens.
     fn fits_into(&self, length: u64) -> bool {
         let Some(request) = self.request else { return true };
