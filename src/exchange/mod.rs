@@ -34,6 +34,9 @@ use outgoing::outgoing;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+/// The longest request that stays until its prompt is counted, in bytes: an open stream must not hold much.
+const MAX_UNCOUNTED: usize = 128 << 10;
+
 /// One client request and its one response, with all the attempts in between.
 #[derive(Debug)]
 pub struct Exchange {
@@ -46,6 +49,8 @@ pub struct Exchange {
     started_ms: u64,
     /// What the caller asked for; there from `read` until no attempt can need it any more.
     request: Option<Request>,
+    /// The same from then on, while its tokens may still have to be counted.
+    uncounted: Option<Request>,
     /// What `request` comes to in tokens, from when somebody wanted to know.
     prompt_tokens: OnceCell<u64>,
     envelope: Envelope,
@@ -108,6 +113,7 @@ impl Exchange {
             session: None,
             started_ms: now_ms,
             request: None,
+            uncounted: None,
             prompt_tokens: OnceCell::new(),
             envelope: Envelope::default(),
             request_chain,
@@ -244,6 +250,9 @@ impl Exchange {
             return Action::Hold;
         };
         let progress = attempt.body(bytes, end, now_ms);
+        if self.uncounted.is_some() && attempt.tally.has_prompt() {
+            self.uncounted = None;
+        }
         self.act(progress, now_ms)
     }
 
@@ -334,16 +343,29 @@ impl Exchange {
     }
 
     /// No attempt will be made any more: what is left of the request is what its receipt needs. It may be tens of
-    /// megabytes, and an answer takes minutes.
+    /// megabytes, and an answer takes minutes. A short one stays until the provider has counted it, as nearly all do:
+    /// counting it takes longer than everything else that is done to it.
     fn let_request_go(&mut self) {
-        let _noted = self.prompt_tokens();
-        self.request = None;
         self.encoded = None;
+        let counted = |attempt: &Attempt| attempt.tally.has_prompt();
+        let Some(request) = self.request.take() else {
+            return;
+        };
+        if self.attempt.as_ref().is_some_and(counted) {
+            return;
+        }
+        let long = request.capacity() > MAX_UNCOUNTED;
+        self.uncounted = Some(request);
+        if long {
+            let _noted = self.prompt_tokens();
+            self.uncounted = None;
+        }
     }
 
     /// An estimate of the prompt's tokens, made once. Not before the plan: until then middleware may change the request.
     fn prompt_tokens(&self) -> u64 {
-        let estimate = || self.request.as_ref().map_or(0, meter::estimate_prompt);
+        let request = self.request.as_ref().or(self.uncounted.as_ref());
+        let estimate = || request.map_or(0, meter::estimate_prompt);
         *self.prompt_tokens.get_or_init(estimate)
     }
 

@@ -97,6 +97,11 @@ impl Tally {
         self.reported.then(|| self.report.unify(self.convention))
     }
 
+    /// Whether the provider has counted the prompt.
+    pub const fn has_prompt(&self) -> bool {
+        self.report.input.is_some()
+    }
+
     /// Our own count of what the provider has delivered so far.
     pub const fn delivered(&self) -> u64 {
         self.delivered.count() + self.reasoning.count()

@@ -165,21 +165,30 @@ fn beginning(messages: &str) -> Option<u64> {
     let mut first = First::default();
     // It stops with an error as soon as it has both.
     let _stopped = (&mut first).deserialize(&mut serde_json::Deserializer::from_str(messages));
-    let spoken = first.spoken?;
-    Some(hash::stable(&[
-        "conversation",
-        first.system.as_deref().unwrap_or_default(),
-        &spoken,
-    ]))
+    let [system_start, system_end] = ends(first.system.unwrap_or_default());
+    let [spoken_start, spoken_end] = ends(first.spoken?);
+    let parts = [system_start, system_end, spoken_start, spoken_end];
+    Some(hash::stable(&["conversation", &parts.join("\0")]))
+}
+
+/// As much of a text as tells it from others: hashing all of a long one takes as long as reading it.
+fn ends(text: &str) -> [&str; 2] {
+    const END: usize = 2 << 10;
+    if text.len() <= 2 * END {
+        return [text, ""];
+    }
+    let (start, rest) = text.split_at(text.floor_char_boundary(END));
+    let end = rest.len().saturating_sub(END);
+    [start, rest.split_at(rest.ceil_char_boundary(end)).1]
 }
 
 #[derive(Default)]
-struct First {
-    system: Option<String>,
-    spoken: Option<String>,
+struct First<'a> {
+    system: Option<&'a str>,
+    spoken: Option<&'a str>,
 }
 
-impl<'de> DeserializeSeed<'de> for &mut First {
+impl<'de> DeserializeSeed<'de> for &mut First<'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -187,7 +196,7 @@ impl<'de> DeserializeSeed<'de> for &mut First {
     }
 }
 
-impl<'de> Visitor<'de> for &mut First {
+impl<'de> Visitor<'de> for &mut First<'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,7 +213,7 @@ impl<'de> Visitor<'de> for &mut First {
                 &mut self.spoken
             };
             if place.is_none() {
-                *place = message.get("content").map(|content| content.get().to_owned());
+                *place = message.get("content").map(RawValue::get);
             }
             // System messages come first: what comes after the first other one belongs to no beginning.
             if !system {
@@ -325,6 +334,11 @@ mod tests {
             None
         );
         assert_eq!(affinity(r#""messages":7"#), None);
+        let long =
+            |text: &str| affinity(&format!(r#""messages":[{{"role":"user","content":"{text}é"}}]"#)).unwrap();
+        assert_eq!(long(&"é".repeat(9_999)), long(&"é".repeat(9_999)));
+        assert_ne!(long(&format!("1{}", "é".repeat(9_999))), long(&"é".repeat(9_999)));
+        assert_ne!(long(&format!("{}1", "é".repeat(9_999))), long(&"é".repeat(9_999)));
     }
 
     #[test]
