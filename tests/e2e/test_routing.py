@@ -198,23 +198,55 @@ def test_who_asked_for_a_pause_is_left_alone(gateway, simulator):
     assert len(simulator.requests("openai")) == 1
 
 
-def test_an_outage_that_one_worker_finds_moves_the_others_within_a_second(gateway, simulator):
-    receipts = []
+def clients_of_workers(gateway):
+    """A client with one open connection at each worker."""
+    def connections():
+        return {
+            name: value for name, value in gateway.stats().items()
+            if name.startswith("listener.") and "worker_" in name and name.endswith("downstream_cx_total")
+            and "admin" not in name
+        }
 
-    def reasons():
-        response = gateway.chat("r/failing", provider={"sort": "price"})
-        assert response.status_code == 200
-        receipts.append(gateway.receipt(response.headers["x-generation-id"]))
-        return [line["reason"] for line in receipts[-1]["attempts"]]
+    clients = {}
+    for _ in range(64):
+        before = connections()
+        client = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_connections=1))
+        client.get(f"{gateway.url}/v1/providers")
+        (worker,) = [name for name, value in connections().items() if value > before[name]]
+        if worker in clients:
+            client.close()
+        else:
+            clients[worker] = client
+        if len(clients) == len(before):
+            break
+    assert len(clients) == 2, clients
+    return list(clients.values())
 
+
+def test_an_outage_that_one_worker_finds_moves_the_other_within_a_second(gateway, simulator):
+    finder, other = clients_of_workers(gateway)
+
+    def attempts(client):
+        body = {"model": "r/failing", "provider": {"sort": "price"}, "messages": [{"role": "user", "content": "hello"}]}
+        response = client.post(f"{gateway.url}/v1/chat/completions", json=body)
+        assert response.status_code == 200, response.text
+        return int(response.headers["x-crosspoint-attempts"])
+
+    # Both workers have looked at the endpoint's health before.
+    attempts(other)
     begin = time.monotonic()
-    while len(reasons()) > 1:
+    while attempts(finder) > 1:
         assert time.monotonic() - begin < 10
-    time.sleep(0.2)
+    found = time.monotonic()
     simulator.reset()
-    # New connections, so both workers are asked; one of these may be the trial.
-    assert sum(len(reasons()) > 1 for _ in range(20)) <= 1
-    assert len(simulator.requests("openai")) <= 1
+    # It may still have a view of its own that is some ms old; from the next one on it knows.
+    while attempts(other) > 1:
+        assert time.monotonic() - found < 1
+    within = time.monotonic() - found
+    # One of these may be the trial.
+    assert sum(attempts(other) > 1 for _ in range(20)) <= 1
+    assert within < 1, within
+    print(f"the other worker knew after {within * 1000:.0f} ms, {len(simulator.requests('openai'))} wasted attempts")
 
 
 def test_failover_takes_hardly_longer_than_the_failed_attempt(gateway):
@@ -224,6 +256,7 @@ def test_failover_takes_hardly_longer_than_the_failed_attempt(gateway):
         receipt = gateway.receipt(response.headers["x-generation-id"])
         over.append(receipt["duration_ms"] - sum(line["duration_ms"] for line in receipt["attempts"]))
     assert statistics.median(over) < 5, over
+    print(f"failover costs {statistics.median(over)} ms over the attempts themselves, {max(over)} ms at most")
 
 
 def test_under_load_nobody_notices_that_one_provider_is_down(gateway):
