@@ -460,7 +460,7 @@ mod table {
                     "models.a/b.endpoints[0].price.prompt: \"-1\" is no price in USD per million tokens, such as \"3.00\"",
                     "models.a/b.endpoints[0].price.completion: \"1e3\" is no price in USD per million tokens, such as \"3.00\"",
                     "models.a/b.endpoints[0].price.cache_read: \"\" is no price in USD per million tokens, such as \"3.00\"",
-                    "models.a/b.endpoints[0].price.input: is unknown; known here: prompt, completion, cache_read, cache_write, cache_write_1h, reasoning, audio_input, audio_output, image_input, image_output, steps",
+                    "models.a/b.endpoints[0].price.input: is unknown; known here: prompt, completion, cache_read, cache_write, cache_write_1h, reasoning, audio_input, audio_output, image_input, image_output, request, steps, times",
                 ],
             ),
             row(
@@ -472,6 +472,18 @@ mod table {
                     "models.a/b.endpoints[0].price.steps[2].above: is missing",
                     "models.a/b.endpoints[0].price.steps[3].above: expected a whole number, found -1",
                     "models.a/b.endpoints[0].price.steps[4]: expected a mapping, found 7",
+                ],
+            ),
+            row(
+                Endpoint(
+                    "{ provider: openai, price: { request: '0,01', times: [{ from: '24:00', to: '0:30' }, { from: '16:30' }, 7] } }",
+                ),
+                &[
+                    "models.a/b.endpoints[0].price.request: \"0,01\" is no price in USD, such as \"0.005\"",
+                    "models.a/b.endpoints[0].price.times[0].from: \"24:00\" is no time of the day (UTC), such as \"16:30\"",
+                    "models.a/b.endpoints[0].price.times[0].to: \"0:30\" is no time of the day (UTC), such as \"16:30\"",
+                    "models.a/b.endpoints[0].price.times[1].to: is missing",
+                    "models.a/b.endpoints[0].price.times[2]: expected a mapping, found 7",
                 ],
             ),
             row(

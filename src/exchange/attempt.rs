@@ -1,12 +1,12 @@
 //! One try of an exchange on one endpoint: holds the response until it is known to be good, then lets it out.
 
 use super::pipeline::{Flow, Pipeline};
-use crate::chat::{Finish, UsageConvention};
+use crate::chat::{CacheTokens, Finish, ReasoningTokens, UsageConvention};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind};
-use crate::meter::{Outcome, Tally};
+use crate::meter::{Outcome, Rate, Tally};
 use crate::middleware::{Callout, Reply, ResponseChain};
 use crate::route::Candidate;
 use crate::wire::Framing;
@@ -91,6 +91,7 @@ pub(super) struct Attempt {
     pub(super) first_token_ms: Option<u64>,
     pub(super) status: Option<u16>,
     pub(super) tally: Tally,
+    pub(super) rate: Rate,
     pub(super) outcome: Outcome,
     pub(super) error_type: Option<&'static str>,
     pub(super) provider_code: Option<String>,
@@ -131,6 +132,7 @@ impl Attempt {
     pub(super) fn new(
         candidate: Candidate,
         convention: UsageConvention,
+        rate: Rate,
         chain: ResponseChain,
         now_ms: u64,
     ) -> Self {
@@ -140,6 +142,7 @@ impl Attempt {
             first_token_ms: None,
             status: None,
             tally: Tally::new(convention),
+            rate,
             outcome: Outcome::Open,
             error_type: None,
             provider_code: None,
@@ -151,6 +154,16 @@ impl Attempt {
             stream: false,
             content_type: None,
         }
+    }
+
+    /// One that never began: nothing of it will be counted or charged.
+    pub(super) fn unbegun(candidate: Candidate, now_ms: u64) -> Self {
+        let convention = UsageConvention {
+            cache: CacheTokens::Included,
+            reasoning: ReasoningTokens::Included,
+        };
+        let (rate, chain) = (Rate::default(), ResponseChain::default());
+        Self::new(candidate, convention, rate, chain, now_ms)
     }
 
     pub(super) fn headers(

@@ -19,13 +19,13 @@ mod tokens;
 pub use attempt::{Action, Head, ResponseHead};
 pub use outgoing::Outgoing;
 
-use crate::chat::{Operation, Request, UsageConvention};
+use crate::chat::{Operation, Request};
 use crate::config::{Config, Endpoint, Provider, Secret};
 use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
-use crate::meter::{self, AttemptLine, Outcome, Receipt};
+use crate::meter::{self, AttemptLine, Outcome, Rate, Receipt};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::Candidate;
 use attempt::Attempt;
@@ -217,7 +217,11 @@ impl Exchange {
         encoded.path = provider.path(endpoint, operation).unwrap_or(encoded.path);
         let chain = ResponseChain::new(&config.middleware, request);
         let outgoing = outgoing(provider, encoded, token.as_ref(), self.envelope.stream, now_ms);
-        let attempt = Attempt::new(candidate, endpoint.usage(dialect), chain, now_ms);
+        let rate = Rate {
+            price: endpoint.price.at(now_ms).clone(),
+            byok: None,
+        };
+        let attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
         self.next += 1;
         if self.next >= self.plan.len() {
             self.let_request_go();
@@ -306,8 +310,7 @@ impl Exchange {
         {
             // Envoy found no host to try: that attempt never began.
             self.next += 1;
-            let chain = ResponseChain::default();
-            self.attempt = Some(Attempt::new(candidate, NO_CONVENTION, chain, now_ms));
+            self.attempt = Some(Attempt::unbegun(candidate, now_ms));
             self.fail(
                 Error::new(kind, "no host of this provider could be reached"),
                 now_ms,
@@ -375,7 +378,8 @@ impl Exchange {
 
     /// What an answer of the current attempt says about itself.
     fn answer(&self) -> Option<Answer> {
-        let candidate = self.attempt.as_ref()?.candidate;
+        let attempt = self.attempt.as_ref()?;
+        let candidate = attempt.candidate;
         let (_, provider) = self.parties(candidate)?;
         Some(Answer {
             id: self.id.clone(),
@@ -387,6 +391,7 @@ impl Exchange {
             hides_thinking: self.envelope.hides_thinking,
             base64: self.envelope.base64,
             vectors: self.envelope.vectors,
+            rate: attempt.rate.clone(),
             estimated_prompt: (self.client.operation() == Operation::Embeddings)
                 .then(|| self.prompt_tokens()),
         })
@@ -483,12 +488,6 @@ impl Exchange {
         }
     }
 }
-
-/// The convention of an attempt that never began.
-const NO_CONVENTION: UsageConvention = UsageConvention {
-    cache: crate::chat::CacheTokens::Included,
-    reasoning: crate::chat::ReasoningTokens::Included,
-};
 
 fn parties(config: &Config, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {
     let endpoint = config

@@ -141,13 +141,10 @@ fn bill(exchange: &Exchange, attempt: &Attempt, complete: bool) -> Option<Bill> 
     Some(attempt.tally.bill(complete, || exchange.prompt_tokens()))
 }
 
+/// What the caller is charged for the current attempt.
 fn cost(exchange: &Exchange, bill: Option<&Bill>) -> PicoUsd {
-    let endpoint = exchange
-        .attempt
-        .as_ref()
-        .and_then(|attempt| exchange.parties(attempt.candidate));
-    match (bill, endpoint) {
-        (Some(bill), Some((endpoint, _))) => endpoint.price.cost(&bill.usage),
+    match (bill, &exchange.attempt) {
+        (Some(bill), Some(attempt)) => attempt.rate.charge(&bill.usage).cost,
         _ => PicoUsd::default(),
     }
 }

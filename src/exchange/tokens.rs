@@ -1,11 +1,10 @@
 //! Candidates whose provider wants a token that somebody fetches: which tokens are wanted, and what becomes of a candidate
 //! for which there is none.
 
-use super::{Exchange, NO_CONVENTION, parties};
+use super::{Exchange, parties};
 use crate::config::{Key, Provider, Secret};
 use crate::error::{Error, Kind};
 use crate::exchange::attempt::Attempt;
-use crate::middleware::ResponseChain;
 use crate::route::Candidate;
 
 /// The id of the token that a provider wants.
@@ -60,7 +59,7 @@ impl Exchange {
             self.encoded = None;
         }
         for candidate in without {
-            let failed = Attempt::new(candidate, NO_CONVENTION, ResponseChain::default(), now_ms);
+            let failed = Attempt::unbegun(candidate, now_ms);
             let under_way = self.attempt.replace(failed);
             let error = Error::new(
                 Kind::ProviderAuthentication,

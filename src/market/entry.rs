@@ -1,7 +1,7 @@
 //! What is told of a model, in OpenRouter's shape.
 
 use crate::config::{Endpoint, Model};
-use crate::meter::{KINDS, Price};
+use crate::meter::{KINDS, PicoUsd, Price};
 use crate::provider::{Modalities, Parameters};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -116,17 +116,27 @@ struct TopProvider {
     is_moderated: bool,
 }
 
-/// USD per token, as decimal strings; under `overrides` what stands instead where the prompt is long.
+/// USD per token, as decimal strings; under `overrides` what stands instead where the prompt is long, or at some times of
+/// the day.
 pub(super) struct Pricing<'a> {
     price: &'a Price,
-    above: Option<u64>,
+    when: When,
+}
+
+/// When prices are paid.
+enum When {
+    Usually,
+    /// Where the prompt has more tokens.
+    Above(u64),
+    /// Between these minutes of the day (UTC).
+    Between(u16, u16),
 }
 
 impl<'a> Pricing<'a> {
     pub(super) const fn of(endpoint: &'a Endpoint) -> Self {
         Self {
             price: &endpoint.price,
-            above: None,
+            when: When::Usually,
         }
     }
 }
@@ -146,14 +156,22 @@ const NAMES: [&str; KINDS.len()] = [
 impl Serialize for Pricing<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if let Some(above) = self.above {
-            map.serialize_entry("min_prompt_tokens", &above)?;
+        match self.when {
+            When::Usually => {}
+            When::Above(above) => map.serialize_entry("min_prompt_tokens", &above)?,
+            When::Between(from, to) => {
+                let time = |minute| format!("{:02}:{:02}", minute / 60, minute % 60);
+                map.serialize_entry("from", &time(from))?;
+                map.serialize_entry("to", &time(to))?;
+            }
         }
         let Price {
             prompt,
             completion,
+            request,
             kinds,
             steps,
+            times,
         } = self.price;
         let always = [("prompt", Some(*prompt)), ("completion", Some(*completion))];
         let prices = always.into_iter().chain(NAMES.into_iter().zip(*kinds));
@@ -162,12 +180,20 @@ impl Serialize for Pricing<'_> {
                 map.serialize_entry(name, &price.to_string())?;
             }
         }
-        if !steps.is_empty() {
-            let steps = steps.iter().map(|step| Self {
-                price: &step.price,
-                above: Some(step.above),
-            });
-            map.serialize_entry("overrides", &steps.collect::<Vec<_>>())?;
+        if *request != PicoUsd::default() {
+            map.serialize_entry("request", &request.to_string())?;
+        }
+        let steps = steps.iter().map(|step| Self {
+            price: &step.price,
+            when: When::Above(step.above),
+        });
+        let times = times.iter().map(|time| Self {
+            price: &time.price,
+            when: When::Between(time.from, time.to),
+        });
+        let overrides: Vec<_> = times.chain(steps).collect();
+        if !overrides.is_empty() {
+            map.serialize_entry("overrides", &overrides)?;
         }
         map.end()
     }

@@ -15,19 +15,29 @@ pub struct PicoUsd(pub u64);
 impl PicoUsd {
     /// The price of one token, from a decimal number of USD per million tokens with at most six decimals.
     pub fn per_token_from_usd_per_million(text: &str) -> Option<Self> {
+        Self::from_decimal(text, 6)
+    }
+
+    /// An amount, from a decimal number of USD with at most twelve decimals.
+    pub fn from_usd(text: &str) -> Option<Self> {
+        Self::from_decimal(text, 12)
+    }
+
+    /// A decimal number, in units of its last possible decimal.
+    fn from_decimal(text: &str, most: usize) -> Option<Self> {
         // Thousands are read when a worker starts, so this neither formats nor allocates.
         let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
         let decimals = decimals.trim_end_matches('0');
-        if (whole.is_empty() && decimals.is_empty()) || decimals.len() > 6 {
+        if (whole.is_empty() && decimals.is_empty()) || decimals.len() > most {
             return None;
         }
-        let digit = |price: u64, byte: u8| {
+        let digit = |amount: u64, byte: u8| {
             let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-            price.checked_mul(10)?.checked_add(digit)
+            amount.checked_mul(10)?.checked_add(digit)
         };
-        let price = whole.bytes().chain(decimals.bytes()).try_fold(0, digit)?;
-        (decimals.len()..6)
-            .try_fold(price, |price, _| price.checked_mul(10))
+        let amount = whole.bytes().chain(decimals.bytes()).try_fold(0, digit)?;
+        (decimals.len()..most)
+            .try_fold(amount, |amount, _| amount.checked_mul(10))
             .map(Self)
     }
 
@@ -55,6 +65,24 @@ impl fmt::Display for PicoUsd {
     }
 }
 
+/// What tokens cost, in the parts that callers see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Of the prompt.
+    pub prompt: PicoUsd,
+    /// Of the completion.
+    pub completion: PicoUsd,
+    /// Of the request, whatever its tokens.
+    pub request: PicoUsd,
+}
+
+impl Cost {
+    /// All of it.
+    pub const fn total(self) -> PicoUsd {
+        self.prompt.plus(self.completion).plus(self.request)
+    }
+}
+
 /// What one token costs at an endpoint. A kind without a price of its own costs what is said beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Price {
@@ -62,11 +90,15 @@ pub struct Price {
     pub prompt: PicoUsd,
     /// A completion token that is none of the kinds below.
     pub completion: PicoUsd,
+    /// A request, beside its tokens.
+    pub request: PicoUsd,
     /// The other kinds, by [`Kind`].
     pub kinds: [Option<PicoUsd>; KINDS.len()],
     /// What tokens cost where the prompt is long, by the length above which that is so, ascending. All tokens of such a
     /// request cost it, as everybody bills who has such steps.
     pub steps: Vec<Step>,
+    /// What is paid instead at some times of the day.
+    pub times: Vec<Time>,
 }
 
 /// A kind of token that may have a price of its own.
@@ -111,7 +143,41 @@ pub struct Step {
     pub price: Price,
 }
 
+/// What is paid at a time of the day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// The first minute of the day (UTC).
+    pub from: u16,
+    /// The first minute that is no longer of it; not later than `from` where midnight lies between.
+    pub to: u16,
+    /// The prices then, without times of their own.
+    pub price: Price,
+}
+
+/// Minutes of a day.
+pub const DAY_MINUTES: u16 = 24 * 60;
+
+impl Time {
+    fn has(&self, minute: u16) -> bool {
+        if self.from < self.to {
+            (self.from..self.to).contains(&minute)
+        } else {
+            minute >= self.from || minute < self.to
+        }
+    }
+}
+
 impl Price {
+    /// What is paid at a time: the first of [`Price::times`] that it falls into, else these prices.
+    pub fn at(&self, now_ms: u64) -> &Self {
+        let minute = (now_ms / 60_000) % u64::from(DAY_MINUTES);
+        let minute = u16::try_from(minute).unwrap_or_default();
+        let mut times = self.times.iter();
+        times
+            .find(|time| time.has(minute))
+            .map_or(self, |time| &time.price)
+    }
+
     /// The price of a kind, if it has its own.
     pub fn of(&self, kind: Kind) -> Option<PicoUsd> {
         self.kinds.get(kind as usize).copied().flatten()
@@ -124,20 +190,21 @@ impl Price {
         }
     }
 
-    /// Adds a step behind those that there are. A kind that it does not price keeps its price. `false`: it does not
+    /// Adds a step behind those that there are. A kind that it does not price keeps its price, and so does the request. `false`: it does not
     /// come behind them.
     #[must_use]
     pub fn add_step(&mut self, above: u64, mut price: Self) -> bool {
         for (own, usual) in price.kinds.iter_mut().zip(self.kinds) {
             *own = own.or(usual);
         }
+        price.request = self.request;
         let ascending = self.steps.last().is_none_or(|last| last.above < above);
         self.steps.push(Step { above, price });
         ascending
     }
 
     /// What these tokens cost.
-    pub fn cost(&self, usage: &Usage) -> PicoUsd {
+    pub fn cost(&self, usage: &Usage) -> Cost {
         let mut steps = self.steps.iter().rev();
         match steps.find(|step| usage.prompt > step.above) {
             Some(step) => step.price.cost_here(usage),
@@ -145,7 +212,7 @@ impl Price {
         }
     }
 
-    fn cost_here(&self, usage: &Usage) -> PicoUsd {
+    fn cost_here(&self, usage: &Usage) -> Cost {
         let write = self.of(Kind::CacheWrite).unwrap_or(self.prompt);
         // Each kind takes its part of what the ones before it have left, so that nothing is billed twice.
         let part = |left: &mut u64, count: u64, kind: Kind, usual: PicoUsd| {
@@ -153,11 +220,11 @@ impl Price {
             *left -= count;
             self.of(kind).unwrap_or(usual).times(count)
         };
-        let mut prompt = usage.prompt;
-        let mut cost = part(&mut prompt, usage.cache_read, Kind::CacheRead, self.prompt);
-        let mut written = usage.cache_write.min(prompt);
-        prompt -= written;
-        cost = cost.plus(part(
+        let mut left = usage.prompt;
+        let mut prompt = part(&mut left, usage.cache_read, Kind::CacheRead, self.prompt);
+        let mut written = usage.cache_write.min(left);
+        left -= written;
+        prompt = prompt.plus(part(
             &mut written,
             usage.cache_write_1h,
             Kind::CacheWrite1h,
@@ -167,18 +234,23 @@ impl Price {
             (usage.audio_input, Kind::AudioInput),
             (usage.image_input, Kind::ImageInput),
         ] {
-            cost = cost.plus(part(&mut prompt, count, kind, self.prompt));
+            prompt = prompt.plus(part(&mut left, count, kind, self.prompt));
         }
-        cost = cost.plus(write.times(written)).plus(self.prompt.times(prompt));
-        let mut completion = usage.completion;
+        prompt = prompt.plus(write.times(written)).plus(self.prompt.times(left));
+        let mut left = usage.completion;
+        let mut completion = PicoUsd::default();
         for (count, kind) in [
             (usage.reasoning, Kind::Reasoning),
             (usage.audio_output, Kind::AudioOutput),
             (usage.image_output, Kind::ImageOutput),
         ] {
-            cost = cost.plus(part(&mut completion, count, kind, self.completion));
+            completion = completion.plus(part(&mut left, count, kind, self.completion));
         }
-        cost.plus(self.completion.times(completion))
+        Cost {
+            prompt,
+            completion: completion.plus(self.completion.times(left)),
+            request: self.request,
+        }
     }
 
     /// One number to order endpoints by: a prompt token and a completion token together.
@@ -237,7 +309,7 @@ mod tests {
             ..Default::default()
         };
         let expected = 20 * 3_000_000 + 50 * 300_000 + 20 * 3_750_000 + 10 * 6_000_000 + 7 * 15_000_000;
-        assert_eq!(price.cost(&usage), PicoUsd(expected));
+        assert_eq!(price.cost(&usage).total(), PicoUsd(expected));
     }
 
     #[test]
@@ -248,13 +320,60 @@ mod tests {
     }
 
     #[test]
+    fn amounts_are_read_exactly() {
+        assert_eq!(PicoUsd::from_usd("0.005"), Some(PicoUsd(5_000_000_000)));
+        assert_eq!(PicoUsd::from_usd("12"), Some(PicoUsd(12_000_000_000_000)));
+        assert_eq!(PicoUsd::from_usd("0.0000000000001"), None);
+    }
+
+    #[test]
+    fn a_request_may_cost_something_by_itself() {
+        let price = Price {
+            request: PicoUsd(7),
+            ..priced(&[])
+        };
+        assert_eq!(price.cost(&Usage::default()).total(), PicoUsd(7));
+    }
+
+    #[test]
+    fn the_time_of_the_day_may_change_prices() {
+        let mut price = priced(&[]);
+        let mut add = |from, to, prompt| {
+            let price_then = Price {
+                prompt: usd(prompt),
+                ..Default::default()
+            };
+            price.times.push(Time {
+                from,
+                to,
+                price: price_then,
+            });
+        };
+        add(16 * 60 + 30, 30, "1");
+        add(20, 120, "2");
+        for (minute, expected) in [
+            (0, "1"),
+            (29, "1"),
+            (30, "2"),
+            (119, "2"),
+            (120, "3"),
+            (16 * 60 + 29, "3"),
+            (16 * 60 + 30, "1"),
+            (23 * 60 + 59, "1"),
+        ] {
+            let now_ms = (20_000 * u64::from(DAY_MINUTES) + minute) * 60_000 + 59_999;
+            assert_eq!(price.at(now_ms).prompt, usd(expected), "{minute}");
+        }
+    }
+
+    #[test]
     fn absurd_counts_saturate() {
         let usage = Usage {
             prompt: u64::MAX,
             completion: u64::MAX,
             ..Default::default()
         };
-        assert_eq!(priced(&[]).cost(&usage), PicoUsd(u64::MAX));
+        assert_eq!(priced(&[]).cost(&usage).total(), PicoUsd(u64::MAX));
     }
 
     #[test]
@@ -278,7 +397,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            priced(&[]).cost(&usage),
+            priced(&[]).cost(&usage).total(),
             PicoUsd(100 * 3_000_000 + 50 * 15_000_000)
         );
         let price = priced(&[
@@ -290,7 +409,7 @@ mod tests {
         ]);
         let prompt = 50 * 3_000_000 + 30 * 10_000_000 + 20 * 5_000_000;
         let completion = 15 * 15_000_000 + 20 * 20_000_000 + 10 * 40_000_000 + 5 * 30_000_000;
-        assert_eq!(price.cost(&usage), PicoUsd(prompt + completion));
+        assert_eq!(price.cost(&usage).total(), PicoUsd(prompt + completion));
     }
 
     #[test]
@@ -307,7 +426,10 @@ mod tests {
             audio_output: u64::MAX,
             ..Default::default()
         };
-        assert_eq!(price.cost(&usage), PicoUsd(10 * 3_000_000 + 4 * 20_000_000));
+        assert_eq!(
+            price.cost(&usage).total(),
+            PicoUsd(10 * 3_000_000 + 4 * 20_000_000)
+        );
     }
 
     #[test]
@@ -327,7 +449,7 @@ mod tests {
                 completion: 10,
                 ..Default::default()
             };
-            price.cost(&usage).0
+            price.cost(&usage).total().0
         };
         assert_eq!(cost(200), 100 * 3_000_000 + 100 * 300_000 + 10 * 15_000_000);
         assert_eq!(cost(201), 101 * 6_000_000 + 100 * 300_000 + 10 * 22_500_000);

@@ -275,7 +275,7 @@ fn entries<'c>(
                     missed: !preferences.is_met(view.throughput, view.latency),
                 },
                 by: 0,
-                price: endpoint.price.rank(),
+                price: endpoint.price.at(moment.now_ms).rank(),
                 draw: hash::mix(moment.seed ^ endpoint.health_key),
                 reason: "",
             });

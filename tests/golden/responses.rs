@@ -3,6 +3,7 @@
 use crate::support::fixtures::{self, BufferedCase, Fixture};
 use crate::support::{
     Client, Served, Spoken, config, config_with, serve, serve_operation, serve_request, spoken, spoken_as,
+    uncharged,
 };
 use crosspoint::chat::Operation;
 use crosspoint::config::Config;
@@ -319,6 +320,30 @@ const PASSED_ON: &[&str] = &[
 ];
 
 #[test]
+fn an_answer_says_the_cost_that_its_receipt_says() {
+    let mut seen = 0;
+    for spoken in spoken() {
+        let config = config(spoken.dialect.name());
+        for response in responses(spoken) {
+            let served = response.serve(&config, Client::Buffered, &[&response.bytes]);
+            let answer: serde_json::Value = serde_json::from_slice(&served.body).unwrap_or_default();
+            let Some(cost) = answer["usage"].get("cost") else {
+                continue;
+            };
+            seen += 1;
+            let billed = served.receipt_member("cost_usd");
+            assert_eq!(
+                cost.as_f64(),
+                billed.as_str().unwrap().parse().ok(),
+                "{}",
+                response.name
+            );
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
 fn a_completion_and_embeddings_of_the_clients_own_dialect_are_passed_on_byte_for_byte() {
     for (name, streamed) in [("openai-completions", true), ("openai-embeddings", false)] {
         let config = config(name);
@@ -335,7 +360,7 @@ fn a_completion_and_embeddings_of_the_clients_own_dialect_are_passed_on_byte_for
             let floats = !response.name.ends_with("base64");
             if served.receipt_member("outcome") == "success" && floats {
                 seen += 1;
-                let found = String::from_utf8_lossy(&served.body).into_owned();
+                let found = uncharged(&served.body);
                 let sent = String::from_utf8_lossy(&response.bytes).into_owned();
                 let sent = sent
                     .split_once("\n\n")
@@ -361,7 +386,7 @@ fn a_stream_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
         let text = std::str::from_utf8(&fixture.bytes).unwrap();
         let (_source, stream) = text.split_once("\n\n").unwrap();
         let served = serve(&config, Client::Stream, "text/event-stream", &[stream.as_bytes()]);
-        assert_eq!(String::from_utf8(served.body).unwrap(), stream, "{name}");
+        assert_eq!(uncharged(&served.body), stream, "{name}");
     }
 }
 
@@ -384,7 +409,11 @@ fn a_buffered_answer_of_the_clients_own_dialect_is_passed_on_byte_for_byte() {
         let response = Response::of_buffered(Operation::Chat, &fixture);
         let served = response.serve(&config, Client::Buffered, &[&response.bytes]);
         if served.receipt_member("outcome") == "success" {
-            assert!(served.body == response.bytes, "{}", response.name);
+            assert!(
+                uncharged(&served.body).as_bytes() == response.bytes,
+                "{}",
+                response.name
+            );
         }
     }
 }

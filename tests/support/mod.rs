@@ -258,3 +258,17 @@ impl Served {
         }
     }
 }
+
+/// An answer without what it is charged, which stands beside its counts.
+pub(crate) fn uncharged(body: &[u8]) -> String {
+    let body = std::str::from_utf8(body).unwrap();
+    let mut rest = body;
+    let mut out = String::new();
+    while let Some((before, charged)) = rest.split_once(",\"cost\":0.0") {
+        out.push_str(before);
+        // It ends with an object of its own.
+        rest = charged.split_once('}').unwrap().1;
+    }
+    assert!(out.is_empty() != body.contains("\"cost_details\""), "{body}");
+    out + rest
+}

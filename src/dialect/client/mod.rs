@@ -8,6 +8,7 @@ mod vector;
 
 use crate::chat::{Delta, Operation, Usage};
 use crate::error::{Error, PreviousError};
+use crate::meter::Rate;
 use crate::wire::Frame;
 use std::fmt::Debug;
 
@@ -65,6 +66,8 @@ pub struct Answer {
     pub base64: bool,
     /// How many embeddings the caller wants, where that can be told.
     pub vectors: Option<usize>,
+    /// By what its tokens are charged.
+    pub rate: Rate,
     /// Our estimate of the prompt's tokens, where an answer has to give a count and the provider may not.
     pub estimated_prompt: Option<u64>,
 }

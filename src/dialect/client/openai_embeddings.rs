@@ -3,7 +3,7 @@
 //! An answer of an OpenAI-compatible provider goes on as it came, but for vectors in another form than the caller asked
 //! for: OpenAI's own SDKs ask for base64 unless told otherwise, and not every provider knows it.
 
-use super::openai_chat::{error_body, member};
+use super::openai_chat::{charge, error_body, member, priced};
 use super::{Answer, ClientDialect, Encoder, vector};
 use crate::chat::{Delta, Folded, Operation, Piece, Usage};
 use crate::error::{Error, PreviousError};
@@ -58,13 +58,15 @@ impl Encoder for List {
         self.folded.push(delta);
     }
 
-    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], _: Option<&Usage>, out: &mut Vec<u8>) {
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>) {
         self.done = true;
+        let priced = usage.and_then(|usage| priced(frame.data, usage, &self.answer.rate));
+        let data = priced.as_deref().unwrap_or(frame.data);
         let base64 = self.answer.base64;
         let is_other = |delta: &Delta| matches!(delta, Delta::Piece { piece: Piece::Embedding(raw), .. } if !vector::has_form(raw, base64));
-        match serde_json::from_slice(frame.data) {
+        match serde_json::from_slice(data) {
             Ok(members) if deltas.iter().any(is_other) => rewrite(&members, base64, out),
-            _ => out.extend_from_slice(frame.raw),
+            _ => out.extend_from_slice(priced.as_deref().unwrap_or(frame.raw)),
         }
     }
 
@@ -121,6 +123,11 @@ impl List {
         member(out, "prompt_tokens", &tokens);
         out.push(b',');
         member(out, "total_tokens", &tokens);
+        let counted = Usage {
+            prompt: tokens,
+            ..Default::default()
+        };
+        charge(usage.unwrap_or(&counted), &self.answer.rate, out);
         if usage.is_none() {
             out.push(b',');
             member(out, "estimated", &true);

@@ -2,6 +2,7 @@
 
 use super::super::{Answer, Encoder};
 use super::mend::mended;
+use super::usage::priced;
 use super::{Detail, Form, Head, ImageBody, Name, UsageBody, error_body, member, shown};
 use crate::chat::{Delta, Folded, FoldedChoice, Reasoning, Usage};
 use crate::error::Error;
@@ -43,11 +44,13 @@ impl Encoder for Buffered {
         self.folded.push(delta);
     }
 
-    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], _: Option<&Usage>, out: &mut Vec<u8>) {
+    fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>) {
         self.done = true;
-        match mended(frame.data, deltas) {
-            Some(data) => out.extend_from_slice(&data),
-            None => out.extend_from_slice(frame.raw),
+        let mended = mended(frame.data, deltas);
+        let data = mended.as_deref().unwrap_or(frame.data);
+        match usage.and_then(|usage| priced(data, usage, &self.answer.rate)) {
+            Some(priced) => out.extend_from_slice(&priced),
+            None => out.extend_from_slice(mended.as_deref().unwrap_or(frame.raw)),
         }
     }
 
@@ -77,7 +80,7 @@ impl Encoder for Buffered {
         }
         if let Some(usage) = usage {
             out.push(b',');
-            member(out, "usage", &UsageBody::from(usage));
+            member(out, "usage", &UsageBody::new(usage, &self.answer.rate));
         }
         out.push(b'}');
     }

@@ -6,15 +6,17 @@
 mod buffered;
 mod mend;
 mod stream;
+mod usage;
 
 use super::{Answer, ClientDialect, Encoder};
-use crate::chat::{Format, Operation, Reasoning, Usage};
+use crate::chat::{Format, Operation, Reasoning};
 use crate::error::{Availability, Error, Excluded, PreviousError};
 use crate::json;
 use buffered::Buffered;
 use serde::Serialize;
-use std::num::NonZeroU64;
 use stream::Stream;
+use usage::UsageBody;
+pub(super) use usage::{charge, priced};
 
 /// The client side of `openai-chat`.
 #[derive(Debug)]
@@ -217,55 +219,6 @@ impl<'a> Head<'a> {
             created: answer.created,
             model: &answer.model,
             provider: &answer.provider,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct UsageBody {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    total_tokens: u64,
-    prompt_tokens_details: PromptDetails,
-    completion_tokens_details: CompletionDetails,
-}
-
-#[derive(Serialize)]
-struct PromptDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audio_tokens: Option<NonZeroU64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image_tokens: Option<NonZeroU64>,
-}
-
-#[derive(Serialize)]
-struct CompletionDetails {
-    reasoning_tokens: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audio_tokens: Option<NonZeroU64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image_tokens: Option<NonZeroU64>,
-}
-
-impl From<&Usage> for UsageBody {
-    fn from(usage: &Usage) -> Self {
-        Self {
-            prompt_tokens: usage.prompt,
-            completion_tokens: usage.completion,
-            total_tokens: usage.total(),
-            prompt_tokens_details: PromptDetails {
-                cached_tokens: usage.cache_read,
-                cache_write_tokens: usage.cache_write,
-                audio_tokens: NonZeroU64::new(usage.audio_input),
-                image_tokens: NonZeroU64::new(usage.image_input),
-            },
-            completion_tokens_details: CompletionDetails {
-                reasoning_tokens: usage.reasoning,
-                audio_tokens: NonZeroU64::new(usage.audio_output),
-                image_tokens: NonZeroU64::new(usage.image_output),
-            },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::{Answer, Encoder};
 use super::mend::mended;
+use super::usage::priced;
 use super::{Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, member, shown};
 use crate::chat::{Delta, Finish, Piece, Place, Usage};
 use crate::error::Error;
@@ -83,7 +84,7 @@ impl Stream {
         out.extend_from_slice(b",\"choices\":[]");
         if let Some(usage) = usage {
             out.push(b',');
-            member(out, "usage", &UsageBody::from(usage));
+            member(out, "usage", &UsageBody::new(usage, &self.answer.rate));
         }
         out.extend_from_slice(b"}\n\n");
     }
@@ -236,6 +237,12 @@ fn raw_line(out: &mut Vec<u8>, value: &RawValue) {
     out.extend(value.get().bytes().filter(|byte| !is_break(byte)));
 }
 
+/// A document on one line.
+fn one_line(mut data: Vec<u8>) -> Vec<u8> {
+    data.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+    data
+}
+
 fn member_line(out: &mut Vec<u8>, name: &str, value: &RawValue) {
     json::write(out, name);
     out.push(b':');
@@ -270,7 +277,7 @@ impl Encoder for Stream {
             self.show_usage(usage, out);
             self.done = true;
         }
-        let mended = mended(frame.data, deltas);
+        let mut mended = mended(frame.data, deltas);
         let data = mended.as_deref().unwrap_or(frame.data);
         // Token counts are for callers who asked for them, as we always do.
         if deltas.iter().any(|delta| matches!(delta, Delta::Usage(_)))
@@ -279,7 +286,11 @@ impl Encoder for Stream {
             let shows =
                 |(name, raw): &(String, &RawValue)| name == "usage" && json::present(Some(raw)).is_some();
             if self.answer.include_usage {
-                self.usage_shown |= members.iter().any(shows);
+                if members.iter().any(shows) {
+                    self.usage_shown = true;
+                    let priced = usage.and_then(|usage| priced(data, usage, &self.answer.rate));
+                    mended = priced.map(one_line).or(mended);
+                }
             } else if members.iter().any(shows) {
                 let means_more = deltas.iter().any(|delta| !matches!(delta, Delta::Usage(_)));
                 if means_more {

@@ -1,0 +1,97 @@
+//! What an answer is charged, and the parts of it that callers see beside their token counts.
+
+use super::{Cost, PicoUsd, Price};
+use crate::chat::Usage;
+
+/// By what the tokens of one attempt are charged: settled when the attempt begins, so that its answer and its receipt say
+/// the same.
+#[derive(Clone, Debug, Default)]
+pub struct Rate {
+    /// What the endpoint costs at that time.
+    pub price: Price,
+    /// The caller pays the provider, with a key of its own.
+    pub byok: Option<Fee>,
+}
+
+/// What a caller is charged who pays the provider: a part of what the provider charges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fee {
+    /// Hundredths of a percent.
+    pub basis_points: u32,
+}
+
+impl Fee {
+    const WHOLE: u128 = 10_000;
+
+    /// This part of an amount; what is less than a pico-dollar is the caller's.
+    fn of(self, amount: PicoUsd) -> PicoUsd {
+        let part = u128::from(amount.0) * u128::from(self.basis_points) / Self::WHOLE;
+        PicoUsd(u64::try_from(part).unwrap_or(u64::MAX))
+    }
+}
+
+/// What an answer is charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// What the caller is charged.
+    pub cost: PicoUsd,
+    /// What the provider charges, whoever pays it.
+    pub upstream: Cost,
+    /// Whether the caller pays the provider.
+    pub is_byok: bool,
+}
+
+impl Rate {
+    /// What these tokens are charged.
+    pub fn charge(&self, usage: &Usage) -> Charge {
+        let upstream = self.price.cost(usage);
+        Charge {
+            cost: match self.byok {
+                None => upstream.total(),
+                Some(fee) => fee.of(upstream.total()),
+            },
+            upstream,
+            is_byok: self.byok.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn a_caller_with_a_key_of_its_own_pays_the_fee_alone() {
+        let mut rate = Rate {
+            price: Price {
+                prompt: PicoUsd(3),
+                completion: PicoUsd(5),
+                ..Default::default()
+            },
+            byok: None,
+        };
+        let usage = Usage {
+            prompt: 100,
+            completion: 10,
+            ..Default::default()
+        };
+        let upstream = Cost {
+            prompt: PicoUsd(300),
+            completion: PicoUsd(50),
+            request: PicoUsd(0),
+        };
+        let charge = |cost, is_byok| Charge {
+            cost: PicoUsd(cost),
+            upstream,
+            is_byok,
+        };
+        assert_eq!(rate.charge(&usage), charge(350, false));
+        rate.byok = Some(Fee::default());
+        assert_eq!(rate.charge(&usage), charge(0, true));
+        rate.byok = Some(Fee { basis_points: 500 });
+        assert_eq!(rate.charge(&usage), charge(17, true));
+        rate.price.prompt = PicoUsd(u64::MAX);
+        assert_eq!(rate.charge(&usage).cost, PicoUsd(u64::MAX / 20));
+    }
+}
