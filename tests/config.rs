@@ -105,7 +105,7 @@ mod table {
             row(
                 Beside("provider: {}"),
                 &[
-                    "provider: is unknown; known here: name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, page, listen, admin",
+                    "provider: is unknown; known here: name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, billing, page, listen, admin",
                 ],
             ),
             row(Beside("name: ''"), &["name: is empty"]),
@@ -647,6 +647,14 @@ mod table {
                 &["timeouts.total: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m"],
             ),
             row(
+                Beside("billing: { unknown_on_cancel: unknown, usual_completion: 1.5, usual: 1 }"),
+                &[
+                    "billing.unknown_on_cancel: \"unknown\" is neither stops nor bills_all",
+                    "billing.usual_completion: expected a whole number, found 1.5",
+                    "billing.usual: is unknown; known here: unknown_on_cancel, usual_completion",
+                ],
+            ),
+            row(
                 Beside("page: maybe"),
                 &["page: expected true or false, found \"maybe\""],
             ),
@@ -735,6 +743,7 @@ mod table {
     fn no_message_is_without_its_row() {
         let expected: Vec<String> = rows().into_iter().flat_map(|(_, expected)| expected).collect();
         let mut messages = messages_of(include_str!("../src/config/parse.rs"));
+        messages.extend(messages_of(include_str!("../src/config/billing.rs")));
         messages.extend(messages_of(include_str!("../src/config/key.rs")));
         messages.extend(messages_of(include_str!("../src/config/models.rs")));
         messages.extend(messages_of(include_str!("../src/config/price.rs")));

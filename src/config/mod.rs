@@ -4,6 +4,7 @@
 //! problem at once with its path, and gives a [`Config`] in which nothing needs to be looked up by name again. It reads
 //! no environment itself: keys come from a function that the caller gives.
 
+mod billing;
 mod credential;
 mod key;
 mod models;
@@ -17,7 +18,7 @@ pub use reader::Problem;
 
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
-use crate::meter::Price;
+use crate::meter::{CancelRules, Price};
 use crate::middleware::Middleware;
 use crate::provider::{Facts, Policy};
 use std::fmt;
@@ -54,6 +55,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How often and where to try.
     pub routing: Routing,
+    /// What is taken for what nobody can know of a bill.
+    pub billing: CancelRules,
     /// Whether the page is served that shows models and endpoints to people.
     pub page: bool,
     /// Where the rendered Envoy listens.

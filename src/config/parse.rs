@@ -1,5 +1,6 @@
 //! The members of a configuration, one function a section.
 
+use super::billing::billing;
 use super::models::models;
 use super::providers::providers;
 use super::reader::{self, Members, Node, Problem, Problems};
@@ -57,6 +58,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
     let limits = limits(members.optional("limits").and_then(|node| node.members()));
     let timeouts = timeouts(members.optional("timeouts").and_then(|node| node.members()));
     let routing = routing(members.optional("routing").and_then(|node| node.members()));
+    let billing = billing(members.optional("billing").and_then(|node| node.members()));
     let page = members.optional("page").and_then(|node| node.boolean());
     let listen = listen(
         members.optional("listen").and_then(|node| node.members()),
@@ -74,6 +76,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         limits,
         timeouts,
         routing,
+        billing,
         page: page.unwrap_or(false),
         listen,
         admin,

@@ -17,6 +17,8 @@ pub(super) struct Envelope {
     pub(super) base64: bool,
     /// How many vectors are wanted, where that can be told.
     pub(super) vectors: Option<usize>,
+    /// The most completion tokens that the caller wants.
+    pub(super) max_tokens: Option<u64>,
     pub(super) preferences: Preferences,
 }
 
@@ -71,6 +73,8 @@ impl Envelope {
                 Operation::Embeddings => request.inputs().ok().map(|inputs| inputs.len()),
                 Operation::Chat | Operation::Completions => None,
             },
+            // What is no number its dialect refuses.
+            max_tokens: request.max_tokens().ok().flatten(),
             preferences: Preferences::of(request)?,
         })
     }

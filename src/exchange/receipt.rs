@@ -2,16 +2,15 @@
 
 use super::attempt::Attempt;
 use super::{Ending, Exchange};
-use crate::meter::{AttemptLine, Bill, Outcome, PicoUsd, Receipt, State};
+use crate::meter::{AttemptLine, Bill, Cancelled, Outcome, PicoUsd, Receipt, State};
 
 /// The receipt of an exchange that goes on.
 pub(super) fn provisional(exchange: &Exchange, now_ms: u64) -> Receipt {
     let mut receipt = build(exchange, now_ms);
-    receipt.bill = exchange
-        .attempt
-        .as_ref()
-        .and_then(|attempt| bill(exchange, attempt, false));
-    receipt.cost = cost(exchange, receipt.bill.as_ref());
+    if let Some(attempt) = &exchange.attempt {
+        let bill = bill(exchange, attempt, false);
+        charge(&mut receipt, attempt, bill);
+    }
     receipt
 }
 
@@ -24,8 +23,11 @@ pub(super) fn settle(exchange: &mut Exchange, ending: Ending, now_ms: u64) -> Re
     receipt.outcome = outcome;
     let served = matches!(outcome, Outcome::Success | Outcome::Cancelled | Outcome::Cut);
     if let Some(attempt) = exchange.attempt.as_ref().filter(|_| served) {
-        receipt.bill = bill(exchange, attempt, outcome == Outcome::Success);
-        receipt.cost = cost(exchange, receipt.bill.as_ref());
+        let bill = match outcome {
+            Outcome::Cancelled => cancelled(exchange, attempt),
+            _ => bill(exchange, attempt, outcome == Outcome::Success),
+        };
+        charge(&mut receipt, attempt, bill);
     }
     let said = exchange.attempt.as_ref().is_some_and(Attempt::has_spoken);
     receipt.status = match &exchange.refusal {
@@ -99,6 +101,11 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
             .map(|(finish, native)| (finish.name(), native.clone())),
         bill: None,
         cost: PicoUsd::default(),
+        upstream_cost: exchange
+            .lines
+            .iter()
+            .filter_map(|line| line.wasted)
+            .fold(PicoUsd::default(), |sum, (_, cost)| sum.plus(cost)),
         on_cancel: None,
         started_ms: exchange.started_ms,
         first_token_ms: speaking.and_then(|attempt| {
@@ -130,6 +137,7 @@ pub(super) fn line(exchange: &Exchange, attempt: &Attempt, now_ms: u64) -> Optio
             .ended_ms
             .unwrap_or(now_ms)
             .saturating_sub(attempt.started_ms),
+        wasted: wasted(exchange, attempt),
     })
 }
 
@@ -141,10 +149,39 @@ fn bill(exchange: &Exchange, attempt: &Attempt, complete: bool) -> Option<Bill> 
     Some(attempt.tally.bill(complete, || exchange.prompt_tokens()))
 }
 
-/// What the caller is charged for the current attempt.
-fn cost(exchange: &Exchange, bill: Option<&Bill>) -> PicoUsd {
-    match (bill, &exchange.attempt) {
-        (Some(bill), Some(attempt)) => attempt.rate.charge(&bill.usage).cost,
-        _ => PicoUsd::default(),
+/// What an attempt used whose client has left.
+fn cancelled(exchange: &Exchange, attempt: &Attempt) -> Option<Bill> {
+    let (endpoint, provider) = exchange.parties(attempt.candidate)?;
+    let rules = exchange.config.billing;
+    let cancelled = Cancelled {
+        policy: provider.on_cancel,
+        stream: exchange.envelope.stream,
+        limit: exchange.envelope.max_tokens,
+        longest: endpoint.facts.max_completion_tokens,
+    };
+    if !cancelled.bills_all(rules) {
+        return bill(exchange, attempt, false);
     }
+    let mut bill = attempt.tally.bill(false, || exchange.prompt_tokens());
+    if exchange.client.operation().streams() {
+        cancelled.complete(&mut bill, rules);
+    }
+    Some(bill)
+}
+
+/// Puts what the current attempt used into the receipt, and what it costs.
+fn charge(receipt: &mut Receipt, attempt: &Attempt, bill: Option<Bill>) {
+    let Some(bill) = bill else { return };
+    let charge = attempt.rate.charge(&bill.usage);
+    receipt.bill = Some(bill);
+    receipt.cost = charge.cost;
+    receipt.upstream_cost = receipt.upstream_cost.plus(charge.ours());
+}
+
+/// What a failed attempt's provider charges all the same, as far as it has said or delivered anything. What had begun to
+/// go out is the receipt's own.
+fn wasted(exchange: &Exchange, attempt: &Attempt) -> Option<(Bill, PicoUsd)> {
+    let failed = attempt.outcome == Outcome::Error;
+    let bill = bill(exchange, attempt, false).filter(|_| failed)?;
+    Some((bill, attempt.rate.charge(&bill.usage).ours()))
 }

@@ -41,6 +41,17 @@ pub struct Charge {
     pub is_byok: bool,
 }
 
+impl Charge {
+    /// What the provider charges us.
+    pub fn ours(&self) -> PicoUsd {
+        if self.is_byok {
+            PicoUsd::default()
+        } else {
+            self.upstream.total()
+        }
+    }
+}
+
 impl Rate {
     /// What these tokens are charged.
     pub fn charge(&self, usage: &Usage) -> Charge {

@@ -3,12 +3,14 @@
 //! Money and tokens are integers. A count that the provider reported is never replaced by an estimate, and an estimate
 //! is marked as one.
 
+mod cancel;
 mod charge;
 mod estimate;
 mod price;
 mod receipt;
 mod tally;
 
+pub use cancel::{CancelRules, Cancelled};
 pub use charge::{Charge, Fee, Rate};
 pub use estimate::{TokenCounter, estimate_prompt};
 pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time};

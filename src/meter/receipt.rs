@@ -2,7 +2,7 @@
 //!
 //! It holds names, numbers and outcomes only: no prompt, no completion, no secret, and no message of a provider.
 
-use super::{Bill, PicoUsd};
+use super::{Bill, PicoUsd, Source};
 use crate::chat::Operation;
 use crate::json;
 use serde::Serialize;
@@ -71,6 +71,9 @@ pub struct AttemptLine {
     pub first_token_ms: Option<u64>,
     /// From the beginning of the attempt to its end, in milliseconds.
     pub duration_ms: u64,
+    /// What its provider charges though it failed, and for which tokens; those of the attempt that served are the
+    /// receipt's own.
+    pub wasted: Option<(Bill, PicoUsd)>,
 }
 
 /// What one exchange cost and why.
@@ -102,8 +105,10 @@ pub struct Receipt {
     pub finish: Option<(&'static str, Option<String>)>,
     /// The tokens.
     pub bill: Option<Bill>,
-    /// What they cost.
+    /// What the caller is charged for them.
     pub cost: PicoUsd,
+    /// What our providers charge for the exchange, failed attempts included.
+    pub upstream_cost: PicoUsd,
     /// What the provider does to its bill when a client leaves; only of a cancelled or cut exchange.
     pub on_cancel: Option<&'static str>,
     /// When the exchange began, in milliseconds since 1970.
@@ -151,6 +156,7 @@ struct Wire<'a> {
     tokens: Option<Tokens>,
     cost_pico_usd: PicoUsd,
     cost_usd: String,
+    upstream_cost_pico_usd: PicoUsd,
     #[serde(skip_serializing_if = "Option::is_none")]
     on_cancel: Option<&'static str>,
     started_ms: u64,
@@ -167,6 +173,8 @@ struct Tokens {
     cache_write: u64,
     completion: u64,
     reasoning: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered: Option<u64>,
     prompt_source: &'static str,
     completion_source: &'static str,
 }
@@ -186,6 +194,26 @@ struct WireAttempt<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_token_ms: Option<u64>,
     duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<Tokens>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_pico_usd: Option<PicoUsd>,
+}
+
+impl From<&Bill> for Tokens {
+    fn from(bill: &Bill) -> Self {
+        Self {
+            prompt: bill.usage.prompt,
+            cache_read: bill.usage.cache_read,
+            cache_write: bill.usage.cache_write,
+            completion: bill.usage.completion,
+            reasoning: bill.usage.reasoning,
+            // Of what the provider has counted to the end, it tells nothing more.
+            delivered: (bill.completion_source != Source::Provider).then_some(bill.delivered),
+            prompt_source: bill.prompt_source.name(),
+            completion_source: bill.completion_source.name(),
+        }
+    }
 }
 
 impl<'a> From<&'a Receipt> for Wire<'a> {
@@ -209,17 +237,10 @@ impl<'a> From<&'a Receipt> for Wire<'a> {
             stream: receipt.stream,
             finish_reason: receipt.finish.as_ref().map(|(reason, _)| *reason),
             native_finish_reason: receipt.finish.as_ref().and_then(|(_, native)| native.as_deref()),
-            tokens: receipt.bill.map(|bill| Tokens {
-                prompt: bill.usage.prompt,
-                cache_read: bill.usage.cache_read,
-                cache_write: bill.usage.cache_write,
-                completion: bill.usage.completion,
-                reasoning: bill.usage.reasoning,
-                prompt_source: bill.prompt_source.name(),
-                completion_source: bill.completion_source.name(),
-            }),
+            tokens: receipt.bill.as_ref().map(Tokens::from),
             cost_pico_usd: receipt.cost,
             cost_usd: receipt.cost.to_string(),
+            upstream_cost_pico_usd: receipt.upstream_cost,
             on_cancel: receipt.on_cancel,
             started_ms: receipt.started_ms,
             first_token_ms: receipt.first_token_ms,
@@ -241,6 +262,8 @@ impl<'a> From<&'a AttemptLine> for WireAttempt<'a> {
             reason: line.reason,
             first_token_ms: line.first_token_ms,
             duration_ms: line.duration_ms,
+            tokens: line.wasted.as_ref().map(|(bill, _)| Tokens::from(bill)),
+            cost_pico_usd: line.wasted.map(|(_, cost)| cost),
         }
     }
 }

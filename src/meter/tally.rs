@@ -20,6 +20,8 @@ pub enum Source {
     Provider,
     /// We estimated it.
     Estimate,
+    /// The provider charges for what it goes on to write, up to this limit of the caller's.
+    Limit,
 }
 
 impl Source {
@@ -28,6 +30,7 @@ impl Source {
         match self {
             Self::Provider => "provider",
             Self::Estimate => "estimate",
+            Self::Limit => "limit",
         }
     }
 }
@@ -37,6 +40,9 @@ impl Source {
 pub struct Bill {
     /// The counts.
     pub usage: Usage,
+    /// Our own count of the completion tokens that have come; 0 where an answer that came whole was counted by its
+    /// provider.
+    pub delivered: u64,
     /// Where the prompt's count comes from.
     pub prompt_source: Source,
     /// Where the completion's count comes from.
@@ -126,6 +132,7 @@ impl Tally {
         };
         Bill {
             usage,
+            delivered: self.delivered(),
             prompt_source,
             completion_source,
         }
