@@ -54,6 +54,7 @@ pub(super) async fn serve(
             path: parts.uri.to_string(),
             headers: parts.headers.clone(),
             body: body.clone(),
+            settled: None,
         });
     }
     let ask = match provider.read(&call) {
@@ -75,7 +76,7 @@ pub(super) async fn serve(
             );
         }
     };
-    let watch = Watch::new(page.clone());
+    let watch = Watch::new(page.clone(), sequence);
     perform(provider, &ask, &faults, stamp, (watch, reset)).await
 }
 
@@ -122,7 +123,7 @@ async fn perform(
     }
     let answer = answer(ask, faults, provider.writes_cache());
     let completion = answer.usage.completion * ask.copies.max(1);
-    watch.expect(answer.usage.prompt, completion);
+    watch.expect(&answer.usage, ask.copies.max(1));
 
     let mut response = Response::builder().status(200);
     for (name, value) in provider.headers(None, stamp) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::fault::Faults;
 use super::provider::{PROVIDERS, Provider};
+use super::text::Usage;
 
 /// How many requests are kept for one provider.
 const KEPT: usize = 1000;
@@ -24,6 +25,23 @@ pub(super) struct Recorded {
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// How it ended, once it has.
+    pub(super) settled: Option<Settled>,
+}
+
+/// How a request ended, and what the provider charges for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settled {
+    outcome: &'static str,
+    prompt: u64,
+    cache_read: u64,
+    cache_write: u64,
+    /// Completion tokens of a healthy answer.
+    completion: u64,
+    /// Completion tokens that were written.
+    generated: u64,
+    /// Completion tokens that are charged.
+    billed: u64,
 }
 
 /// Counts of one provider. They only grow, until they are reset.
@@ -230,6 +248,16 @@ impl Page {
     }
 }
 
+impl Settled {
+    fn show(&self) -> Value {
+        json!({
+            "outcome": self.outcome, "prompt": self.prompt, "cache_read": self.cache_read,
+            "cache_write": self.cache_write, "completion": self.completion, "generated": self.generated,
+            "billed": self.billed,
+        })
+    }
+}
+
 impl Recorded {
     fn show(&self, provider: &str) -> Value {
         let headers: Vec<Value> = self
@@ -242,6 +270,7 @@ impl Recorded {
         json!({
             "index": self.index, "provider": provider, "method": self.method, "path": self.path,
             "headers": headers, "body": body, "body_text": text,
+            "settled": self.settled.as_ref().map(Settled::show),
         })
     }
 }
@@ -249,25 +278,31 @@ impl Recorded {
 /// Follows one request to its end. Dropped without `complete` or `cut`, the client has gone away.
 pub(super) struct Watch {
     page: Arc<Page>,
+    index: u64,
     written: u64,
+    expected: Usage,
     total: u64,
     over: bool,
 }
 
 impl Watch {
-    pub(super) fn new(page: Arc<Page>) -> Watch {
+    /// Follows the request of this number.
+    pub(super) fn new(page: Arc<Page>, index: u64) -> Watch {
         Watch {
             page,
+            index,
             written: 0,
+            expected: Usage::default(),
             total: 0,
             over: false,
         }
     }
 
-    /// The tokens that a healthy answer would have.
-    pub(super) fn expect(&mut self, prompt: u64, completion: u64) {
-        self.total = completion;
-        self.page.counters.prompt_tokens.fetch_add(prompt, Relaxed);
+    /// The tokens that a healthy answer would have, with so many choices.
+    pub(super) fn expect(&mut self, usage: &Usage, choices: u64) {
+        self.expected = *usage;
+        self.total = usage.completion * choices;
+        self.page.counters.prompt_tokens.fetch_add(usage.prompt, Relaxed);
     }
 
     pub(super) fn wrote(&mut self, tokens: u64) {
@@ -276,29 +311,41 @@ impl Watch {
 
     /// The answer was written to its end.
     pub(super) fn complete(mut self) {
-        self.over = true;
-        let counters = &self.page.counters;
-        counters.completed.fetch_add(1, Relaxed);
-        self.settle(self.written);
+        self.page.counters.completed.fetch_add(1, Relaxed);
+        self.settle("complete", self.written);
     }
 
     /// The simulator itself broke the answer off.
     pub(super) fn cut(mut self) {
-        self.over = true;
         self.page.counters.cut.fetch_add(1, Relaxed);
-        self.settle(self.written);
+        self.settle("cut", self.written);
     }
 
     /// An error went out instead of an answer; nothing was generated.
     pub(super) fn refused(mut self) {
-        self.over = true;
         self.page.count_refused();
+        self.settle("refused", 0);
     }
 
-    fn settle(&self, billed: u64) {
+    fn settle(&mut self, outcome: &'static str, billed: u64) {
+        self.over = true;
         let counters = &self.page.counters;
         counters.generated.fetch_add(self.written, Relaxed);
         counters.billed.fetch_add(billed, Relaxed);
+        let settled = Settled {
+            outcome,
+            prompt: self.expected.prompt,
+            cache_read: self.expected.cache_read,
+            cache_write: self.expected.cache_write,
+            completion: self.total,
+            generated: self.written,
+            billed,
+        };
+        let mut recorded = lock(&self.page.recorded);
+        let mut latest = recorded.0.iter_mut().rev();
+        if let Some(recorded) = latest.find(|recorded| recorded.index == self.index) {
+            recorded.settled = Some(settled);
+        }
     }
 }
 
@@ -311,11 +358,12 @@ impl Drop for Watch {
         counters.disconnects.fetch_add(1, Relaxed);
         counters.disconnect_tokens.fetch_add(self.written, Relaxed);
         // A model that cannot be stopped generates on, and its provider bills for all of it.
-        self.settle(if self.page.provider.stops_on_cancel() {
+        let billed = if self.page.provider.stops_on_cancel() {
             self.written
         } else {
             self.total
-        });
+        };
+        self.settle("left", billed);
     }
 }
 
@@ -350,8 +398,13 @@ mod tests {
     fn a_client_that_goes_away_is_billed_by_the_providers_policy() {
         let ledger = Arc::new(Ledger::new(true));
         for provider in ["anthropic", "bedrock"] {
-            let mut watch = Watch::new(ledger.page(provider).unwrap().clone());
-            watch.expect(4, 10);
+            let mut watch = Watch::new(ledger.page(provider).unwrap().clone(), 1);
+            let usage = Usage {
+                prompt: 4,
+                completion: 10,
+                ..Usage::default()
+            };
+            watch.expect(&usage, 1);
             watch.wrote(3);
         }
         let counters = ledger.counters();
@@ -372,6 +425,7 @@ mod tests {
                 path: "/".to_owned(),
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(b"{}"),
+                settled: None,
             });
         }
         let requests = ledger.requests(Some(page));
