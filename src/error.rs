@@ -211,15 +211,18 @@ pub struct Availability {
     pub endpoints: Vec<Excluded>,
 }
 
-/// An endpoint that a constraint of the caller excludes.
+/// An endpoint that a constraint excludes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Excluded {
     /// The provider.
     pub provider: String,
     /// The provider's name for the model.
     pub model: String,
-    /// The member of the request that excludes it.
-    pub field: &'static str,
+    /// The member that excludes it.
+    pub field: String,
+    /// Whose that member is, where it is not the request's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<String>,
     /// OpenRouter's word for that.
     pub excluded_by: &'static str,
     /// What it is about the endpoint.
@@ -232,10 +235,15 @@ impl fmt::Display for Excluded {
             provider,
             model,
             field,
+            set_by,
             detail,
             ..
         } = self;
-        write!(f, "{provider} ({model}) {detail} [{field}]")
+        write!(f, "{provider} ({model}) {detail} [{field}")?;
+        match set_by {
+            Some(whose) => write!(f, " of {whose}]"),
+            None => f.write_str("]"),
+        }
     }
 }
 

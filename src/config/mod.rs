@@ -12,9 +12,12 @@ mod parse;
 mod price;
 mod providers;
 mod reader;
+mod routes;
+mod rules;
 
 pub use credential::{AccountKey, Key, Secret, SigningKey, TokenKey, Variable};
 pub use reader::Problem;
+pub use rules::{Match, Places, Route, Rules, Terms, Whose};
 
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
@@ -47,6 +50,10 @@ pub struct Config {
     pub models: Vec<Model>,
     /// The client keys. Empty: everybody may call.
     pub keys: Vec<ClientKey>,
+    /// What everybody's requests keep to, and what stands in for what they do not say.
+    pub preferences: Option<Rc<Rules>>,
+    /// The policies of routes, by name. A route without one is served as all this says.
+    pub routes: Vec<Route>,
     /// The middleware, in order.
     pub middleware: Vec<Rc<dyn Middleware>>,
     /// Caps on sizes.
@@ -244,6 +251,8 @@ pub struct ClientKey {
     pub name: String,
     /// The SHA-256 of the key.
     pub sha256: [u8; 32],
+    /// What it may be used for, and what its requests wish where they say nothing.
+    pub rules: Option<Rc<Rules>>,
 }
 
 /// Caps on sizes, in bytes.
@@ -299,15 +308,15 @@ impl Config {
             .and_then(|at| self.models.get(at))
     }
 
-    /// The name of the client key with this SHA-256, if it is configured.
+    /// Which client key has this SHA-256, if it is configured.
     ///
     /// Looks at all of every key, so that the time taken says nothing about how much of a hash was right.
-    pub fn key_name(&self, sha256: &[u8; 32]) -> Option<&str> {
+    pub fn key(&self, sha256: &[u8; 32]) -> Option<usize> {
         let mut found = None;
-        for key in &self.keys {
+        for (at, key) in self.keys.iter().enumerate() {
             let differing = key.sha256.iter().zip(sha256).fold(0, |sum, (a, b)| sum | (a ^ b));
             if differing == 0 {
-                found = Some(key.name.as_str());
+                found = Some(at);
             }
         }
         found

@@ -104,7 +104,7 @@ fn chosen(node: &Node<'_>, catalogue: &Catalogue<'_>) -> Vec<Model> {
 }
 
 /// Whether a text fits a pattern, in which `*` stands for anything.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };

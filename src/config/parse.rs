@@ -4,6 +4,8 @@ use super::billing::billing;
 use super::models::models;
 use super::providers::providers;
 use super::reader::{self, Members, Node, Problem, Problems};
+use super::routes::{Served, Usual, preferences, routes, rules};
+use super::rules::Whose;
 use super::{
     ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Environment, Limits, Listen,
     Routing, Timeouts,
@@ -47,16 +49,41 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         .map(|node| providers(&node, env))
         .unwrap_or_default();
     let models = models(&mut members, &providers);
+    let served = Served {
+        models: &models,
+        providers: &providers,
+        usual: None,
+    };
+    let preferences = preferences(&mut members, Whose::Config, &served).map(Rc::new);
+    let served = Served {
+        usual: preferences.as_deref(),
+        ..served
+    };
     let keys = members
         .optional("keys")
-        .map(|node| keys(&node))
+        .map(|node| keys(&node, &served))
         .unwrap_or_default();
     let middleware = members
         .optional("middleware")
         .map(|node| stages(&node))
         .unwrap_or_default();
-    let limits = limits(members.optional("limits").and_then(|node| node.members()));
-    let timeouts = timeouts(members.optional("timeouts").and_then(|node| node.members()));
+    let limits = limits(
+        members.optional("limits").and_then(|node| node.members()),
+        Limits::default(),
+    );
+    let timeouts = timeouts(
+        members.optional("timeouts").and_then(|node| node.members()),
+        Timeouts::default(),
+    );
+    let usual = Usual {
+        keys: &keys,
+        limits,
+        timeouts,
+    };
+    let routes = members
+        .optional("routes")
+        .map(|node| routes(&node, &served, &usual))
+        .unwrap_or_default();
     let routing = routing(members.optional("routing").and_then(|node| node.members()));
     let billing = billing(members.optional("billing").and_then(|node| node.members()));
     let page = members.optional("page").and_then(|node| node.boolean());
@@ -72,6 +99,8 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         providers: providers.into_iter().map(|(provider, _)| provider).collect(),
         models,
         keys,
+        preferences,
+        routes,
         middleware,
         limits,
         timeouts,
@@ -91,7 +120,7 @@ fn listen_admin(members: &mut Members<'_>) -> Listen {
     )
 }
 
-fn keys(node: &Node<'_>) -> Vec<ClientKey> {
+fn keys(node: &Node<'_>, served: &Served<'_>) -> Vec<ClientKey> {
     let nodes = node.list();
     if nodes.is_empty() && node.value.is_array() {
         node.problem("is empty, which would let nobody in; leave it out to let everybody in");
@@ -103,6 +132,8 @@ fn keys(node: &Node<'_>) -> Vec<ClientKey> {
         };
         let name = members.required("name").and_then(|node| node.string());
         let sha256_node = members.required("sha256");
+        let whose = Whose::Key(Rc::from(name.unwrap_or_default()));
+        let rules = rules(&mut members, whose, served);
         members.done();
         let Some(sha256_node) = sha256_node else { continue };
         let sha256 = sha256_node.string().and_then(hash::from_hex);
@@ -118,12 +149,13 @@ fn keys(node: &Node<'_>) -> Vec<ClientKey> {
         keys.push(ClientKey {
             name: name.to_owned(),
             sha256,
+            rules,
         });
     }
     keys
 }
 
-fn stages(node: &Node<'_>) -> Vec<Rc<dyn Middleware>> {
+pub(super) fn stages(node: &Node<'_>) -> Vec<Rc<dyn Middleware>> {
     node.list().iter().filter_map(stage).collect()
 }
 
@@ -183,11 +215,16 @@ fn rule(node: &Node<'_>) -> Option<middleware::redact::Rule> {
     })
 }
 
-fn limits(members: Option<Members<'_>>) -> Limits {
-    let mut limits = Limits {
-        request_body: usize::try_from(DEFAULT_MAX_REQUEST_BODY).unwrap_or(usize::MAX),
-        response_body: usize::try_from(DEFAULT_MAX_RESPONSE_BODY).unwrap_or(usize::MAX),
-    };
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_body: usize::try_from(DEFAULT_MAX_REQUEST_BODY).unwrap_or(usize::MAX),
+            response_body: usize::try_from(DEFAULT_MAX_RESPONSE_BODY).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+pub(super) fn limits(members: Option<Members<'_>>, mut limits: Limits) -> Limits {
     let Some(mut members) = members else { return limits };
     for (name, limit) in [
         ("request_body", &mut limits.request_body),
@@ -212,12 +249,17 @@ fn limits(members: Option<Members<'_>>) -> Limits {
     limits
 }
 
-fn timeouts(members: Option<Members<'_>>) -> Timeouts {
-    let mut timeouts = Timeouts {
-        first_token_ms: 30_000,
-        stall_ms: 60_000,
-        total_ms: 600_000,
-    };
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            first_token_ms: 30_000,
+            stall_ms: 60_000,
+            total_ms: 600_000,
+        }
+    }
+}
+
+pub(super) fn timeouts(members: Option<Members<'_>>, mut timeouts: Timeouts) -> Timeouts {
     let Some(mut members) = members else {
         return timeouts;
     };

@@ -2,7 +2,6 @@
 
 use super::pipeline::{Flow, Pipeline};
 use crate::chat::{CacheTokens, Finish, ReasoningTokens, UsageConvention};
-use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind};
@@ -172,7 +171,7 @@ impl Attempt {
         dialect: &'static dyn Dialect,
         client: &'static dyn ClientDialect,
         answer: Answer,
-        config: &Config,
+        max_out: usize,
         now_ms: u64,
     ) {
         self.status = Some(head.status);
@@ -208,14 +207,7 @@ impl Attempt {
         let compressed = head
             .content_encoding
             .is_some_and(|text| !text.is_empty() && text != "identity");
-        let mut pipeline = Pipeline::new(
-            framing,
-            dialect,
-            client,
-            answer,
-            chain,
-            config.limits.response_body,
-        );
+        let mut pipeline = Pipeline::new(framing, dialect, client, answer, chain, max_out);
         if compressed {
             pipeline.fail(Error::new(
                 Kind::ProviderUnavailable,

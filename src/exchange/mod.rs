@@ -20,7 +20,7 @@ pub use attempt::{Action, Head, ResponseHead};
 pub use outgoing::Outgoing;
 
 use crate::chat::{Operation, Request};
-use crate::config::{Config, Endpoint, Provider, Secret};
+use crate::config::{Config, Endpoint, Provider, Secret, Terms};
 use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind, PreviousError};
@@ -44,6 +44,7 @@ pub struct Exchange {
     config: Rc<Config>,
     client: &'static dyn ClientDialect,
     key: Option<String>,
+    terms: Terms,
     /// The caller's name for the session that the request belongs to, from a header.
     session: Option<String>,
     started_ms: u64,
@@ -110,6 +111,7 @@ impl Exchange {
             config,
             client,
             key,
+            terms: Terms::default(),
             session: None,
             started_ms: now_ms,
             request: None,
@@ -127,6 +129,14 @@ impl Exchange {
             samples: Vec::new(),
             refusal: None,
         }
+    }
+
+    /// The same, under the rules of its route and of its key.
+    #[must_use]
+    pub fn under(mut self, terms: Terms) -> Self {
+        self.request_chain = RequestChain::new(self.config.middleware(terms));
+        self.terms = terms;
+        self
     }
 
     /// The id: `gen-…`.
@@ -173,7 +183,7 @@ impl Exchange {
 
     /// How long a body may be, in bytes: of the request, and of an answer.
     pub fn limits(&self) -> crate::config::Limits {
-        self.config.limits
+        self.config.limits(self.terms)
     }
 
     /// Ends the exchange with an error instead of an answer: what the client is told.
@@ -215,7 +225,7 @@ impl Exchange {
             }
         };
         encoded.path = provider.path(endpoint, operation).unwrap_or(encoded.path);
-        let chain = ResponseChain::new(&config.middleware, request);
+        let chain = ResponseChain::new(config.middleware(self.terms), request);
         let outgoing = outgoing(provider, encoded, token.as_ref(), self.envelope.stream, now_ms);
         let rate = Rate {
             price: endpoint.price.at(now_ms).clone(),
@@ -245,7 +255,8 @@ impl Exchange {
         else {
             return;
         };
-        attempt.headers(head, dialect, client, answer, &config, now_ms);
+        let max_out = config.limits(self.terms).response_body;
+        attempt.headers(head, dialect, client, answer, max_out, now_ms);
     }
 
     /// More of the response body of attempt `number` has come.
@@ -278,7 +289,7 @@ impl Exchange {
 
     /// Checks for a stream that has fallen silent after its first token. What the client is to be told, if so.
     pub fn stalled(&mut self, now_ms: u64) -> Option<Vec<u8>> {
-        let stall_ms = self.config.timeouts.stall_ms;
+        let stall_ms = self.config.timeouts(self.terms).stall_ms;
         let attempt = self.attempt.as_mut()?;
         if !attempt.is_silent_since(now_ms.saturating_sub(stall_ms)) {
             return None;

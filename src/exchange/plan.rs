@@ -19,10 +19,13 @@ impl Exchange {
         // Middleware may have changed what was read before it ran.
         self.envelope = Envelope::of(request)?;
         let needs = Needs::of(request, self.session.as_deref());
+        let rules = self.config.rules(self.terms);
+        self.envelope.preferences.complete(&rules, request);
         let asked = Asked {
             models: &self.envelope.models,
             preferences: &self.envelope.preferences,
             needs: &needs,
+            rules: &rules,
         };
         let operation = request.operation();
         let mut views = |key| views(operation.health_key(key));
@@ -108,7 +111,7 @@ impl Exchange {
     /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
     /// answer, which the same deadline would kill while it is being written (and billed).
     pub fn per_try_timeout_ms(&self) -> u64 {
-        let timeouts = &self.config.timeouts;
+        let timeouts = self.config.timeouts(self.terms);
         if self.envelope.stream {
             timeouts.first_token_ms
         } else {

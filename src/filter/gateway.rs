@@ -3,7 +3,7 @@
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
 use super::{health, market, outlet, stats, tokens};
-use crate::config::Config;
+use crate::config::{Config, Terms};
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
 use crate::exchange::{Ending, Exchange, Head};
@@ -36,9 +36,9 @@ const STUB: &[u8] = b"{}";
 pub(super) struct Gateway {
     pub(super) config: Rc<Config>,
     pub(super) namespace: u64,
-    /// The answer to `GET /v1/models`, once somebody has asked: with the whole catalogue it takes longer to write than
-    /// everything else that a start does.
-    pub(super) models: OnceCell<Vec<u8>>,
+    /// The answers to `GET /v1/models`, once somebody has asked: with the whole catalogue one takes longer to write than
+    /// everything else that a start does. First that on routes without a policy, then those of [`Config::routes`].
+    pub(super) models: Vec<OnceCell<Vec<u8>>>,
     /// Makes ids that nobody can guess: random when the VM started, then stepped.
     random: RandomState,
     counter: Cell<u64>,
@@ -48,9 +48,9 @@ impl Gateway {
     pub(super) fn new(config: Config) -> Self {
         let namespace = hash::stable(&[&config.name]);
         Self {
+            models: vec![OnceCell::new(); config.routes.len().saturating_add(1)],
             config: Rc::new(config),
             namespace,
-            models: OnceCell::new(),
             random: RandomState::new(),
             counter: Cell::new(0),
         }
@@ -73,6 +73,9 @@ pub(super) struct GatewayContext {
     phase: Phase,
     slot: Option<Rc<Slot>>,
     id: String,
+    /// Who answers at the path that was asked for.
+    client: &'static dyn ClientDialect,
+    terms: Terms,
     /// A local reply of Envoy's is being replaced with this.
     replacement: Option<Vec<u8>>,
     /// The answer is a stream.
@@ -99,17 +102,24 @@ impl GatewayContext {
             phase: Phase::Start,
             slot: None,
             id: String::new(),
+            client: client::OPENAI_CHAT,
+            terms: Terms {
+                route: None,
+                key: None,
+            },
             replacement: None,
             streams: false,
         }
     }
 
     /// Opens the exchange of a request.
-    fn open(&mut self, client: &'static dyn ClientDialect, key: Option<String>) -> Rc<Slot> {
+    fn open(&mut self) -> Rc<Slot> {
         let now = host::now_ms();
         self.id = format!("gen-{now:012x}{:016x}", self.gateway.random());
         let config = Rc::clone(&self.gateway.config);
-        let exchange = Exchange::open(config, client, self.id.clone(), key, now);
+        let key = self.terms.key.and_then(|key| config.keys.get(key));
+        let key = key.map(|key| key.name.clone());
+        let exchange = Exchange::open(config, self.client, self.id.clone(), key, now).under(self.terms);
         let slot = registry::insert(exchange, self.gateway.namespace, self.context);
         self.slot = Some(Rc::clone(&slot));
         slot
@@ -123,14 +133,23 @@ impl GatewayContext {
             None => host::respond(&Head {
                 status: error.status(),
                 headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-                body: client::OPENAI_CHAT.error(&error, &[]),
+                body: self.client.error(&error, &[]),
             }),
         }
         Action::Pause
     }
 
-    /// The name of the caller's key.
-    fn authenticate(&self, headers: &Headers) -> Result<Option<String>, Error> {
+    /// Which policy the route has that Envoy has chosen.
+    fn route(&self) -> Option<usize> {
+        let config = &self.gateway.config;
+        if config.routes.is_empty() {
+            return None;
+        }
+        config.route(&host::property_text(&["xds", "route_name"]))
+    }
+
+    /// The caller's key, if it may be used on this route.
+    fn authenticate(&self, headers: &Headers) -> Result<Option<usize>, Error> {
         let config = &self.gateway.config;
         if config.keys.is_empty() {
             return Ok(None);
@@ -142,13 +161,24 @@ impl GatewayContext {
                 "no API key; send it as Authorization: Bearer …",
             ));
         };
-        match config.key_name(&hash::sha256(key)) {
-            Some(name) => Ok(Some(name.to_owned())),
-            None => Err(Error::new(
+        let Some(key) = config.key(&hash::sha256(key)) else {
+            return Err(Error::new(
                 Kind::Authentication,
                 "the API key is not one of this gateway's",
-            )),
+            ));
+        };
+        let key = Some(key);
+        if config.is_admitted(Terms { key, ..self.terms }) {
+            return Ok(key);
         }
+        let name = key.and_then(|key| config.keys.get(key));
+        let name = name.map_or("", |key| &key.name);
+        let route = self.terms.route.and_then(|route| config.routes.get(route));
+        let route = route.map_or("", |route| &route.name);
+        Err(Error::new(
+            Kind::PermissionDenied,
+            format!("key {name} may not be used here: the policy of route {route} does not name it"),
+        ))
     }
 
     /// Whether the response that goes out names this exchange, so that a placement of ours has written it.
@@ -158,7 +188,7 @@ impl GatewayContext {
 
     /// Answers what may be read here.
     fn serve(&mut self, path: &str, query: &str) -> Option<Action> {
-        let head = market::answer(&self.gateway, path, query)?;
+        let head = market::answer(&self.gateway, self.terms, path, query)?;
         Some(self.respond(&head))
     }
 
@@ -169,14 +199,8 @@ impl GatewayContext {
     }
 
     /// Begins a request, whose body is still to come.
-    fn begin(
-        &mut self,
-        client: &'static dyn ClientDialect,
-        headers: &Headers,
-        key: Option<String>,
-        end_of_stream: bool,
-    ) -> Action {
-        let slot = self.open(client, key);
+    fn begin(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
+        let slot = self.open();
         if let Some(session) = headers.text(SESSION_HEADER) {
             slot.with(|exchange| exchange.set_session(session.to_owned()));
         }
@@ -194,7 +218,7 @@ impl GatewayContext {
         if end_of_stream {
             return self.refuse(Error::invalid(format!(
                 "the request has no body; send a JSON object with model and {}",
-                client.operation().prompt()
+                self.client.operation().prompt()
             )));
         }
         self.phase = Phase::Reading;
@@ -404,16 +428,22 @@ impl HttpContext for GatewayContext {
         let method = headers.text(":method").unwrap_or_default();
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        self.terms.route = self.route();
+        let prefix = self.gateway.config.prefix(self.terms);
+        let inside = path.strip_prefix(prefix).filter(|inside| inside.starts_with('/'));
+        let path = inside.unwrap_or(path);
         if (method, path) == ("GET", crate::web::PATH) && self.gateway.config.page {
             // Before any key: a browser has none yet, and the page holds no data.
             return self.respond(&market::page());
         }
-        let key = match self.authenticate(&headers) {
-            Ok(key) => key,
+        let client = client::at(path);
+        self.client = client.unwrap_or(self.client);
+        match self.authenticate(&headers) {
+            Ok(key) => self.terms.key = key,
             Err(error) => return self.refuse(error),
-        };
-        let served = match (method, client::at(path)) {
-            ("POST", Some(client)) => Some(self.begin(client, &headers, key, end_of_stream)),
+        }
+        let served = match (method, client) {
+            ("POST", Some(_)) => Some(self.begin(&headers, end_of_stream)),
             ("GET", _) => self.serve(path, query),
             _ => None,
         };
@@ -423,7 +453,7 @@ impl HttpContext for GatewayContext {
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         match self.phase {
             Phase::Reading => {
-                let limit = self.gateway.config.limits.request_body;
+                let limit = self.gateway.config.limits(self.terms).request_body;
                 if size > limit {
                     host::set_buffer(Buffer::RequestBody, b"");
                     return self.refuse(too_large(limit));

@@ -2,6 +2,7 @@
 
 use super::gateway::Gateway;
 use super::{health, host};
+use crate::config::Terms;
 use crate::dialect::client;
 use crate::error::Error;
 use crate::exchange::Head;
@@ -9,22 +10,33 @@ use crate::market::{MODELS, Market};
 use crate::web;
 
 /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
-pub(super) fn answer(gateway: &Gateway, path: &str, query: &str) -> Option<Head> {
+pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -> Option<Head> {
     let now = host::now_ms();
+    let config = &gateway.config;
+    let rules = config.rules(terms);
     let market = Market {
-        config: &gateway.config,
+        config,
+        rules: &rules,
+        prefix: config.prefix(terms),
         live: &|key| health::live(gateway.namespace, key, now),
     };
-    if (path, query) != (MODELS, "") {
+    let ruled = terms.key.and_then(|key| config.keys.get(key));
+    let ruled = ruled.is_some_and(|key| key.rules.is_some());
+    let place = terms.route.map_or(0, |route| route.saturating_add(1));
+    let Some(models) = gateway
+        .models
+        .get(place)
+        .filter(|_| (path, query) == (MODELS, "") && !ruled)
+    else {
         return Some(head(market.answer(path, query)?));
-    }
-    let kept = gateway.models.get();
+    };
+    let kept = models.get();
     let body = match kept {
         Some(body) => Ok(body.clone()),
         None => market.answer(path, query)?,
     };
     if let (None, Ok(body)) = (kept, &body) {
-        let _ = gateway.models.set(body.clone());
+        let _ = models.set(body.clone());
     }
     Some(head(body))
 }

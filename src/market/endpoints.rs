@@ -55,9 +55,9 @@ impl Percentiles {
 }
 
 /// The endpoints of a model, the cheapest first.
-pub(super) fn body(market: &Market<'_>, model: &Model) -> Vec<u8> {
-    let shown = Shown::of(model);
-    let mut endpoints: Vec<_> = model.endpoints.iter().collect();
+pub(super) fn body(market: &Market<'_>, shown: &Shown<'_>) -> Vec<u8> {
+    let model = shown.model;
+    let mut endpoints = shown.endpoints.clone();
     endpoints.sort_by_key(|endpoint| endpoint.price.rank());
     json::to_vec(&Data {
         data: Endpoints {

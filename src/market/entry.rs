@@ -1,5 +1,6 @@
 //! What is told of a model, in OpenRouter's shape.
 
+use super::MODELS;
 use crate::config::{Endpoint, Model};
 use crate::meter::{KINDS, PicoUsd, Price};
 use crate::provider::{Modalities, Parameters};
@@ -10,6 +11,7 @@ use serde::{Serialize, Serializer};
 /// context that any endpoint has, and each modality and parameter that any endpoint knows.
 pub(super) struct Shown<'a> {
     pub(super) model: &'a Model,
+    pub(super) endpoints: Vec<&'a Endpoint>,
     pub(super) top: Option<&'a Endpoint>,
     pub(super) context: Option<u64>,
     pub(super) input: Modalities,
@@ -18,13 +20,13 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn of(model: &'a Model) -> Self {
-        let facts = || model.endpoints.iter().map(|endpoint| endpoint.facts);
+    pub(super) fn of(model: &'a Model, endpoints: Vec<&'a Endpoint>) -> Self {
+        let facts = || endpoints.iter().map(|endpoint| endpoint.facts);
         Self {
             model,
-            top: model
-                .endpoints
+            top: endpoints
                 .iter()
+                .copied()
                 .min_by_key(|endpoint| endpoint.price.rank()),
             context: facts().filter_map(|facts| facts.context_length).max(),
             input: facts()
@@ -36,6 +38,7 @@ impl<'a> Shown<'a> {
             parameters: facts()
                 .map(|facts| facts.parameters)
                 .fold(Parameters::default(), Parameters::union),
+            endpoints,
         }
     }
 
@@ -44,7 +47,7 @@ impl<'a> Shown<'a> {
         self.model.name.split('/').next().unwrap_or_default()
     }
 
-    pub(super) fn entry(&self) -> Entry<'a> {
+    pub(super) fn entry(&self, prefix: &str) -> Entry<'a> {
         let model = self.model;
         Entry {
             id: &model.name,
@@ -63,7 +66,7 @@ impl<'a> Shown<'a> {
             },
             supported_parameters: self.parameters.names().collect(),
             links: Details {
-                details: format!("/v1/models/{}/endpoints", model.name),
+                details: format!("{prefix}{MODELS}/{}/endpoints", model.name),
             },
         }
     }

@@ -11,10 +11,11 @@ mod providers;
 mod query;
 
 use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Model};
+use crate::config::{Config, Endpoint, Model, Rules};
 use crate::error::{Error, Kind, quoted};
 use crate::health::Standing;
 use crate::json;
+use crate::route;
 use entry::{Entry, Shown};
 use query::{Query, decode};
 use serde::Serialize;
@@ -40,6 +41,10 @@ pub struct Live {
 pub struct Market<'a> {
     /// What is served.
     pub config: &'a Config,
+    /// What the caller may use of it; the rest is not told of.
+    pub rules: &'a [&'a Rules],
+    /// What stands before the paths that the caller asks for.
+    pub prefix: &'a str,
     /// How an endpoint does, by the key under which that is kept.
     pub live: &'a dyn Fn(u64) -> Live,
 }
@@ -68,13 +73,13 @@ struct Count {
     count: usize,
 }
 
-impl Market<'_> {
+impl<'a> Market<'a> {
     /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
     pub fn answer(&self, path: &str, query: &str) -> Option<Result<Vec<u8>, Error>> {
         Some(match path {
             MODELS => self.list(query),
             "/v1/models/count" => self.count(query),
-            "/v1/providers" => Ok(providers::body(self.config)),
+            "/v1/providers" => Ok(providers::body(self)),
             _ => {
                 let (shape, name) = match path.strip_prefix("/v1/model/") {
                     Some(name) => (Shape::OpenRouter, name),
@@ -91,10 +96,10 @@ impl Market<'_> {
         let page = models.iter().skip(query.offset).take(query.limit);
         Ok(json::to_vec(&List {
             object: "list",
-            data: page.map(Shown::entry).collect(),
+            data: page.map(|shown| shown.entry(self.prefix)).collect(),
             total_count: models.len(),
             links: Links {
-                next: query.next(text, models.len()),
+                next: query.next(self.prefix, text, models.len()),
             },
         }))
     }
@@ -106,8 +111,8 @@ impl Market<'_> {
     }
 
     /// The models that a query asks for, in the order that it asks for.
-    fn chosen(&self, query: &Query) -> Vec<Shown<'_>> {
-        let all = self.config.models.iter().map(Shown::of);
+    fn chosen(&self, query: &Query) -> Vec<Shown<'a>> {
+        let all = (0..self.config.models.len()).filter_map(|at| self.shown(at));
         let mut models: Vec<_> = all.filter(|shown| query.matches(self.config, shown)).collect();
         if let Some(sort) = query.sort {
             models.sort_by_cached_key(|shown| sort.key(self, shown));
@@ -118,15 +123,38 @@ impl Market<'_> {
     /// A model by itself, or its endpoints.
     fn one(&self, name: &str, shape: Shape) -> Result<Vec<u8>, Error> {
         let endpoints_of = name.strip_suffix("/endpoints").filter(|_| shape == Shape::OpenAi);
-        if let Some(model) = endpoints_of.and_then(|name| self.config.model(name)) {
-            return Ok(endpoints::body(self, model));
+        if let Some(shown) = endpoints_of.and_then(|name| self.named(name)) {
+            return Ok(endpoints::body(self, &shown));
         }
-        let model = self.config.model(name).ok_or_else(|| unknown(name))?;
-        let entry = Shown::of(model).entry();
+        let entry = self.named(name).ok_or_else(|| unknown(name))?.entry(self.prefix);
         Ok(match shape {
             Shape::OpenAi => json::to_vec(&entry),
             Shape::OpenRouter => json::to_vec(&Data { data: entry }),
         })
+    }
+
+    fn named(&self, name: &str) -> Option<Shown<'a>> {
+        let models = &self.config.models;
+        let at = models
+            .binary_search_by(|model| model.name.as_str().cmp(name))
+            .ok()?;
+        self.shown(at)
+    }
+
+    /// A model with those of its endpoints that the caller may use, if there are any.
+    fn shown(&self, at: usize) -> Option<Shown<'a>> {
+        let model = self.config.models.get(at)?;
+        let shown = Shown::of(model, self.endpoints(at, model));
+        (self.rules.is_empty() || !shown.endpoints.is_empty()).then_some(shown)
+    }
+
+    /// The endpoints of a model that the caller may use.
+    fn endpoints(&self, at: usize, model: &'a Model) -> Vec<&'a Endpoint> {
+        let allowed = |endpoint: &&Endpoint| {
+            let provider = self.config.providers.get(endpoint.provider);
+            provider.is_some_and(|provider| route::is_allowed(self.rules, at, provider, endpoint))
+        };
+        model.endpoints.iter().filter(allowed).collect()
     }
 
     /// How an endpoint does at what it is mostly asked for.
@@ -138,8 +166,8 @@ impl Market<'_> {
     }
 
     /// The medians of what is known of a model's endpoints.
-    fn medians(&self, model: &Model, of: fn(Live) -> Option<[u32; 4]>) -> impl Iterator<Item = u32> {
-        let endpoints = model.endpoints.iter();
+    fn medians(&self, shown: &Shown<'_>, of: fn(Live) -> Option<[u32; 4]>) -> impl Iterator<Item = u32> {
+        let endpoints = shown.endpoints.iter();
         endpoints.filter_map(move |endpoint| of(self.live(endpoint)).map(|[median, ..]| median))
     }
 }

@@ -1,7 +1,7 @@
 //! The providers.
 
-use super::Data;
-use crate::config::{Config, Model, Provider};
+use super::{Data, Market};
+use crate::config::Provider;
 use crate::json;
 use serde::Serialize;
 
@@ -23,16 +23,21 @@ struct Entry<'a> {
     models: usize,
 }
 
-/// All of them.
-pub(super) fn body(config: &Config) -> Vec<u8> {
-    let offers = |at: usize| {
-        let models = config.models.iter();
-        let offered = |model: &&Model| model.endpoints.iter().any(|endpoint| endpoint.provider == at);
-        models.filter(offered).count()
-    };
-    let providers = config.providers.iter().enumerate();
+/// All of them, or those that offer something to a caller who may not use everything.
+pub(super) fn body(market: &Market<'_>) -> Vec<u8> {
+    let models = &market.config.models;
+    let mut offers = vec![0_usize; market.config.providers.len()];
+    for (at, model) in models.iter().enumerate() {
+        let allowed = market.endpoints(at, model);
+        for (provider, count) in offers.iter_mut().enumerate() {
+            let offered = allowed.iter().any(|endpoint| endpoint.provider == provider);
+            *count += usize::from(offered);
+        }
+    }
+    let providers = market.config.providers.iter().zip(offers);
     let data: Vec<_> = providers
-        .map(|(at, provider)| entry(provider, offers(at)))
+        .filter(|(_, models)| *models > 0 || market.rules.is_empty())
+        .map(|(provider, models)| entry(provider, models))
         .collect();
     json::to_vec(&Data { data })
 }

@@ -43,11 +43,11 @@ impl Sort {
             Self::Dearest => price.map(high),
             Self::Context => shown.context.map(high),
             Self::Throughput => {
-                let medians = market.medians(shown.model, |live| live.tokens_per_10_s);
+                let medians = market.medians(shown, |live| live.tokens_per_10_s);
                 medians.max().map(|median| high(median.into()))
             }
             Self::Latency => {
-                let medians = market.medians(shown.model, |live| live.latency_ms);
+                let medians = market.medians(shown, |live| live.latency_ms);
                 medians.min().map(u64::from)
             }
         }
@@ -181,7 +181,7 @@ impl Query {
         };
         let offers = |id: &String| {
             let provider = |at: usize| config.providers.get(at).map(|provider| &provider.id);
-            let mut endpoints = model.endpoints.iter();
+            let mut endpoints = shown.endpoints.iter();
             endpoints.any(|endpoint| provider(endpoint.provider) == Some(id))
         };
         self.words
@@ -205,7 +205,7 @@ impl Query {
     }
 
     /// Where the next page is, if there is one.
-    pub(super) fn next(&self, text: &str, total: usize) -> Option<String> {
+    pub(super) fn next(&self, prefix: &str, text: &str, total: usize) -> Option<String> {
         let offset = self
             .offset
             .checked_add(self.limit)
@@ -213,7 +213,7 @@ impl Query {
         let others = pairs(text).filter(|(name, _)| !matches!(*name, "offset" | "limit"));
         let others: String = others.map(|(name, value)| format!("{name}={value}&")).collect();
         Some(format!(
-            "{}?{others}offset={offset}&limit={}",
+            "{prefix}{}?{others}offset={offset}&limit={}",
             super::MODELS,
             self.limit
         ))

@@ -48,6 +48,8 @@ fn ask(target: &str) -> Result<Value, String> {
     let config = config();
     let market = Market {
         config: &config,
+        rules: &[],
+        prefix: "",
         live: &live,
     };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -290,6 +292,8 @@ fn other_paths_are_not_of_the_market() {
     let config = config();
     let market = Market {
         config: &config,
+        rules: &[],
+        prefix: "",
         live: &live,
     };
     for path in [
@@ -314,7 +318,7 @@ mod properties {
         #[std::prelude::v1::test]
         fn any_query_is_answered_or_refused(query in "([a-z_]{1,12}=[-%+,0-9a-fé&=]{0,12}&?){0,4}|\\PC{0,40}") {
             let config = config();
-            let market = Market { config: &config, live: &live };
+            let market = Market { config: &config, rules: &[], prefix: "", live: &live };
             let answer = market.answer(MODELS, &query);
             prop_assert!(answer.is_some_and(|answer| answer.is_ok() || answer.is_err_and(|error| error.status() == 400)));
         }
@@ -325,7 +329,7 @@ mod properties {
                          max_price min_output_price max_output_price sort offset limit";
             let name = names.split_whitespace().nth(at).unwrap();
             let config = config();
-            let market = Market { config: &config, live: &live };
+            let market = Market { config: &config, rules: &[], prefix: "", live: &live };
             if let Some(Err(error)) = market.answer(MODELS, &format!("{name}={value}")) {
                 prop_assert!(!error.message.contains("is unknown; known: q,"), "{}", error.message);
             }
@@ -334,7 +338,7 @@ mod properties {
         #[std::prelude::v1::test]
         fn any_path_is_answered(path in "/v1/models?/(\\PC|%|/){0,20}") {
             let config = config();
-            let market = Market { config: &config, live: &live };
+            let market = Market { config: &config, rules: &[], prefix: "", live: &live };
             if let Some(Err(error)) = market.answer(&path, "") {
                 prop_assert_eq!(error.status(), 404);
             }

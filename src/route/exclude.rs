@@ -1,8 +1,9 @@
-//! Whom a caller excludes, and what he is told when nobody is left.
+//! Whom a caller or an operator excludes, and what the caller is told when nobody is left.
 
+use super::preferences::Wish;
 use super::{Asked, Named, Preferences};
 use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Provider};
+use crate::config::{Config, Endpoint, Provider, Rules, Whose};
 use crate::dialect::{Fate, Feature};
 use crate::error::{Availability, Error, Excluded, Kind, quoted};
 use crate::meter::PicoUsd;
@@ -10,6 +11,8 @@ use crate::meter::PicoUsd;
 /// Why an endpoint may not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
+    Models,
+    Providers,
     Order,
     Only,
     Ignore,
@@ -22,18 +25,30 @@ pub(super) enum Why {
 }
 
 impl Why {
-    /// The member that says so, and OpenRouter's word for it.
+    /// The member that says so, and OpenRouter's word for it (it has none for models).
     const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Order => ("provider.order", "allowed_providers"),
-            Self::Only => ("provider.only", "allowed_providers"),
-            Self::Ignore => ("provider.ignore", "allowed_providers"),
-            Self::DataCollection => ("provider.data_collection", "data_policy:training"),
-            Self::Zdr => ("provider.zdr", "data_policy:zdr"),
-            Self::Quantizations => ("provider.quantizations", "quantization"),
-            Self::MaxPrice => ("provider.max_price", "max_price"),
+            Self::Models => ("models", "allowed_models"),
+            Self::Providers => ("providers", "allowed_providers"),
+            Self::Order => ("order", "allowed_providers"),
+            Self::Only => ("only", "allowed_providers"),
+            Self::Ignore => ("ignore", "allowed_providers"),
+            Self::DataCollection => ("data_collection", "data_policy:training"),
+            Self::Zdr => ("zdr", "data_policy:zdr"),
+            Self::Quantizations => ("quantizations", "quantization"),
+            Self::MaxPrice => ("max_price", "max_price"),
             Self::Free => ("model", "max_price"),
-            Self::RequireParameters => ("provider.require_parameters", "require_parameters"),
+            Self::RequireParameters => ("require_parameters", "require_parameters"),
+        }
+    }
+
+    /// The path of that member, in a request or in rules.
+    fn field(self, of_rules: bool) -> String {
+        let (member, _) = self.words();
+        match self {
+            Self::Models | Self::Providers | Self::Free => member.to_owned(),
+            _ if of_rules => format!("preferences.{member}"),
+            _ => format!("provider.{member}"),
         }
     }
 
@@ -47,6 +62,7 @@ impl Why {
             )
         };
         match self {
+            Self::Models | Self::Providers => "is not allowed".to_owned(),
             Self::Order => "is not named, and fallbacks are switched off".to_owned(),
             Self::Only => "is not named".to_owned(),
             Self::Ignore => "is named".to_owned(),
@@ -70,7 +86,7 @@ impl Why {
 
 /// Whether a caller's name of a provider means this endpoint's: the provider, all of whose regions and variants a base
 /// name means, or `provider/region`, `provider/quantization`.
-pub(super) fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> bool {
+pub fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> bool {
     let id = provider.id.as_str();
     let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
     if same(name, id) {
@@ -87,51 +103,95 @@ pub(super) fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> boo
     base || variant
 }
 
-/// Why an endpoint may not serve, if it may not. `free`: the caller wants only what costs nothing.
-pub(super) fn why(
-    preferences: &Preferences,
-    free: bool,
+/// Why an endpoint may not serve, if it may not, and by whose word if not by the request's.
+pub(super) fn why<'a>(
+    asked: &Asked<'a>,
+    named: &Named<'_>,
     provider: &Provider,
     endpoint: &Endpoint,
-) -> Option<Why> {
-    let listed = |list: &[String]| list.iter().any(|name| names(name, provider, endpoint));
+) -> Option<(Why, Option<&'a Whose>)> {
+    let preferences = asked.preferences;
     let quantization = endpoint.facts.quantization.unwrap_or("unknown");
+    by_rules(asked.rules, named.at, provider, endpoint)
+        .map(|(why, whose)| (why, Some(whose)))
+        .or_else(|| restricted(preferences, provider, endpoint).map(|why| (why, None)))
+        .or_else(|| {
+            let checks = [
+                (
+                    !preferences.allow_fallbacks
+                        && !preferences.order.is_empty()
+                        && !listed(&preferences.order, provider, endpoint),
+                    Why::Order,
+                    Wish::Order,
+                ),
+                (
+                    !preferences.quantizations.is_empty()
+                        && !preferences.quantizations.contains(&quantization),
+                    Why::Quantizations,
+                    Wish::Quantizations,
+                ),
+            ];
+            let mut checks = checks.into_iter();
+            let (_, why, wish) = checks.find(|(excludes, ..)| *excludes)?;
+            Some((why, preferences.whose(wish)))
+        })
+        .or_else(|| (named.free && endpoint.price.rank() > 0).then_some((Why::Free, None)))
+        // This one is costly to find out.
+        .or_else(|| {
+            let _lost = lost(preferences, provider, endpoint).next()?;
+            Some((Why::RequireParameters, preferences.whose(Wish::RequireParameters)))
+        })
+}
+
+/// Whether a request under these rules may be served by an endpoint of the model at `model`.
+pub fn is_allowed(rules: &[&Rules], model: usize, provider: &Provider, endpoint: &Endpoint) -> bool {
+    by_rules(rules, model, provider, endpoint).is_none()
+}
+
+fn by_rules<'a>(
+    rules: &[&'a Rules],
+    model: usize,
+    provider: &Provider,
+    endpoint: &Endpoint,
+) -> Option<(Why, &'a Whose)> {
+    rules.iter().find_map(|rules| {
+        let why = if rules.models.as_ref().is_some_and(|models| !models.has(model)) {
+            Some(Why::Models)
+        } else if (rules.providers.as_ref()).is_some_and(|providers| !providers.has(endpoint.provider)) {
+            Some(Why::Providers)
+        } else {
+            restricted(&rules.preferences, provider, endpoint)
+        };
+        why.map(|why| (why, &rules.whose))
+    })
+}
+
+fn listed(list: &[String], provider: &Provider, endpoint: &Endpoint) -> bool {
+    list.iter().any(|name| names(name, provider, endpoint))
+}
+
+/// What is forbidden at any level is forbidden.
+fn restricted(preferences: &Preferences, provider: &Provider, endpoint: &Endpoint) -> Option<Why> {
     let dear = |(most, price): (Option<PicoUsd>, PicoUsd)| most.is_some_and(|most| price > most);
     let prices = [endpoint.price.prompt, endpoint.price.completion];
     let checks = [
         (
-            !preferences.allow_fallbacks && !preferences.order.is_empty() && !listed(&preferences.order),
-            Why::Order,
-        ),
-        (
-            !preferences.only.is_empty() && !listed(&preferences.only),
+            !preferences.only.is_empty() && !listed(&preferences.only, provider, endpoint),
             Why::Only,
         ),
-        (listed(&preferences.ignore), Why::Ignore),
+        (listed(&preferences.ignore, provider, endpoint), Why::Ignore),
         (
             !preferences.allow_data_collection && !endpoint.policy.is_private(),
             Why::DataCollection,
         ),
         (preferences.zdr && endpoint.policy.zdr != Some(true), Why::Zdr),
         (
-            !preferences.quantizations.is_empty() && !preferences.quantizations.contains(&quantization),
-            Why::Quantizations,
-        ),
-        (
             preferences.max_price.into_iter().zip(prices).any(dear),
             Why::MaxPrice,
         ),
-        (free && endpoint.price.rank() > 0, Why::Free),
     ];
-    let why = checks
-        .into_iter()
-        .find(|(excludes, _)| *excludes)
-        .map(|(_, why)| why);
-    // This one is costly to find out.
-    why.or_else(|| {
-        let lost = lost(preferences, provider, endpoint).next();
-        lost.map(|_| Why::RequireParameters)
-    })
+    let mut checks = checks.into_iter();
+    checks.find(|(excludes, _)| *excludes).map(|(_, why)| why)
 }
 
 /// The required parameters that an endpoint would be served without, by its format or by what is known of it.
@@ -167,15 +227,16 @@ pub(super) fn nobody_left(config: &Config, models: &[Named<'_>], asked: &Asked<'
             let Some(provider) = config.providers.get(endpoint.provider) else {
                 continue;
             };
-            let Some(why) = why(preferences, named.free, provider, endpoint) else {
+            let Some((why, whose)) = why(asked, named, provider, endpoint) else {
                 continue;
             };
             privacy |= matches!(why, Why::DataCollection | Why::Zdr);
-            let (field, excluded_by) = why.words();
+            let (_, excluded_by) = why.words();
             endpoints.push(Excluded {
                 provider: provider.id.clone(),
                 model: endpoint.model.clone(),
-                field,
+                field: why.field(whose.is_some()),
+                set_by: whose.map(ToString::to_string),
                 excluded_by,
                 detail: why.detail(preferences, provider, endpoint),
             });

@@ -8,10 +8,12 @@ mod exclude;
 mod needs;
 mod preferences;
 
+pub use exclude::{is_allowed, names};
 pub use needs::Needs;
-pub use preferences::{Cutoffs, Preferences};
+pub use preferences::{Cutoffs, MEMBERS, Preferences, Wrong};
 
-use crate::config::{Config, Endpoint, Model};
+use crate::chat::Operation;
+use crate::config::{Config, Endpoint, Model, Rules};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
 use crate::health::{Band, Standing, View};
@@ -69,6 +71,20 @@ pub struct Asked<'a> {
     pub preferences: &'a Preferences,
     /// What the request needs.
     pub needs: &'a Needs<'a>,
+    /// What the operator says of such requests, those first that are closest to it. The wishes among it are in
+    /// `preferences` already, see [`Preferences::complete`].
+    pub rules: &'a [&'a Rules],
+}
+
+impl<'a> Asked<'a> {
+    /// The fallbacks of a request that names none. A request for vectors has none: those of two models do not compare.
+    fn fallbacks(&self) -> &'a [String] {
+        if self.preferences.operation == Operation::Embeddings {
+            return &[];
+        }
+        let said = self.rules.iter().find_map(|rules| rules.fallbacks.as_deref());
+        said.unwrap_or_default()
+    }
 }
 
 /// When, and with what luck.
@@ -94,8 +110,11 @@ const EXPLORE: u64 = 32;
 ///
 /// A candidate with the reason [`TRIAL`] stands first or nowhere, and has to be claimed before it is tried.
 ///
+/// What the rules and the request forbid is forbidden, whoever says it: a request never loosens what its key, its route or
+/// the whole configuration forbids. The closest rules that name fallbacks do so for requests that name none.
+///
 /// # Errors
-/// When no model of the request is served here, or the preferences exclude every endpoint.
+/// When no model of the request is served here, or the rules and preferences exclude every endpoint.
 pub fn choose(
     config: &Config,
     asked: &Asked<'_>,
@@ -103,7 +122,7 @@ pub fn choose(
     moment: Moment,
 ) -> Result<Vec<Candidate>, Error> {
     let preferences = asked.preferences;
-    let named = Named::all(config, asked.models);
+    let mut named = Named::all(config, asked.models);
     if named.is_empty() {
         let names: Vec<_> = asked.models.iter().map(|name| quoted(name)).collect();
         return Err(Error::new(
@@ -114,9 +133,18 @@ pub fn choose(
             ),
         ));
     }
+    if let [_] = asked.models {
+        Named::add(&mut named, config, asked.fallbacks());
+    }
     let mut plan: Vec<Candidate> = Vec::new();
     let together = if preferences.mix_models { named.len() } else { 1 };
     for models in named.chunks(together) {
+        let variant = models.first().and_then(|named| named.sort);
+        let preferences = preferences.for_variant(variant);
+        let asked = &Asked {
+            preferences: &preferences,
+            ..*asked
+        };
         let mut entries = entries(config, models, asked, views, moment, plan.is_empty());
         order(&mut entries, models, asked, moment);
         plan.extend(entries.iter().map(|entry| Candidate {
@@ -150,13 +178,17 @@ struct Named<'c> {
 impl<'c> Named<'c> {
     /// Those that are served here, each once.
     fn all(config: &'c Config, names: &[String]) -> Vec<Self> {
-        let mut all: Vec<Self> = Vec::with_capacity(names.len());
+        let mut all = Vec::with_capacity(names.len());
+        Self::add(&mut all, config, names);
+        all
+    }
+
+    fn add(all: &mut Vec<Self>, config: &'c Config, names: &[String]) {
         for named in names.iter().filter_map(|name| Self::find(config, name)) {
             if !all.iter().any(|known| known.at == named.at) {
                 all.push(named);
             }
         }
-        all
     }
 
     /// The model of this name, or the variant of one: <https://openrouter.ai/docs/faq#what-are-model-variants>.
@@ -250,7 +282,7 @@ fn entries<'c>(
                 continue;
             };
             let serves = endpoint.dialect_for(preferences.operation).is_some();
-            if !serves || exclude::why(preferences, named.free, provider, endpoint).is_some() {
+            if !serves || exclude::why(asked, named, provider, endpoint).is_some() {
                 continue;
             }
             let mut in_order = preferences.order.iter();

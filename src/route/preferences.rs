@@ -1,7 +1,9 @@
-//! What a caller says about routing: the `provider` object of a request.
+//! What is said about routing: the `provider` object of a request, and the `preferences` of a configuration, a route or a
+//! key, which stand in for what a request does not say.
 
 use super::Sort;
 use crate::chat::{Operation, Request};
+use crate::config::{Rules, Whose};
 use crate::dialect::Feature;
 use crate::error::{Error, quoted};
 use crate::health::Quantiles;
@@ -10,10 +12,61 @@ use crate::meter::PicoUsd;
 use crate::provider::QUANTIZATIONS;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// The members that are honoured.
-const KNOWN: &str = "order, only, ignore, allow_fallbacks, require_parameters, data_collection, zdr, quantizations, sort, \
-                     max_price, preferred_min_throughput, preferred_max_latency";
+pub const MEMBERS: &[&str] = &[
+    "order",
+    "only",
+    "ignore",
+    "allow_fallbacks",
+    "require_parameters",
+    "data_collection",
+    "zdr",
+    "quantizations",
+    "sort",
+    "max_price",
+    "preferred_min_throughput",
+    "preferred_max_latency",
+];
+
+/// What may be said at several levels, of which the one that is closest to the request counts. The others restrict, and
+/// hold at every level at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Order,
+    AllowFallbacks,
+    RequireParameters,
+    Quantizations,
+    Sort,
+    Partition,
+    MinThroughput,
+    MaxLatency,
+}
+
+/// What is wrong with a member, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The member, and what is inside it: `sort.by`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Wrong {
+    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl From<Wrong> for Error {
+    fn from(Wrong { path, message }: Wrong) -> Self {
+        Self::invalid(format!("provider.{path}: {message}"))
+    }
+}
 
 /// The `provider` object: <https://openrouter.ai/docs/features/provider-routing>.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +81,9 @@ pub struct Preferences {
     pub ignore: Vec<String>,
     /// Whether anything may be tried after the first choice, and after `order`.
     pub allow_fallbacks: bool,
-    /// What an endpoint must carry to be tried: all parameters of the request with `require_parameters: true`.
+    /// Whether an endpoint must carry all parameters of the request to be tried.
+    pub require_parameters: bool,
+    /// These parameters, where it must.
     pub required: Vec<&'static Feature>,
     /// Whether prompts may go to who stores them or trains with them.
     pub allow_data_collection: bool,
@@ -46,6 +101,8 @@ pub struct Preferences {
     pub min_throughput: Cutoffs,
     /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
     pub max_latency: Cutoffs,
+    /// The wishes among these that were said; whose they are, where the request did not say them itself.
+    pub(super) said: Vec<(Wish, Option<Whose>)>,
 }
 
 /// What each quantile must keep to, where something was said.
@@ -59,6 +116,7 @@ impl Default for Preferences {
             only: Vec::new(),
             ignore: Vec::new(),
             allow_fallbacks: true,
+            require_parameters: false,
             required: Vec::new(),
             allow_data_collection: true,
             zdr: false,
@@ -68,6 +126,7 @@ impl Default for Preferences {
             max_price: [None; 2],
             min_throughput: Cutoffs::default(),
             max_latency: Cutoffs::default(),
+            said: Vec::new(),
         }
     }
 }
@@ -81,14 +140,79 @@ impl Preferences {
     pub fn of(request: &Request) -> Result<Self, Error> {
         let mut preferences = match request.raw("provider") {
             None | Some("null") => Self::default(),
-            Some(text) => Self::parse(text, request)?,
+            Some(text) => Self::parse(text)?,
         };
         preferences.operation = request.operation();
         // The older word for it.
         if request.raw("route") == Some("\"sort\"") {
             preferences.mix_models = true;
+            preferences.say(Wish::Partition);
         }
+        preferences.require(request);
         Ok(preferences)
+    }
+
+    fn require(&mut self, request: &Request) {
+        if self.require_parameters && self.required.is_empty() {
+            self.required = Feature::asked(request).collect();
+        }
+    }
+
+    fn say(&mut self, wish: Wish) {
+        if self.said.iter().all(|(known, _)| *known != wish) {
+            self.said.push((wish, None));
+        }
+    }
+
+    /// Takes over what these rules wish, the closest first, and the request has not said. Who wishes a `sort` without an
+    /// `order` wants no order of anybody behind him, which would stand before it.
+    pub fn complete(&mut self, rules: &[&Rules], request: &Request) {
+        for rules in rules {
+            let usual = &rules.preferences;
+            let closer = self.said.len();
+            for (wish, _) in &usual.said {
+                let mut before = self.said.iter().take(closer);
+                let replaces =
+                    |(known, _): &(Wish, _)| known == wish || (*wish == Wish::Order && *known == Wish::Sort);
+                if before.any(replaces) {
+                    continue;
+                }
+                match wish {
+                    Wish::Order => self.order.clone_from(&usual.order),
+                    Wish::AllowFallbacks => self.allow_fallbacks = usual.allow_fallbacks,
+                    Wish::RequireParameters => self.require_parameters = usual.require_parameters,
+                    Wish::Quantizations => self.quantizations.clone_from(&usual.quantizations),
+                    Wish::Sort => self.sort = usual.sort,
+                    Wish::Partition => self.mix_models = usual.mix_models,
+                    Wish::MinThroughput => self.min_throughput = usual.min_throughput,
+                    Wish::MaxLatency => self.max_latency = usual.max_latency,
+                }
+                self.said.push((*wish, Some(rules.whose.clone())));
+            }
+        }
+        self.require(request);
+    }
+
+    /// Whose a wish is, if it is not the request's own.
+    pub(super) fn whose(&self, wish: Wish) -> Option<&Whose> {
+        let said = self.said.iter().find(|(known, _)| *known == wish);
+        said.and_then(|(_, whose)| whose.as_ref())
+    }
+
+    /// The same for a model whose name says what decides. That is the request's own word, so it counts more than what a
+    /// configuration says of `sort` and `order`, and less than what the request does.
+    pub(super) fn for_variant(&self, variant: Option<Sort>) -> Cow<'_, Self> {
+        let usual = |wish| self.whose(wish).is_some();
+        let own_order = !self.order.is_empty() && !usual(Wish::Order);
+        if variant.is_none() || !(usual(Wish::Sort) || usual(Wish::Order)) {
+            return Cow::Borrowed(self);
+        }
+        let mut own = self.clone();
+        own.sort = self.sort.filter(|_| !usual(Wish::Sort)).or(variant);
+        if !own_order {
+            own.order.clear();
+        }
+        Cow::Owned(own)
     }
 
     /// Whether an endpoint that does so is fast enough. Where nobody knows, it is.
@@ -105,66 +229,96 @@ impl Preferences {
             && all(self.max_latency, latency, |known, cutoff| known <= cutoff)
     }
 
-    fn parse(text: &str, request: &Request) -> Result<Self, Error> {
+    fn parse(text: &str) -> Result<Self, Error> {
         let Members(members) =
             serde_json::from_str(text).map_err(|_| Error::invalid("provider: expected an object"))?;
         let mut preferences = Self::default();
         for (name, raw) in members {
-            if raw.get() == "null" {
-                continue;
-            }
-            match name.as_str() {
-                "order" => preferences.order = read(&name, raw, "a list of provider names")?,
-                "only" => preferences.only = read(&name, raw, "a list of provider names")?,
-                "ignore" => preferences.ignore = read(&name, raw, "a list of provider names")?,
-                "allow_fallbacks" => preferences.allow_fallbacks = read(&name, raw, "true or false")?,
-                "zdr" => preferences.zdr = read(&name, raw, "true or false")?,
-                "require_parameters" => {
-                    if read(&name, raw, "true or false")? {
-                        preferences.required = Feature::asked(request).collect();
-                    }
-                }
-                "data_collection" => {
-                    preferences.allow_data_collection = match raw.get() {
-                        "\"allow\"" => true,
-                        "\"deny\"" => false,
-                        _ => return Err(expected(&name, "\"allow\" or \"deny\"")),
-                    }
-                }
-                "quantizations" => preferences.quantizations = quantizations(&name, raw)?,
-                "sort" => preferences.read_sort(raw)?,
-                "max_price" => preferences.max_price = max_price(raw)?,
-                "preferred_min_throughput" => preferences.min_throughput = cutoffs(&name, raw, 10.0)?,
-                "preferred_max_latency" => preferences.max_latency = cutoffs(&name, raw, 1_000.0)?,
-                other => {
-                    return Err(Error::invalid(format!(
-                        "provider.{}: not supported; known: {KNOWN}",
-                        quoted(other).trim_matches('"')
-                    )));
-                }
-            }
+            preferences.set(&name, raw)?;
         }
         Ok(preferences)
     }
 
+    /// Takes one member; `null` says nothing.
+    ///
+    /// # Errors
+    /// When it is not understood, or not honoured.
+    pub fn set(&mut self, name: &str, raw: &RawValue) -> Result<(), Wrong> {
+        if raw.get() == "null" {
+            return Ok(());
+        }
+        match name {
+            "order" => {
+                self.order = read(name, raw, "a list of provider names")?;
+                self.say(Wish::Order);
+            }
+            "only" => self.only = read(name, raw, "a list of provider names")?,
+            "ignore" => self.ignore = read(name, raw, "a list of provider names")?,
+            "allow_fallbacks" => {
+                self.allow_fallbacks = read(name, raw, "true or false")?;
+                self.say(Wish::AllowFallbacks);
+            }
+            "zdr" => self.zdr = read(name, raw, "true or false")?,
+            "require_parameters" => {
+                self.require_parameters = read(name, raw, "true or false")?;
+                self.say(Wish::RequireParameters);
+            }
+            "data_collection" => {
+                self.allow_data_collection = match raw.get() {
+                    "\"allow\"" => true,
+                    "\"deny\"" => false,
+                    _ => return Err(expected(name, "\"allow\" or \"deny\"")),
+                }
+            }
+            "quantizations" => {
+                self.quantizations = quantizations(name, raw)?;
+                self.say(Wish::Quantizations);
+            }
+            "sort" => self.read_sort(raw)?,
+            "max_price" => self.max_price = max_price(raw)?,
+            "preferred_min_throughput" => {
+                self.min_throughput = cutoffs(name, raw, 10.0)?;
+                self.say(Wish::MinThroughput);
+            }
+            "preferred_max_latency" => {
+                self.max_latency = cutoffs(name, raw, 1_000.0)?;
+                self.say(Wish::MaxLatency);
+            }
+            other => {
+                return Err(Wrong::new(
+                    quoted(other).trim_matches('"'),
+                    format!("not supported; known: {}", MEMBERS.join(", ")),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// `sort`: a word, or `{ by, partition }`.
-    fn read_sort(&mut self, raw: &RawValue) -> Result<(), Error> {
+    fn read_sort(&mut self, raw: &RawValue) -> Result<(), Wrong> {
         if shape(raw) != Shape::Object {
             self.sort = Some(sort("sort", raw)?);
+            self.say(Wish::Sort);
             return Ok(());
         }
         let Members(members) = Members::of(raw);
         for (name, raw) in members {
             match (name.as_str(), raw.get()) {
-                (_, "null") | ("partition", "\"model\"") => {}
-                ("by", _) => self.sort = Some(sort("sort.by", raw)?),
-                ("partition", "\"none\"") => self.mix_models = true,
+                (_, "null") => {}
+                ("by", _) => {
+                    self.sort = Some(sort("sort.by", raw)?);
+                    self.say(Wish::Sort);
+                }
+                ("partition", word @ ("\"model\"" | "\"none\"")) => {
+                    self.mix_models = word == "\"none\"";
+                    self.say(Wish::Partition);
+                }
                 ("partition", _) => return Err(expected("sort.partition", "\"model\" or \"none\"")),
                 (other, _) => {
-                    return Err(Error::invalid(format!(
-                        "provider.sort.{}: not supported; known: by, partition",
-                        quoted(other).trim_matches('"')
-                    )));
+                    return Err(Wrong::new(
+                        format!("sort.{}", quoted(other).trim_matches('"')),
+                        "not supported; known: by, partition",
+                    ));
                 }
             }
         }
@@ -172,43 +326,49 @@ impl Preferences {
     }
 }
 
-fn expected(name: &str, what: &str) -> Error {
-    Error::invalid(format!("provider.{name}: expected {what}"))
+fn expected(name: &str, what: &str) -> Wrong {
+    Wrong::new(name, format!("expected {what}"))
 }
 
-fn read<'a, T: Deserialize<'a>>(name: &str, raw: &'a RawValue, what: &str) -> Result<T, Error> {
+fn read<'a, T: Deserialize<'a>>(name: &str, raw: &'a RawValue, what: &str) -> Result<T, Wrong> {
     serde_json::from_str(raw.get()).map_err(|_| expected(name, what))
 }
 
-fn sort(name: &str, raw: &RawValue) -> Result<Sort, Error> {
+fn sort(name: &str, raw: &RawValue) -> Result<Sort, Wrong> {
     let word: String = read(name, raw, "a word")?;
     Sort::of(&word).ok_or_else(|| {
-        Error::invalid(format!(
-            "provider.{name}: {} is not supported; use \"price\", \"throughput\" or \"latency\"",
-            quoted(&word)
-        ))
+        Wrong::new(
+            name,
+            format!(
+                "{} is not supported; use \"price\", \"throughput\" or \"latency\"",
+                quoted(&word)
+            ),
+        )
     })
 }
 
-fn quantizations(name: &str, raw: &RawValue) -> Result<Vec<&'static str>, Error> {
+fn quantizations(name: &str, raw: &RawValue) -> Result<Vec<&'static str>, Wrong> {
     let names: Vec<String> = read(name, raw, "a list of quantizations")?;
     let known = |name: &String| QUANTIZATIONS.iter().find(|known| *known == name).copied();
     names
         .iter()
         .map(|asked| {
             known(asked).ok_or_else(|| {
-                Error::invalid(format!(
-                    "provider.{name}: {} is unknown; known: {}",
-                    quoted(asked),
-                    QUANTIZATIONS.join(", ")
-                ))
+                Wrong::new(
+                    name,
+                    format!(
+                        "{} is unknown; known: {}",
+                        quoted(asked),
+                        QUANTIZATIONS.join(", ")
+                    ),
+                )
             })
         })
         .collect()
 }
 
 /// A number of at least 0, written as one or as a string.
-fn number(name: &str, raw: &RawValue) -> Result<f64, Error> {
+fn number(name: &str, raw: &RawValue) -> Result<f64, Wrong> {
     let text = raw.get().trim_matches('"');
     let number = text.parse::<f64>().ok();
     number
@@ -217,7 +377,7 @@ fn number(name: &str, raw: &RawValue) -> Result<f64, Error> {
 }
 
 /// `max_price`, in USD per million tokens, for a request and for an image.
-fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 2], Error> {
+fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 2], Wrong> {
     const WHAT: &str = "an object with prompt, completion, request or image";
     let Members(members) = read("max_price", raw, WHAT)?;
     let mut prices = [None; 2];
@@ -246,7 +406,7 @@ fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 2], Error> {
 }
 
 /// A number, which is the median, or an object of quantiles. `scale` makes the whole number that health knows.
-fn cutoffs(name: &str, raw: &RawValue, scale: f64) -> Result<Cutoffs, Error> {
+fn cutoffs(name: &str, raw: &RawValue, scale: f64) -> Result<Cutoffs, Wrong> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -296,7 +456,7 @@ mod tests {
 
     #[test]
     fn every_member_is_read() {
-        let read = parse(
+        let mut read = parse(
             r#"{"order":["a"],"only":["b"],"ignore":["c"],"allow_fallbacks":false,"data_collection":"deny","zdr":true,
                 "quantizations":["fp8","unknown"],"sort":{"by":"latency","partition":"none"},
                 "max_price":{"prompt":0.1,"completion":"2","request":0,"image":null},
@@ -308,6 +468,7 @@ mod tests {
             only: vec!["b".to_owned()],
             ignore: vec!["c".to_owned()],
             allow_fallbacks: false,
+            require_parameters: false,
             required: Vec::new(),
             allow_data_collection: false,
             zdr: true,
@@ -317,7 +478,12 @@ mod tests {
             max_price: [Some(PicoUsd(100_000)), Some(PicoUsd(2_000_000))],
             min_throughput: [Some(500), None, None, None],
             max_latency: [Some(500), None, None, Some(3_000)],
+            said: Vec::new(),
         };
+        if let Ok(read) = &mut read {
+            // All of the wishes but `require_parameters`.
+            assert_eq!(std::mem::take(&mut read.said).len(), 7);
+        }
         assert_eq!(read.unwrap(), expected);
         assert_eq!(
             parse(r#"{"sort":"throughput"}"#).unwrap().sort,

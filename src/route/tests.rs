@@ -107,6 +107,7 @@ fn try_plan(config: &Config, members: &str, are: &[Is], seed: u64) -> Result<Vec
         models: &models,
         preferences: &Preferences::of(&request)?,
         needs: &Needs::of(&request, None),
+        rules: &[],
     };
     let plan = choose(config, &asked, &mut views, Moment { now_ms: NOW, seed })?;
     Ok(plan
@@ -530,6 +531,7 @@ fn able(config: &Config, operation: crate::chat::Operation, text: &str) -> Resul
         models: &[model],
         preferences: &Preferences::of(&request).unwrap(),
         needs: &Needs::of(&request, None),
+        rules: &[],
     };
     let plan = choose(config, &asked, &mut |_| View::default(), Moment::default());
     let plan = plan.map_err(|error| error.message)?;

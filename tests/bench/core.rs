@@ -137,6 +137,7 @@ fn main() {
             models: &models,
             preferences: &Preferences::default(),
             needs: &Needs::of(&asking, None),
+            rules: &[],
         };
         let mut seed = 0;
         let name = format!("route: choose of 50 endpoints, {name}");

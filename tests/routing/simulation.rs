@@ -368,6 +368,7 @@ impl Simulation<'_> {
             models: &["m".to_owned()],
             preferences: &Preferences::default(),
             needs: &Needs::of(&request, None),
+            rules: &[],
         };
         let mut views = |key| health.view(worker, keys[&key], now_ms);
         let chosen = choose(&self.config, &asked, &mut views, Moment { now_ms, seed }).unwrap();

@@ -1,7 +1,7 @@
 //! `crosspoint explain`: what would be sent for a request, to whom, and in which order. Nothing is sent.
 
 use crate::file;
-use crosspoint::config::{Config, Secret};
+use crosspoint::config::{Config, Secret, Terms};
 use crosspoint::dialect::client::{self, ClientDialect};
 use crosspoint::error::Error;
 use crosspoint::exchange::{Exchange, Outgoing};
@@ -24,6 +24,12 @@ pub(crate) struct Options {
     /// The path that it is posted to
     #[arg(long, default_value = "/v1/chat/completions")]
     path: String,
+    /// The route that it takes, by the name of its policy
+    #[arg(long, value_name = "NAME")]
+    route: Option<String>,
+    /// The key that it comes with, by its name
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
 }
 
 /// Prints one attempt a line, in the order in which they would be made if each failed; every endpoint counts as healthy.
@@ -38,11 +44,44 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             known.join(", ")
         )
     })?;
-    for attempt in attempts(&config, client, request(options.request.as_deref())?)? {
+    let terms = terms(&config, options)?;
+    for attempt in attempts(&config, client, terms, request(options.request.as_deref())?)? {
         let line = serde_json::to_string(&attempt).map_err(|error| error.to_string())?;
         println!("{line}");
     }
     Ok(())
+}
+
+fn terms(config: &Config, options: &Options) -> Result<Terms, String> {
+    let routes = config.routes.iter().map(|route| &*route.name);
+    let keys = config.keys.iter().map(|key| key.name.as_str());
+    let terms = Terms {
+        route: place("--route", options.route.as_deref(), routes)?,
+        key: place("--key", options.key.as_deref(), keys)?,
+    };
+    if config.is_admitted(terms) {
+        return Ok(terms);
+    }
+    Err(match &options.key {
+        Some(key) => format!("refused with status 403: the policy of the route does not name key {key}"),
+        None => "the policy of the route names who may call; say --key".to_owned(),
+    })
+}
+
+fn place<'n>(
+    option: &str,
+    asked: Option<&str>,
+    names: impl Iterator<Item = &'n str>,
+) -> Result<Option<usize>, String> {
+    let names: Vec<_> = names.collect();
+    let place = |asked: &str| {
+        let place = names.iter().position(|name| *name == asked);
+        place.ok_or_else(|| match &*names {
+            [] => format!("{option}: the configuration has none"),
+            names => format!("{option}: none is called {asked}; known: {}", names.join(", ")),
+        })
+    };
+    asked.map(place).transpose()
 }
 
 fn request(path: Option<&Path>) -> Result<Vec<u8>, String> {
@@ -58,13 +97,15 @@ fn request(path: Option<&Path>) -> Result<Vec<u8>, String> {
 fn attempts(
     config: &Rc<Config>,
     client: &'static dyn ClientDialect,
+    terms: Terms,
     body: Vec<u8>,
 ) -> Result<Vec<Attempt>, String> {
     let refused = |error: Error| format!("refused with status {}: {}", error.status(), error.message);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
-    let mut exchange = Exchange::open(Rc::clone(config), client, "gen-explain".to_owned(), None, now);
+    let id = "gen-explain".to_owned();
+    let mut exchange = Exchange::open(Rc::clone(config), client, id, None, now).under(terms);
     exchange.read(body).map_err(refused)?;
     match exchange.run_request_middleware() {
         Step::Done => {}

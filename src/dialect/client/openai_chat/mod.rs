@@ -143,7 +143,9 @@ struct AvailabilityBody<'a> {
 /// One of them, for who looks at one.
 #[derive(Serialize)]
 struct Constraint<'a> {
-    field: &'static str,
+    field: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_by: Option<&'a str>,
     detail: &'a str,
 }
 
@@ -164,7 +166,8 @@ impl<'a> AvailabilityBody<'a> {
             affected_providers,
             excluded_by,
             constraint: endpoints.first().map(|one| Constraint {
-                field: one.field,
+                field: &one.field,
+                set_by: one.set_by.as_deref(),
                 detail: &one.detail,
             }),
             endpoints,
