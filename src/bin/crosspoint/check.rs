@@ -1,7 +1,7 @@
 //! `crosspoint check`: every problem of a configuration at once, or a summary of what it offers.
 
 use crate::file;
-use crosspoint::config::{Config, Key, Provider};
+use crosspoint::config::{Config, Key, Match, Places, Provider, Route, Rules};
 use crosspoint::meter::Price;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -54,7 +54,53 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
         0 => writeln!(out, "no client keys: everybody who reaches the listener may call"),
         count => writeln!(out, "{count} client keys"),
     };
+    for key in &config.keys {
+        if let Some(rules) = &key.rules {
+            let _ = writeln!(out, "  {}  {}", key.name, allowed(rules, config));
+        }
+    }
+    if !config.routes.is_empty() {
+        let _ = writeln!(out, "{} policies of routes", config.routes.len());
+    }
+    for route in &config.routes {
+        let _ = writeln!(out, "  {}", policy(route, config));
+    }
     out
+}
+
+fn policy(route: &Route, config: &Config) -> String {
+    let Match { prefix, host, header } = &route.matches;
+    let header = header.as_ref().map(|(name, value)| format!("{name}: {value}"));
+    let host = host.as_ref().map(|host| format!("host {host}"));
+    let matches: Vec<_> = [prefix.clone(), host, header].into_iter().flatten().collect();
+    let matches = match &*matches {
+        [] => "no match: not rendered".to_owned(),
+        matches => matches.join(", "),
+    };
+    let allowed = match &route.rules {
+        Some(rules) => allowed(rules, config),
+        None => "every model and provider".to_owned(),
+    };
+    let keys = match &route.keys {
+        None => "every key".to_owned(),
+        Some(keys) => {
+            let keys = config.keys.iter().enumerate().filter(|(at, _)| keys.has(*at));
+            let names: Vec<_> = keys.map(|(_, key)| key.name.as_str()).collect();
+            format!("keys {}", names.join(", "))
+        }
+    };
+    format!("{}  {matches}  {allowed}  {keys}", route.name)
+}
+
+/// How much of what is served rules allow.
+fn allowed(rules: &Rules, config: &Config) -> String {
+    let part = |places: &Option<Places>, all: usize, what: &str| match places {
+        Some(places) => format!("{} of {all} {what}", places.count()),
+        None => format!("all {what}"),
+    };
+    let models = part(&rules.models, config.models.len(), "models");
+    let providers = part(&rules.providers, config.providers.len(), "providers");
+    format!("{models}, {providers}")
 }
 
 fn key(provider: &Provider, is_set: &dyn Fn(&str) -> bool) -> String {

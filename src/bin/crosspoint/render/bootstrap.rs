@@ -1,7 +1,7 @@
 //! A complete bootstrap for one Envoy.
 
 use super::template::{fill, scalar};
-use super::{Source, parts};
+use super::{Source, parts, routes};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -18,6 +18,12 @@ pub(super) fn render(options: &Options) -> Result<String, String> {
     } else {
         "1.39"
     };
+    let routes = routes::routes(
+        config,
+        &options.source,
+        include_str!("envoy/named_route.yaml"),
+        &[],
+    );
     let values = [
         ("floor", floor.to_owned()),
         ("key_envs", parts::key_envs_shown(config)),
@@ -29,7 +35,7 @@ pub(super) fn render(options: &Options) -> Result<String, String> {
         ("buffer_limit", parts::buffer_limit(config)),
         ("stream_idle_timeout", parts::stream_idle_timeout(config)),
         ("access_log", parts::access_log(&options.source.access_log)),
-        ("route", parts::route(config, &options.source)),
+        ("routes", routes.concat()),
         ("gateway", parts::gateway_filter(&gateway, &options.source)),
         ("router", parts::router(&gateway, &options.source)),
         ("clusters", parts::clusters(config, &options.source)),

@@ -1,7 +1,7 @@
 //! The manifests for an Istio mesh: the filter in a gateway, or in the sidecars of applications.
 
 use super::template::{fill, scalar};
-use super::{Gateway, Source, parts};
+use super::{Gateway, Source, parts, routes};
 use crosspoint::config::{Key, Provider, Upstream};
 
 #[derive(clap::Args)]
@@ -49,6 +49,12 @@ pub(super) fn render(options: &Options) -> Result<String, String> {
             )
         })
         .collect();
+    let place = [("context", context), ("port", &*config.listen.port.to_string())];
+    let template = include_str!("istio/route.yaml");
+    let mut routes = routes::routes(config, &options.source, template, &place);
+    // Each is put before those that are there.
+    routes.reverse();
+    let routes = routes.concat();
     let values = [
         ("wasm", options.source.wasm.clone()),
         ("key_envs", parts::key_envs_shown(config)),
@@ -61,7 +67,7 @@ pub(super) fn render(options: &Options) -> Result<String, String> {
         ("access_log", parts::access_log(&options.source.access_log)),
         ("gateway", parts::gateway_filter(&gateway, &options.source)),
         ("router", parts::router(&gateway, &options.source)),
-        ("route", parts::route(config, &options.source)),
+        ("routes", routes),
         ("clusters", clusters),
         ("stats_tags", parts::stats_tags()),
     ];

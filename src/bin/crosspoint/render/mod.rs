@@ -6,6 +6,7 @@
 mod bootstrap;
 mod istio;
 mod parts;
+mod routes;
 mod template;
 
 use crate::file::{self, File};

@@ -2,15 +2,29 @@
 
 use super::template::{fill, json, scalar, seconds};
 use super::{Gateway, Source};
-use crosspoint::config::{BaseUrl, Config, Key, Provider, Upstream};
+use crosspoint::config::{BaseUrl, Config, Key, Provider, Terms, Upstream};
 use serde_json::json;
 use std::net::IpAddr;
+
+/// Without a route, and with each.
+fn all_terms(config: &Config) -> impl Iterator<Item = Terms> {
+    let routes = (0..config.routes.len()).map(Some);
+    [None]
+        .into_iter()
+        .chain(routes)
+        .map(|route| Terms { route, key: None })
+}
 
 /// Envoy's buffer limits: twice our caps, because what a dialect makes of a body may be longer than the body.
 pub(super) fn buffer_limit(config: &Config) -> String {
     const SLACK: usize = 1 << 20;
-    let cap = config.limits.request_body.max(config.limits.response_body);
-    cap.saturating_mul(2).saturating_add(SLACK).to_string()
+    let limits = all_terms(config).map(|terms| config.limits(terms));
+    let caps = limits.map(|limits| limits.request_body.max(limits.response_body));
+    caps.max()
+        .unwrap_or_default()
+        .saturating_mul(2)
+        .saturating_add(SLACK)
+        .to_string()
 }
 
 /// The typed configuration of the filter in front of the router.
@@ -72,8 +86,8 @@ pub(super) fn key_envs_shown(config: &Config) -> String {
     }
 }
 
-/// What the route does: the body limit, where attempts go, and what is retried.
-pub(super) fn route(config: &Config, source: &Source) -> String {
+/// What a route does: the body limit, where attempts go, and what is retried.
+pub(super) fn route(config: &Config, terms: Terms, source: &Source) -> String {
     let matches: String = config
         .providers
         .iter()
@@ -92,7 +106,7 @@ pub(super) fn route(config: &Config, source: &Source) -> String {
     };
     let values = [
         ("buffer_limit", &*buffer_limit(config)),
-        ("timeout", &*seconds(config.timeouts.total_ms)),
+        ("timeout", &*seconds(config.timeouts(terms).total_ms)),
         ("matches", &*matches),
         ("retry", &*retry),
     ];
@@ -102,7 +116,8 @@ pub(super) fn route(config: &Config, source: &Source) -> String {
 /// Above the longest answer, which the route's own timeout ends.
 pub(super) fn stream_idle_timeout(config: &Config) -> String {
     const SLACK_MS: u64 = 30_000;
-    seconds(config.timeouts.total_ms.saturating_add(SLACK_MS))
+    let totals = all_terms(config).map(|terms| config.timeouts(terms).total_ms);
+    seconds(totals.max().unwrap_or_default().saturating_add(SLACK_MS))
 }
 
 pub(super) fn access_log(path: &str) -> String {
