@@ -105,7 +105,7 @@ mod table {
             row(
                 Beside("provider: {}"),
                 &[
-                    "provider: is unknown; known here: name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, billing, page, listen, admin",
+                    "provider: is unknown; known here: name, providers, models, catalogue, preferences, keys, middleware, limits, timeouts, routes, routing, billing, page, listen, admin",
                 ],
             ),
             row(Beside("name: ''"), &["name: is empty"]),
@@ -568,13 +568,95 @@ mod table {
                 &[
                     "keys[0].sha256: is missing",
                     "keys[1].name: is missing",
-                    "keys[1].key: is unknown; known here: name, sha256",
+                    "keys[1].key: is unknown; known here: name, sha256, models, providers, preferences",
                     "keys[1].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
                 ],
             ),
             row(
                 Beside(two_keys("{ name: b, sha256: \"HASH\" }")),
                 &["keys[1]: another key has the same name or the same hash"],
+            ),
+            // What keys and routes allow and wish.
+            row(
+                Beside(two_keys(
+                    "{ name: b, sha256: abc, models: [], providers: ['open*', 'x*'], preferences: { only: [openai, x], sort: 1, zdr: 1, models: [a/b, 'a/b:nitro', c], order: {}, fun: 1 } }",
+                )),
+                &[
+                    "keys[1].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
+                    "keys[1].models: is empty, which would allow nothing; leave it out to allow everything",
+                    "keys[1].providers[1]: \"x*\" fits no provider that is served here",
+                    "keys[1].preferences.only[1]: \"x\" names no provider here",
+                    "keys[1].preferences.sort: expected a word",
+                    "keys[1].preferences.zdr: expected true or false",
+                    "keys[1].preferences.models[2]: no model named \"c\" is served here",
+                    "keys[1].preferences.order: expected a list of provider names",
+                    "keys[1].preferences.fun: is unknown; known here: order, only, ignore, allow_fallbacks, require_parameters, data_collection, zdr, quantizations, sort, max_price, preferred_min_throughput, preferred_max_latency, models",
+                ],
+            ),
+            row(
+                Beside(
+                    "preferences: { sort: { by: speed }, max_price: { prompt: -1 }, order: [openai/eu], ignore: [7], models: a }",
+                ),
+                &[
+                    "preferences.sort.by: \"speed\" is not supported; use \"price\", \"throughput\" or \"latency\"",
+                    "preferences.max_price.prompt: expected a number of at least 0",
+                    "preferences.order[0]: \"openai/eu\" names no provider here",
+                    "preferences.ignore: expected a list of provider names",
+                    "preferences.models: expected a list, found \"a\"",
+                ],
+            ),
+            row(
+                Beside("preferences: []"),
+                &["preferences: expected a mapping, found a list"],
+            ),
+            row(
+                Beside(
+                    "preferences: { zdr: true, data_collection: deny }\nroutes: { r: { preferences: { zdr: false, data_collection: allow } } }",
+                ),
+                &[
+                    "routes.r.preferences.zdr: has no effect: preferences.zdr forbids it to all; say it there for those only whom it shall hold for",
+                    "routes.r.preferences.data_collection: has no effect: preferences.data_collection forbids it to all; say it there for those only whom it shall hold for",
+                ],
+            ),
+            row(
+                Beside("routes: []"),
+                &["routes: expected a mapping, found a list"],
+            ),
+            row(
+                Beside("routes: { a: [], b: { keys: [], models: ['!a/*'], rate: 1 }, crosspoint: {} }"),
+                &[
+                    "routes.a: expected a mapping, found a list",
+                    "routes.b.keys: is empty, which would let nobody in; leave it out to let every key in",
+                    "routes.b.models: leaves no model",
+                    "routes.b.rate: is unknown; known here: match, models, providers, preferences, middleware, limits, timeouts, keys",
+                    "routes.crosspoint: is the name of no route that may have a policy; crosspoint is that of the others",
+                ],
+            ),
+            row(
+                Beside(
+                    "routes: { a: { keys: [ann], limits: { request_body: 1 }, timeouts: { stall: 1 }, middleware: [{}] } }",
+                ),
+                &[
+                    "routes.a.keys[0]: \"ann\" is the name of no key under keys",
+                    "routes.a.limits.request_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
+                    "routes.a.timeouts.stall: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
+                    "routes.a.middleware[0]: names no middleware; known: redact",
+                ],
+            ),
+            row(
+                Beside(
+                    "routes: { a: { match: {} }, b: { match: { prefix: /a/, host: 'a:80', header: { name: X-Envoy-A, value: ' a' } } }, c: { match: { prefix: /a, header: {} } }, d: { match: { prefix: /a } } }",
+                ),
+                &[
+                    "routes.a.match: says nothing; it may say prefix, host and header",
+                    "routes.b.match.prefix: expected a path such as /team-a, without / at its end, found \"/a/\"",
+                    "routes.b.match.host: expected a host name such as team-a.example.com, without port, found \"a:80\"",
+                    "routes.b.match.header.name: expected the name of a header that is the caller's own, found \"X-Envoy-A\"",
+                    "routes.b.match.header.value: expected text of visible ASCII, found \" a\"",
+                    "routes.c.match.header.name: is missing",
+                    "routes.c.match.header.value: is missing",
+                    "routes.d: matches the same requests as \"c\"",
+                ],
             ),
             // Middleware.
             row(
@@ -747,6 +829,7 @@ mod table {
         messages.extend(messages_of(include_str!("../src/config/key.rs")));
         messages.extend(messages_of(include_str!("../src/config/models.rs")));
         messages.extend(messages_of(include_str!("../src/config/price.rs")));
+        messages.extend(messages_of(include_str!("../src/config/routes.rs")));
         messages.extend(messages_of(include_str!("../src/config/providers.rs")));
         assert!(messages.len() >= 25, "{messages:?}");
         for message in messages {

@@ -196,7 +196,7 @@ fn every_problem_is_named_with_its_path() {
         ),
     ];
     for (more, expected) in cases {
-        let known = "name, providers, models, catalogue, keys, middleware, limits, timeouts, routing, billing, page, listen, admin";
+        let known = "name, providers, models, catalogue, preferences, keys, middleware, limits, timeouts, routes, routing, billing, page, listen, admin";
         let dialects: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
         let expected = expected
             .replace("KNOWN", known)

@@ -8,7 +8,7 @@ import certifi
 import pytest
 import yaml
 from clients import sdk
-from harness import ENVOY, KEYS, ROOT, WASM, Envoy, free_port, render
+from harness import ENVOY, HTTP, KEYS, ROOT, WASM, Envoy, free_port, render
 from hosts import ACCOUNT, PROJECT, Hosts
 
 EXAMPLES = ROOT / "examples"
@@ -94,6 +94,27 @@ def test_the_catalogue_serves_what_is_not_named(start_gateway, simulator):
     embedded = sdk(gateway).embeddings.create(model="openai/text-embedding-3-small", input=["a", "b"])
     assert len(embedded.data) == 2
     hosts.close()
+
+
+def test_each_team_has_its_own_rules(start_gateway, simulator):
+    gateway = start_gateway(simulated(simulator, yaml.safe_load((EXAMPLES / "teams.yaml").read_text())))
+    claude, gpt = "anthropic/claude-sonnet-4.5", "openai/gpt-4o-mini"
+    ann, bob = ({"authorization": f"Bearer cp-{name}"} for name in ("ann", "bob"))
+
+    def ask(model, headers, prefix="", text="hello"):
+        body = {"model": model, "messages": [{"role": "user", "content": text}]}
+        return HTTP.post(f"{gateway.url}{prefix}/v1/chat/completions", json=body, headers=headers)
+
+    support = {"x-team": "support"}
+    for status, reply in (
+        (200, ask(claude, ann)), (404, ask(claude, bob)), (200, ask(gpt, bob)),
+        (200, ask(claude, ann, "/clinic")), (404, ask(gpt, ann, "/clinic")), (403, ask(gpt, bob, "/clinic")),
+        (404, ask(claude, {**ann, **support})), (200, ask(gpt, {**bob, **support})), (401, ask(gpt, support)),
+    ):  # fmt: skip
+        assert reply.status_code == status, reply.text
+    assert {ask(claude, ann, "/clinic").headers["x-crosspoint-provider"] for _ in range(10)} == {"bedrock"}
+    masked = ask(gpt, {**ann, **support}, text="call +4915112345678 now").text
+    assert "[number]" in masked and "+49151" not in masked
 
 
 def test_the_sidecar_serves_on_localhost_only(tmp_path, simulator):

@@ -232,6 +232,8 @@ pub(crate) struct Host {
     pub(crate) clock_ms: u64,
     pub(crate) contexts: HashMap<u32, Context>,
     pub(crate) streams: HashMap<u32, StreamInfo>,
+    /// What Envoy calls the route that it chooses.
+    pub(crate) route: String,
     /// The context that calls concern.
     pub(crate) effective: u32,
     pub(crate) deferred: VecDeque<Deferred>,
@@ -263,6 +265,7 @@ impl Default for Host {
             clock_ms: 1_790_000_000_000,
             contexts: HashMap::new(),
             streams: HashMap::new(),
+            route: "crosspoint".to_owned(),
             effective: 0,
             deferred: VecDeque::new(),
             callouts: Vec::new(),
@@ -349,8 +352,10 @@ impl Host {
     }
 
     pub(crate) fn property(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+        let route = self.route.clone();
         let info = self.stream()?;
         match path {
+            b"xds\0route_name" => Some(route.into_bytes()),
             b"xds\0cluster_name" => Some(info.cluster.clone().into_bytes()),
             b"response\0code_details" => {
                 Some(info.code_details.clone().into_bytes()).filter(|details| !details.is_empty())

@@ -24,6 +24,7 @@ mod headers;
 mod host_failures;
 mod local_replies;
 mod operations;
+mod policies;
 mod random;
 mod requests;
 mod responses;

@@ -1,8 +1,9 @@
 //! `crosspoint check`: every problem of a configuration at once, or a summary of what it offers.
 
 use crate::file;
-use crosspoint::config::{Config, Key, Match, Places, Provider, Route, Rules};
+use crosspoint::config::{Config, Endpoint, Key, Match, Model, Provider, Route, Rules};
 use crosspoint::meter::Price;
+use crosspoint::route::is_allowed;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -79,7 +80,7 @@ fn policy(route: &Route, config: &Config) -> String {
     };
     let allowed = match &route.rules {
         Some(rules) => allowed(rules, config),
-        None => "every model and provider".to_owned(),
+        None => "all models".to_owned(),
     };
     let keys = match &route.keys {
         None => "every key".to_owned(),
@@ -94,13 +95,23 @@ fn policy(route: &Route, config: &Config) -> String {
 
 /// How much of what is served rules allow.
 fn allowed(rules: &Rules, config: &Config) -> String {
-    let part = |places: &Option<Places>, all: usize, what: &str| match places {
-        Some(places) => format!("{} of {all} {what}", places.count()),
-        None => format!("all {what}"),
+    let endpoints = |(at, model): (usize, &Model)| -> (usize, usize) {
+        let allowed = |endpoint: &&Endpoint| {
+            let provider = config.providers.get(endpoint.provider);
+            provider.is_some_and(|provider| is_allowed(&[rules], at, provider, endpoint))
+        };
+        let allowed = model.endpoints.iter().filter(allowed).count();
+        (model.endpoints.len(), allowed)
     };
-    let models = part(&rules.models, config.models.len(), "models");
-    let providers = part(&rules.providers, config.providers.len(), "providers");
-    format!("{models}, {providers}")
+    let counts: Vec<_> = config.models.iter().enumerate().map(endpoints).collect();
+    let models = counts.iter().filter(|(_, allowed)| *allowed > 0).count();
+    let (all, allowed) = counts
+        .iter()
+        .fold((0, 0), |(all, allowed), one| (all + one.0, allowed + one.1));
+    format!(
+        "{models} of {} models, {allowed} of {all} endpoints",
+        counts.len()
+    )
 }
 
 fn key(provider: &Provider, is_set: &dyn Fn(&str) -> bool) -> String {
