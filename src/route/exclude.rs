@@ -1,6 +1,6 @@
 //! Whom a caller or an operator excludes, and what the caller is told when nobody is left.
 
-use super::preferences::Wish;
+use super::wishes::Wish;
 use super::{Asked, Named, Preferences};
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider, Rules, Whose};

@@ -7,6 +7,7 @@ mod balance;
 mod exclude;
 mod needs;
 mod preferences;
+mod wishes;
 
 pub use exclude::{is_allowed, names};
 pub use needs::Needs;

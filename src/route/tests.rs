@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::chat::Request;
+use crate::config::Terms;
 use crate::health::{Record, Sample};
 use crate::test;
 use serde_json::{Value, json};
+
+mod levels;
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -88,6 +91,17 @@ fn view(is: Is) -> View {
 
 /// The plan for a request with these members, as `provider:reason`.
 fn try_plan(config: &Config, members: &str, are: &[Is], seed: u64) -> Result<Vec<String>, Error> {
+    try_plan_under(config, Terms::default(), members, are, seed)
+}
+
+/// The same on a route, with a key.
+fn try_plan_under(
+    config: &Config,
+    terms: Terms,
+    members: &str,
+    are: &[Is],
+    seed: u64,
+) -> Result<Vec<String>, Error> {
     let text = format!(r#"{{"messages":[{{"role":"user","content":"Hi."}}],{members}}}"#);
     let request = Request::parse(text.into_bytes()).unwrap();
     let keys: Vec<u64> = config.models[0]
@@ -103,11 +117,14 @@ fn try_plan(config: &Config, members: &str, are: &[Is], seed: u64) -> Result<Vec
         Some(models) => models,
         None => vec![request.get("model").unwrap().unwrap_or_else(|| "m".to_owned())],
     };
+    let rules = config.rules(terms);
+    let mut preferences = Preferences::of(&request)?;
+    preferences.complete(&rules, &request);
     let asked = Asked {
         models: &models,
-        preferences: &Preferences::of(&request)?,
+        preferences: &preferences,
         needs: &Needs::of(&request, None),
-        rules: &[],
+        rules: &rules,
     };
     let plan = choose(config, &asked, &mut views, Moment { now_ms: NOW, seed })?;
     Ok(plan
@@ -115,7 +132,8 @@ fn try_plan(config: &Config, members: &str, are: &[Is], seed: u64) -> Result<Vec
         .map(|candidate| {
             let model = &config.models[candidate.model];
             let provider = &config.providers[model.endpoints[candidate.endpoint].provider];
-            let model = if models.len() > 1 {
+            let named = models.len() > 1 || rules.iter().any(|rules| rules.fallbacks.is_some());
+            let model = if named {
                 format!("{}/", model.name)
             } else {
                 String::new()
