@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "this is how a test fails"
 )]
 
@@ -786,4 +787,132 @@ fn explain_shows_every_attempt_without_credentials() {
     assert!(!refused.status.success());
     let message = String::from_utf8(refused.stderr).unwrap();
     assert!(message.contains(r#"no model named "c""#), "{message}");
+}
+
+/// Policies of every form of match, and keys with and without rules.
+const TEAMS: &str = r#"
+providers: { openai: {}, anthropic: {} }
+models: { a/b: { endpoints: [ { provider: anthropic, model: claude }, { provider: openai, model: gpt } ] }, c/d: { endpoints: [ { provider: openai } ] } }
+keys:
+- { name: ann, sha256: "0000000000000000000000000000000000000000000000000000000000000000" }
+- { name: bob, sha256: "1111111111111111111111111111111111111111111111111111111111111111", models: ["a/*"] }
+limits: { request_body: 1MiB, response_body: 1MiB }
+routes:
+  short: { match: { prefix: /a } }
+  long:  { match: { prefix: /a/b.c }, keys: [ann], timeouts: { total: 20m }, limits: { request_body: 64MiB } }
+  both:  { match: { prefix: /a, host: x.Example.com, header: { name: X-Team, value: "1" } }, providers: ["!openai"] }
+  named: {}
+"#;
+
+#[test]
+fn every_policy_has_a_route_and_who_asks_for_more_comes_first() {
+    let bootstrap = Bootstrap::of(&[], TEAMS);
+    let hosts = bootstrap.hcm()["route_config"]["virtual_hosts"]
+        .as_array()
+        .unwrap();
+    let [host] = &hosts[..] else { panic!("{hosts:?}") };
+    let routes = host["routes"].as_array().unwrap();
+    let names: Vec<_> = routes
+        .iter()
+        .map(|route| route["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["both", "long", "short", "crosspoint"]);
+    let expected = serde_json::json!([
+        {
+            "path_separated_prefix": "/a",
+            "headers": [
+                {"name": ":authority", "string_match": {"safe_regex": {"regex": "(?i)x[.]example[.]com(:[0-9]+)?"}}},
+                {"name": "x-team", "string_match": {"exact": "1"}},
+            ],
+        },
+        {"path_separated_prefix": "/a/b.c"},
+        {"path_separated_prefix": "/a"},
+        {"prefix": "/"},
+    ]);
+    let matches: Vec<_> = routes.iter().map(|route| route["match"].clone()).collect();
+    assert_eq!(Value::from(matches), expected);
+    let timeouts: Vec<_> = routes
+        .iter()
+        .map(|route| route["route"]["timeout"].clone())
+        .collect();
+    assert_eq!(timeouts, ["600s", "1200s", "600s", "600s"]);
+    assert_eq!(bootstrap.hcm()["stream_idle_timeout"], "1230s");
+    // Envoy's limits are above those of every route.
+    assert!(bootstrap.listener()["per_connection_buffer_limit_bytes"].as_u64() > Some(64 << 20));
+    assert!(routes[3]["request_body_buffer_limit"].as_u64() > Some(64 << 20));
+}
+
+#[test]
+fn a_mesh_has_the_same_routes_each_put_before_the_last() {
+    let text = render(&["istio", "-"], TEAMS);
+    let mut names: Vec<_> = text
+        .split("operation: INSERT_FIRST")
+        .skip(1)
+        .filter_map(|patch| patch.split_once("name: ")?.1.lines().next())
+        .collect();
+    names.reverse();
+    assert_eq!(names, ["both", "long", "short", "crosspoint"]);
+}
+
+#[test]
+fn a_summary_says_what_policies_and_keys_leave() {
+    let out = tool(&["check", "-"], TEAMS, &[]);
+    let said = String::from_utf8(out.stdout).unwrap();
+    for line in [
+        "2 client keys\n  bob  1 of 2 models, 2 of 3 endpoints\n4 policies of routes\n",
+        "  both  /a, host x.example.com, x-team: 1  1 of 2 models, 1 of 3 endpoints  every key\n",
+        "  long  /a/b.c  all models  keys ann\n",
+        "  named  no match: not rendered  all models  every key\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[test]
+fn explain_knows_routes_and_keys() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("teams.yaml");
+    std::fs::write(&path, TEAMS).unwrap();
+    let explain = |options: &[&str], model: &str| {
+        let request = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
+        let out = tool(
+            &[&["explain", path.to_str().unwrap()], options].concat(),
+            &request,
+            &[],
+        );
+        let text = if out.status.success() {
+            out.stdout
+        } else {
+            out.stderr
+        };
+        String::from_utf8(text).unwrap()
+    };
+    assert_eq!(explain(&[], "a/b").lines().count(), 2);
+    let only = explain(&["--route", "both"], "a/b");
+    assert!(
+        only.lines().count() == 1 && only.contains(r#""provider":"anthropic""#),
+        "{only}"
+    );
+    for (options, message) in [
+        (
+            &["--route", "both"][..],
+            "[providers of the policy of route both]",
+        ),
+        (&["--key", "bob"], "[models of key bob]"),
+        (
+            &["--route", "long", "--key", "bob"],
+            "refused with status 403: the policy of the route does not name key bob",
+        ),
+        (
+            &["--route", "long"],
+            "the policy of the route names who may call; say --key",
+        ),
+        (
+            &["--route", "x"],
+            "--route: none is called x; known: both, long, named, short",
+        ),
+        (&["--key", "eve"], "--key: none is called eve; known: ann, bob"),
+    ] {
+        let said = explain(options, "c/d");
+        assert!(said.contains(message), "{said}");
+    }
 }

@@ -6,7 +6,7 @@ import subprocess
 import mesh
 import pytest
 import yaml
-from harness import ROOT, Envoy, free_port, render
+from harness import HTTP, ROOT, Envoy, free_port, render
 
 LABELS = {"app": "crosspoint", "pod-template-hash": "1"}
 
@@ -91,3 +91,18 @@ def test_statistics_have_labels(start_proxy, simulator):
     proxy = start_proxy({"providers": simulator.providers(), "models": models(("openai", "gpt-4o"))})
     proxy.chat("a/b")
     assert 'crosspoint_requests{model="a/b",provider="openai",outcome="success"} 1' in proxy.prometheus()
+
+
+def test_a_mesh_proxy_knows_the_policies_of_routes(start_proxy, simulator):
+    proxy = start_proxy({
+        "providers": simulator.providers(), "models": models(("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-4o")),
+        "routes": {
+            "wide": {"match": {"prefix": "/team"}, "providers": ["anthropic"]},
+            "narrow": {"match": {"prefix": "/team", "header": {"name": "x-team", "value": "b"}}, "providers": ["openai"]},
+        },
+    })  # fmt: skip
+    body = {"model": "a/b", "messages": [{"role": "user", "content": "x"}]}
+    for headers, provider in (({}, "anthropic"), ({"x-team": "b"}, "openai")):
+        reply = HTTP.post(f"{proxy.url}/team/v1/chat/completions", json=body, headers=headers, timeout=30)
+        assert (reply.status_code, reply.headers["x-crosspoint-provider"]) == (200, provider), reply.text
+    assert proxy.chat("a/b", provider={"only": ["openai"]}).status_code == 200
