@@ -122,7 +122,7 @@ mod table {
             row(
                 Provider("{ kluster: x }"),
                 &[
-                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, default_max_tokens, on_cancel, path, data_collection, zdr, region",
+                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, byok, default_max_tokens, on_cancel, path, data_collection, zdr, region",
                 ],
             ),
             row(
@@ -727,6 +727,27 @@ mod table {
             row(
                 Beside("timeouts: { total: 99999999999999999999h }"),
                 &["timeouts.total: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m"],
+            ),
+            row(
+                Providers("xai: { byok: { fee: 5 } }"),
+                &["providers.xai.byok.fee: expected a string, found 5"],
+            ),
+            row(
+                Providers("groq: { byok: { fee: '101%', cut: 1 } }"),
+                &[
+                    "providers.groq.byok.fee: expected a part of what the provider charges, from \"0%\" to \"100%\", such as \"2.5%\"",
+                    "providers.groq.byok.cut: is unknown; known here: fee",
+                ],
+            ),
+            row(
+                Providers("mistral: { byok: {} }"),
+                &["providers.mistral.byok.fee: is missing"],
+            ),
+            row(
+                Providers(
+                    "amazon-bedrock: { base_url: 'http://10.0.0.1', byok: true, key: { aws: { access_key_id: { env: SET }, secret_access_key: { env: SET }, region: us-east-1 } } }",
+                ),
+                &["providers.amazon-bedrock.byok: is for providers whose key is a plain one"],
             ),
             row(
                 Beside("billing: { unknown_on_cancel: unknown, usual_completion: 1.5, usual: 1 }"),

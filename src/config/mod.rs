@@ -21,7 +21,7 @@ pub use rules::{Match, Places, Route, Rules, Terms, Whose};
 
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
-use crate::meter::{CancelRules, Price};
+use crate::meter::{CancelRules, Fee, Price};
 use crate::middleware::Middleware;
 use crate::provider::{Facts, Policy};
 use std::fmt;
@@ -91,6 +91,8 @@ pub struct Provider {
     pub auth_prefix: String,
     /// What authorises requests, if it wants anything.
     pub key: Option<Key>,
+    /// What a caller is charged who brings a key of its own; `None`: nobody may.
+    pub byok: Option<Fee>,
     /// What to ask for where the dialect needs a limit on completion tokens and the caller gave none.
     pub default_max_tokens: u64,
     /// What happens to the bill when the client leaves.
@@ -120,6 +122,11 @@ impl Provider {
             default_max_tokens: self.default_max_tokens,
             quirks: endpoint.quirks,
         }
+    }
+
+    /// Whether it serves only callers who bring a key of their own.
+    pub const fn wants_own_key(&self) -> bool {
+        self.byok.is_some() && self.key.is_none()
     }
 
     /// Where its requests go, and those for its tokens.

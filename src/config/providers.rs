@@ -5,6 +5,7 @@ use super::reader::{Members, Node};
 use super::{BaseUrl, Key, Provider, Upstream};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
+use crate::meter::Fee;
 use crate::provider::{self, Address, OnCancel, Policy, Row};
 
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
@@ -120,6 +121,9 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
             "google's tokens need auth: { header: authorization, prefix: \"Bearer \" }, not the header of an API key",
         );
     }
+    let byok = members
+        .optional("byok")
+        .and_then(|node| byok(&node, key.as_ref()));
     let default_max_tokens = members
         .optional("default_max_tokens")
         .and_then(|node| at_least_one(&node))
@@ -164,6 +168,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         auth_header,
         auth_prefix,
         key,
+        byok,
         default_max_tokens,
         on_cancel,
         quirks,
@@ -171,6 +176,35 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         policy,
     };
     Some((provider, sound))
+}
+
+/// What a caller is charged who brings a key of its own: nothing, or a part of what the provider charges.
+fn byok(node: &Node<'_>, key: Option<&Key>) -> Option<Fee> {
+    if matches!(key, Some(Key::Aws(_) | Key::Google(_))) {
+        node.problem("is for providers whose key is a plain one");
+    }
+    if node.value.is_boolean() {
+        return node.boolean()?.then(Fee::default);
+    }
+    let mut members = node.members()?;
+    let fee = members.required("fee");
+    members.done();
+    let fee = fee?;
+    let hundredths = |text: &str| {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        (decimals.len() <= 2 && digits(whole) && digits(decimals))
+            .then(|| format!("{whole}{decimals:0<2}").parse::<u32>().ok())
+            .flatten()
+    };
+    let basis_points = fee.string()?.strip_suffix('%').and_then(hundredths);
+    let fair = basis_points.filter(|points| *points <= 10_000);
+    if fair.is_none() {
+        fee.problem(
+            "expected a part of what the provider charges, from \"0%\" to \"100%\", such as \"2.5%\"",
+        );
+    }
+    fair.map(|basis_points| Fee { basis_points })
 }
 
 /// What a provider, or one endpoint, does with what it is sent.

@@ -77,7 +77,7 @@ impl Exchange {
         let Some(attempt) = &mut self.attempt else { return };
         if attempt.end(Some(&error), now_ms) {
             self.previous.extend(previous(&error));
-            self.sample(error.kind.facts().fault, error.retry_after_ms);
+            self.sample(self.fault(&error), error.retry_after_ms);
             let line = self
                 .attempt
                 .as_ref()
@@ -103,6 +103,22 @@ impl Exchange {
             Fault::Nobody => return,
         };
         self.learn(sample);
+    }
+
+    /// Whose fault an error of the current attempt is: what a caller's own key may not do says nothing of the endpoint.
+    fn fault(&self, error: &Error) -> Fault {
+        let of_key = matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired);
+        match error.kind.facts().fault {
+            fault if self.is_byok() && (of_key || fault == Fault::RateLimit) => Fault::Nobody,
+            fault => fault,
+        }
+    }
+
+    /// Whether the caller pays the current attempt's provider itself.
+    pub(super) fn is_byok(&self) -> bool {
+        self.attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.rate.byok.is_some())
     }
 
     /// Notes how fast a complete answer came: its tokens in all the time from the beginning of its attempt, as OpenRouter

@@ -8,6 +8,7 @@
 //! does it. Settling consumes the exchange, so there is exactly one final receipt.
 
 mod attempt;
+mod byok;
 mod envelope;
 mod failure;
 mod outgoing;
@@ -17,6 +18,7 @@ mod receipt;
 mod tokens;
 
 pub use attempt::{Action, Head, ResponseHead};
+pub use byok::HEADER as OWN_KEYS_HEADER;
 pub use outgoing::Outgoing;
 
 use crate::chat::{Operation, Request};
@@ -29,6 +31,7 @@ use crate::meter::{self, AttemptLine, Outcome, Rate, Receipt};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::Candidate;
 use attempt::Attempt;
+use byok::OwnKeys;
 use envelope::Envelope;
 use outgoing::outgoing;
 use std::cell::OnceCell;
@@ -47,6 +50,7 @@ pub struct Exchange {
     terms: Terms,
     /// The caller's name for the session that the request belongs to, from a header.
     session: Option<String>,
+    own_keys: OwnKeys,
     started_ms: u64,
     /// What the caller asked for; there from `read` until no attempt can need it any more.
     request: Option<Request>,
@@ -113,6 +117,7 @@ impl Exchange {
             key,
             terms: Terms::default(),
             session: None,
+            own_keys: OwnKeys::default(),
             started_ms: now_ms,
             request: None,
             uncounted: None,
@@ -147,6 +152,15 @@ impl Exchange {
     /// Takes the caller's name for the session, from a header.
     pub fn set_session(&mut self, session: String) {
         self.session = Some(session);
+    }
+
+    /// Takes the caller's own keys for providers, from a header.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are for a provider that takes none.
+    pub fn set_own_keys(&mut self, text: &str) -> Result<(), Error> {
+        self.own_keys = OwnKeys::read(text, &self.config)?;
+        Ok(())
     }
 
     /// Takes the request's body.
@@ -226,10 +240,12 @@ impl Exchange {
         };
         encoded.path = provider.path(endpoint, operation).unwrap_or(encoded.path);
         let chain = ResponseChain::new(config.middleware(self.terms), request);
-        let outgoing = outgoing(provider, encoded, token.as_ref(), self.envelope.stream, now_ms);
+        let own = self.own_keys.of(endpoint.provider);
+        let secret = own.or(token.as_ref());
+        let outgoing = outgoing(provider, encoded, secret, self.envelope.stream, now_ms);
         let rate = Rate {
             price: endpoint.price.at(now_ms).clone(),
-            byok: None,
+            byok: provider.byok.filter(|_| own.is_some()),
         };
         let attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
         self.next += 1;

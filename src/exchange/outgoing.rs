@@ -22,12 +22,12 @@ impl fmt::Debug for Outgoing {
     }
 }
 
-/// The complete set of headers for a provider, and the body. `token` is what goes out where the key is one that others
-/// fetch.
+/// The complete set of headers for a provider, and the body. `given` goes out in the place of the provider's key: the
+/// caller's own, or a token.
 pub(super) fn outgoing(
     provider: &Provider,
     encoded: Encoded,
-    token: Option<&Secret>,
+    given: Option<&Secret>,
     stream: bool,
     now_ms: u64,
 ) -> Outgoing {
@@ -35,9 +35,8 @@ pub(super) fn outgoing(
     let authority = provider.base.authority();
     let path = format!("{}{}", provider.base.path, encoded.path);
     let credential = match &provider.key {
-        None => Vec::new(),
-        Some(Key::Plain(variable)) => bearer(provider, variable.value.as_ref()),
-        Some(Key::Google(_)) => bearer(provider, token),
+        None | Some(Key::Google(_)) => bearer(provider, given),
+        Some(Key::Plain(variable)) => bearer(provider, given.or(variable.value.as_ref())),
         Some(Key::Aws(key)) => signature(key, &authority, &path, &encoded.body, now_ms),
     };
     let mut headers = vec![

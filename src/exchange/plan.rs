@@ -21,6 +21,7 @@ impl Exchange {
         let needs = Needs::of(request, self.session.as_deref());
         let rules = self.config.rules(self.terms);
         self.envelope.preferences.complete(&rules, request);
+        self.envelope.preferences.own_keys = self.own_keys.providers();
         let asked = Asked {
             models: &self.envelope.models,
             preferences: &self.envelope.preferences,

@@ -106,6 +106,7 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
             .iter()
             .filter_map(|line| line.wasted)
             .fold(PicoUsd::default(), |sum, (_, cost)| sum.plus(cost)),
+        is_byok: speaking.is_some_and(|attempt| attempt.rate.byok.is_some()),
         on_cancel: None,
         started_ms: exchange.started_ms,
         first_token_ms: speaking.and_then(|attempt| {

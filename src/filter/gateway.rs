@@ -6,7 +6,7 @@ use super::{health, market, outlet, stats, tokens};
 use crate::config::{Config, Terms};
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
-use crate::exchange::{Ending, Exchange, Head};
+use crate::exchange::{Ending, Exchange, Head, OWN_KEYS_HEADER};
 use crate::hash;
 use crate::middleware::{Reply, Step};
 use crate::route::Moment;
@@ -203,6 +203,11 @@ impl GatewayContext {
         let slot = self.open();
         if let Some(session) = headers.text(SESSION_HEADER) {
             slot.with(|exchange| exchange.set_session(session.to_owned()));
+        }
+        if let Some(keys) = headers.text(OWN_KEYS_HEADER)
+            && let Some(Err(error)) = slot.with(|exchange| exchange.set_own_keys(keys))
+        {
+            return self.refuse(error);
         }
         let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
             return Action::Pause;
@@ -418,7 +423,12 @@ impl HttpContext for GatewayContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(Map::Request);
         for (name, _) in headers.iter() {
-            let internal = [b"x-crosspoint-".as_slice(), b"x-envoy-", ID_HEADER.as_bytes()];
+            let internal = [
+                b"x-crosspoint-".as_slice(),
+                b"x-envoy-",
+                ID_HEADER.as_bytes(),
+                OWN_KEYS_HEADER.as_bytes(),
+            ];
             if internal.iter().any(|prefix| name.starts_with(prefix))
                 && let Ok(name) = std::str::from_utf8(name)
             {

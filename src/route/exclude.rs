@@ -6,6 +6,7 @@ use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider, Rules, Whose};
 use crate::dialect::{Fate, Feature};
 use crate::error::{Availability, Error, Excluded, Kind, quoted};
+use crate::exchange::OWN_KEYS_HEADER;
 use crate::meter::PicoUsd;
 
 /// Why an endpoint may not serve.
@@ -21,6 +22,7 @@ pub(super) enum Why {
     Quantizations,
     MaxPrice,
     Free,
+    OwnKey,
     RequireParameters,
 }
 
@@ -38,6 +40,7 @@ impl Why {
             Self::Quantizations => ("quantizations", "quantization"),
             Self::MaxPrice => ("max_price", "max_price"),
             Self::Free => ("model", "max_price"),
+            Self::OwnKey => (OWN_KEYS_HEADER, "byok"),
             Self::RequireParameters => ("require_parameters", "require_parameters"),
         }
     }
@@ -46,7 +49,7 @@ impl Why {
     fn field(self, of_rules: bool) -> String {
         let (member, _) = self.words();
         match self {
-            Self::Models | Self::Providers | Self::Free => member.to_owned(),
+            Self::Models | Self::Providers | Self::Free | Self::OwnKey => member.to_owned(),
             _ if of_rules => format!("preferences.{member}"),
             _ => format!("provider.{member}"),
         }
@@ -76,6 +79,7 @@ impl Why {
             },
             Self::Quantizations => format!("has {}", endpoint.facts.quantization.unwrap_or("unknown")),
             Self::MaxPrice | Self::Free => price(),
+            Self::OwnKey => "wants the caller's own key".to_owned(),
             Self::RequireParameters => {
                 let names: Vec<_> = lost(preferences, provider, endpoint).collect();
                 format!("lacks {}", names.join(", "))
@@ -136,6 +140,10 @@ pub(super) fn why<'a>(
             Some((why, preferences.whose(wish)))
         })
         .or_else(|| (named.free && endpoint.price.rank() > 0).then_some((Why::Free, None)))
+        .or_else(|| {
+            let own = preferences.own_keys.contains(&endpoint.provider);
+            (!own && provider.wants_own_key()).then_some((Why::OwnKey, None))
+        })
         // This one is costly to find out.
         .or_else(|| {
             let _lost = lost(preferences, provider, endpoint).next()?;

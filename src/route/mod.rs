@@ -252,6 +252,8 @@ struct Entry<'c> {
 /// What decides first, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Tier {
+    /// The caller does not pay it itself.
+    ours: bool,
     /// The place in `provider.order`.
     order: usize,
     /// It is known to lack something that the request needs.
@@ -299,6 +301,7 @@ fn entries<'c>(
                 endpoint,
                 view,
                 tier: Tier {
+                    ours: !preferences.own_keys.contains(&endpoint.provider),
                     order: in_order
                         .position(|name| exclude::names(name, provider, endpoint))
                         .unwrap_or(usize::MAX),
@@ -371,6 +374,7 @@ fn order(entries: &mut [Entry<'_>], models: &[Named<'_>], asked: &Asked<'_>, mom
 impl Tier {
     fn reason(self, sort: Option<Sort>) -> &'static str {
         match self.place {
+            _ if !self.ours => "byok",
             _ if self.order < usize::MAX => "order",
             Place::Trial => TRIAL,
             Place::Down => DOWN,

@@ -65,6 +65,8 @@ pub struct Preferences {
     pub only: Vec<String>,
     /// Providers that may not.
     pub ignore: Vec<String>,
+    /// The providers for which the caller brings keys of its own.
+    pub own_keys: Vec<usize>,
     /// Whether anything may be tried after the first choice, and after `order`.
     pub allow_fallbacks: bool,
     /// Whether an endpoint must carry all parameters of the request to be tried.
@@ -101,6 +103,7 @@ impl Default for Preferences {
             order: Vec::new(),
             only: Vec::new(),
             ignore: Vec::new(),
+            own_keys: Vec::new(),
             allow_fallbacks: true,
             require_parameters: false,
             required: Vec::new(),
@@ -402,6 +405,7 @@ mod tests {
             order: vec!["a".to_owned()],
             only: vec!["b".to_owned()],
             ignore: vec!["c".to_owned()],
+            own_keys: Vec::new(),
             allow_fallbacks: false,
             require_parameters: false,
             required: Vec::new(),

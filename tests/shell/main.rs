@@ -17,6 +17,7 @@ mod vm;
 
 mod access;
 mod answers;
+mod byok;
 mod configure;
 mod endings;
 mod failover;
