@@ -15,6 +15,7 @@ pub(super) const DIRECTIVES: &[&str] = &[
     "reset",
     "no_headers",
     "silent",
+    "keep_alive=MS",
     "empty",
     "error_at=TOKENS",
     "error=TYPE",
@@ -60,6 +61,8 @@ pub(super) struct Faults {
     pub(super) no_headers: bool,
     /// Send the headers, then nothing.
     pub(super) silent: bool,
+    /// Send the headers, then SSE comments only, one in so many milliseconds.
+    pub(super) keep_alive: Option<u64>,
     /// A completion without content.
     pub(super) empty: bool,
     /// An in-band error after so many tokens.
@@ -141,6 +144,7 @@ impl Faults {
             "reset" => self.reset = flag(value)?,
             "no_headers" => self.no_headers = flag(value)?,
             "silent" => self.silent = flag(value)?,
+            "keep_alive" => self.keep_alive = Some(number(value)?.max(1)),
             "empty" => self.empty = flag(value)?,
             "error_at" => self.error_at = Some(number(value)?),
             "error" => {

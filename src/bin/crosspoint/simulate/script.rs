@@ -22,6 +22,9 @@ use super::fault::Faults;
 use super::ledger::Watch;
 use super::seed::noise;
 
+/// What a provider sends to keep a stream alive.
+const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
+
 /// Some bytes of an answer and the completion tokens that they stand for.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
@@ -55,6 +58,8 @@ pub(super) enum Step {
     Pause(Duration),
     /// Silence until the client goes away.
     Stall,
+    /// A comment now, and again after this time, until the client goes away.
+    Beat(Duration),
     /// Close the connection without an end of the body.
     Close,
     /// Reset the connection.
@@ -122,6 +127,7 @@ pub(super) fn whole(body: Vec<u8>, tokens: u64, faults: &Faults) -> io::Result<V
 enum Incident {
     Error,
     Stall,
+    Beat(Duration),
     Close,
     Reset,
     Garbage,
@@ -131,6 +137,9 @@ impl Incident {
     fn of(faults: &Faults) -> Option<(u64, Incident)> {
         if faults.silent {
             return Some((0, Incident::Stall));
+        }
+        if let Some(ms) = faults.keep_alive {
+            return Some((0, Incident::Beat(Duration::from_millis(ms))));
         }
         if faults.garbage {
             return Some((0, Incident::Garbage));
@@ -151,6 +160,7 @@ impl Incident {
         match self {
             Incident::Error => steps.push_back(Step::Send(Piece::plain(error))),
             Incident::Stall => steps.push_back(Step::Stall),
+            Incident::Beat(time) => steps.push_back(Step::Beat(time)),
             Incident::Close => steps.push_back(Step::Close),
             Incident::Reset => steps.push_back(Step::Reset),
             Incident::Garbage => steps.push_back(Step::Send(Piece::plain(noise(700)))),
@@ -191,7 +201,7 @@ fn gzip(steps: VecDeque<Step>) -> io::Result<VecDeque<Step>> {
                 out.push_back(Step::Send(Piece { bytes, ..piece }));
             }
             Step::Pause(_) => out.push_back(step),
-            Step::Stall | Step::Close | Step::Reset => {
+            Step::Stall | Step::Beat(_) | Step::Close | Step::Reset => {
                 cut = true;
                 out.push_back(step);
             }
@@ -298,6 +308,12 @@ impl Body for Script {
                     this.steps.push_front(Step::Stall);
                     return Poll::Pending;
                 }
+                Some(Step::Beat(time)) => {
+                    this.steps.push_front(Step::Beat(time));
+                    this.steps.push_front(Step::Pause(time));
+                    this.flush = true;
+                    return Poll::Ready(Some(Ok(Frame::data(COMMENT))));
+                }
                 Some(step @ (Step::Close | Step::Reset)) => {
                     this.reset.store(matches!(step, Step::Reset), Ordering::Relaxed);
                     if let Some(watch) = this.watch.take() {
@@ -343,6 +359,7 @@ mod tests {
                 Step::Send(piece) => String::from_utf8_lossy(&piece.bytes).into_owned(),
                 Step::Pause(time) => format!("({}ms) ", time.as_millis()),
                 Step::Stall => "STALL".to_owned(),
+                Step::Beat(time) => format!("(: every {}ms)", time.as_millis()),
                 Step::Close => "CLOSE".to_owned(),
                 Step::Reset => "RESET".to_owned(),
             })
@@ -358,6 +375,7 @@ mod tests {
         assert_eq!(play("cut_at=99"), "start a b CLOSE");
         assert_eq!(play("reset_at=1"), "start a RESET");
         assert_eq!(play("silent"), "STALL");
+        assert_eq!(play("keep_alive=7"), "(: every 7ms)");
         assert_eq!(
             play("token_delay=5;first_delay=9"),
             "(9ms) start (5ms) a (5ms) b finish"
