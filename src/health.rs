@@ -27,6 +27,8 @@ const VERSION: u8 = 2;
 const NEWEST: usize = 2;
 /// How many samples a quantile needs that routing may rely on.
 const KNOWN: u64 = 5;
+/// How many it takes to say what nearly all streams keep to.
+const WELL_KNOWN: u64 = 20;
 /// For how long routing remembers how fast an endpoint was that nobody asks any more.
 const REMEMBERED_MS: u64 = 600_000;
 /// How many outcomes of five minutes tell the uptime that routing looks at.
@@ -86,6 +88,8 @@ pub struct View {
     pub throughput: Option<Quantiles>,
     /// The usual time to the first token, in milliseconds, remembered for longer.
     pub usual_ms: Option<u32>,
+    /// What 99 % of the streams of the last five minutes kept to, to their first token; known from more of them.
+    pub slowest_ms: Option<u32>,
     /// How many attempts are under way.
     pub in_flight: u32,
 }
@@ -214,6 +218,10 @@ impl Record {
             latency: self.latency.recent(RISING, KNOWN, now),
             throughput: self.throughput.recent(FALLING, KNOWN, now),
             usual_ms: self.latency.usual(KNOWN, REMEMBERED_MS, now),
+            slowest_ms: self
+                .latency
+                .recent(RISING, WELL_KNOWN, now)
+                .map(Quantiles::slowest),
             in_flight: self.running.others(vm, now),
         }
     }

@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 mod table {
-    use crosspoint::config::{Config, Key};
+    use crosspoint::config::{Adaptive, Config, Key, Waiting};
     use crosspoint::meter::{Kind, PicoUsd};
     use crosspoint::provider::{OnCancel, PARAMETERS};
     use serde_json::Value;
@@ -122,7 +122,7 @@ mod table {
             row(
                 Provider("{ kluster: x }"),
                 &[
-                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, byok, default_max_tokens, on_cancel, path, data_collection, zdr, region",
+                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, byok, default_max_tokens, on_cancel, path, data_collection, zdr, region, timeouts",
                 ],
             ),
             row(
@@ -431,7 +431,7 @@ mod table {
                 Endpoint("{ provider: openai }, { model: x, zone: eu }"),
                 &[
                     "models.a/b.endpoints[1].provider: is missing",
-                    "models.a/b.endpoints[1].zone: is unknown; known here: provider, model, dialect, price, context_length, max_completion_tokens, input_modalities, output_modalities, supported_parameters, quantization, data_collection, zdr, region",
+                    "models.a/b.endpoints[1].zone: is unknown; known here: provider, model, dialect, price, context_length, max_completion_tokens, input_modalities, output_modalities, supported_parameters, quantization, data_collection, zdr, region, timeouts",
                 ],
             ),
             row(
@@ -494,6 +494,13 @@ mod table {
                     "models.a/b.endpoints[0].context_length: must be at least 1",
                     "models.a/b.endpoints[0].input_modalities[1]: \"smell\" is unknown; known: text, image, file, audio, video, embeddings",
                     "models.a/b.endpoints[0].output_modalities: expected a list, found \"text\"",
+                ],
+            ),
+            row(
+                Endpoint("{ provider: openai, timeouts: { first_token: 5, stall: 1s } }"),
+                &[
+                    "models.a/b.endpoints[0].timeouts.first_token: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
+                    "models.a/b.endpoints[0].timeouts.stall: is unknown; known here: first_token",
                 ],
             ),
             row(
@@ -721,7 +728,25 @@ mod table {
                     "timeouts.first_token: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
                     "timeouts.stall: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
                     "timeouts.total: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
-                    "timeouts.idle: is unknown; known here: first_token, stall, total",
+                    "timeouts.idle: is unknown; known here: first_token, stall, total, adaptive, waiting_comment",
+                ],
+            ),
+            row(
+                Beside("timeouts: { adaptive: { factor: 0.5, min: 40s, max: 1 }, waiting_comment: 14s }"),
+                &[
+                    "timeouts.adaptive.factor: expected a number from 1 to 100",
+                    "timeouts.adaptive.max: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
+                    "timeouts.adaptive.min: is longer than max, which is timeouts.first_token by default",
+                    "timeouts.waiting_comment: below 15s clients lose failovers that would have come in time; if that is meant, write { after: …, early: true }",
+                ],
+            ),
+            row(
+                Beside("timeouts: { adaptive: 3, waiting_comment: { after: 1s, early: 1, each: 1s } }"),
+                &[
+                    "timeouts.adaptive: expected a mapping, found 3",
+                    "timeouts.waiting_comment.early: expected true or false, found 1",
+                    "timeouts.waiting_comment.each: is unknown; known here: after, every, early",
+                    "timeouts.waiting_comment: below 15s clients lose failovers that would have come in time; if that is meant, write { after: …, early: true }",
                 ],
             ),
             row(
@@ -852,6 +877,7 @@ mod table {
         messages.extend(messages_of(include_str!("../src/config/price.rs")));
         messages.extend(messages_of(include_str!("../src/config/routes.rs")));
         messages.extend(messages_of(include_str!("../src/config/providers.rs")));
+        messages.extend(messages_of(include_str!("../src/config/timeouts.rs")));
         assert!(messages.len() >= 25, "{messages:?}");
         for message in messages {
             assert!(
@@ -876,18 +902,18 @@ name: edge
 providers:
   openai:    { cluster: openai-eu, key: { env: SET }, default_max_tokens: 5.0, on_cancel: bills_all }
   anthropic: { base_url: "http://127.0.0.1:8081/anthropic/" }
-  bedrock:   { dialect: bedrock-converse, base_url: "https://bedrock-runtime.us-east-1.amazonaws.com", key: { env: SET } }
+  bedrock:   { dialect: bedrock-converse, base_url: "https://bedrock-runtime.us-east-1.amazonaws.com", key: { env: SET }, timeouts: { first_token: 4s } }
   acme:      { dialect: openai-chat, base_url: "https://acme.example:8443", auth: { header: X-Api-Key, prefix: "Key " } }
 models:
   z/last: { endpoints: [{ provider: acme }] }
   anthropic/claude:
     endpoints:
-      - { provider: anthropic, model: claude-x, price: { prompt: "3.00", completion: 15, cache_read: 0.3, cache_write: "3.75", cache_write_1h: "6" } }
+      - { provider: anthropic, model: claude-x, timeouts: { first_token: 9s }, price: { prompt: "3.00", completion: 15, cache_read: 0.3, cache_write: "3.75", cache_write_1h: "6" } }
       - { provider: bedrock, model: "anthropic.claude-v1:0" }
 keys: [{ name: ann, sha256: "5E884898DA28047151D0E56F8DC6292773603D0D6AABBDD62A11EF721D1542D8" }]
 middleware: [{ redact: { rules: [{ pattern: '\d{4}', mask: '[card]' }, { literal: "secret" }] } }]
 limits: { request_body: 32MiB, response_body: 2097152 }
-timeouts: { first_token: 250ms, stall: 30s, total: 10m }
+timeouts: { first_token: 20s, stall: 30s, total: 10m, adaptive: { factor: 2.5, max: 15s }, waiting_comment: { after: 5s, every: 10s, early: true } }
 routing: { max_attempts: 3 }
 page: true
 listen: { address: "::", port: 443 }
@@ -959,8 +985,21 @@ admin: { port: 9000.0 }
         );
         assert_eq!(
             (config.timeouts.first_token_ms, config.timeouts.total_ms),
-            (250, 600_000)
+            (20_000, 600_000)
         );
+        let adaptive = Adaptive {
+            factor_percent: 250,
+            min_ms: 5_000,
+            max_ms: 15_000,
+        };
+        assert_eq!(config.timeouts.adaptive, Some(adaptive));
+        let waiting = Waiting {
+            after_ms: 5_000,
+            every_ms: 10_000,
+        };
+        assert_eq!(config.timeouts.waiting, Some(waiting));
+        let deadlines = claude.endpoints.iter().map(|endpoint| endpoint.first_token_ms);
+        assert_eq!(deadlines.collect::<Vec<_>>(), [Some(9_000), Some(4_000)]);
         assert_eq!(config.routing.max_attempts, 3);
         assert!(config.page);
         assert_eq!((config.listen.address.as_str(), config.listen.port), ("::", 443));

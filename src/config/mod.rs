@@ -14,10 +14,12 @@ mod providers;
 mod reader;
 mod routes;
 mod rules;
+mod timeouts;
 
 pub use credential::{AccountKey, Key, Secret, SigningKey, TokenKey, Variable};
 pub use reader::Problem;
 pub use rules::{Match, Places, Route, Rules, Terms, Whose};
+pub use timeouts::{Adaptive, Timeouts, Waiting};
 
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
@@ -103,6 +105,8 @@ pub struct Provider {
     pub path: Option<String>,
     /// What it does with what it is sent, if an endpoint says nothing else.
     pub policy: Policy,
+    /// How long a stream may take to its first token there, if an endpoint says nothing else.
+    pub first_token_ms: Option<u64>,
 }
 
 impl Provider {
@@ -228,6 +232,8 @@ pub struct Endpoint {
     pub facts: Facts,
     /// What becomes of what it is sent.
     pub policy: Policy,
+    /// How long a stream may take to its first token, where the configuration says so.
+    pub first_token_ms: Option<u64>,
     /// The stable hash under which its health is kept.
     pub health_key: u64,
 }
@@ -269,17 +275,6 @@ pub struct Limits {
     pub request_body: usize,
     /// Of a buffered answer, and of a single event of a stream.
     pub response_body: usize,
-}
-
-/// Deadlines, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// How long one attempt at a stream may take to its first token.
-    pub first_token_ms: u64,
-    /// How long a stream may be silent after its first token.
-    pub stall_ms: u64,
-    /// How long a buffered answer may take, all attempts together; also the longest life of a stream.
-    pub total_ms: u64,
 }
 
 /// How often to try.

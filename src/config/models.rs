@@ -4,6 +4,7 @@
 use super::price::price;
 use super::providers::{at_least_one, endpoint_dialect, policy};
 use super::reader::{Members, Node};
+use super::timeouts::first_token;
 use super::{Endpoint, Model, Provider};
 use crate::error::quoted;
 use crate::hash;
@@ -146,6 +147,7 @@ impl Catalogue<'_> {
                 price,
                 facts,
                 policy: configured.policy.clone(),
+                first_token_ms: configured.first_token_ms,
                 health_key: hash::stable(&[offer.provider, offer.upstream]),
             })
         };
@@ -286,6 +288,7 @@ fn endpoint(
     };
     let facts = read_facts(&mut members, facts);
     let policy = policy(&mut members);
+    let first_token_ms = first_token(&mut members);
     members.done();
     let upstream = match upstream {
         Some(upstream) => upstream?,
@@ -317,6 +320,7 @@ fn endpoint(
         price,
         facts,
         policy: policy.or(&configured.policy),
+        first_token_ms: first_token_ms.or(configured.first_token_ms),
         health_key: hash::stable(&[provider_id, upstream]),
     })
 }

@@ -6,6 +6,7 @@ use super::providers::providers;
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::routes::{Served, Usual, preferences, routes, rules};
 use super::rules::Whose;
+use super::timeouts::timeouts;
 use super::{
     ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Environment, Limits, Listen,
     Routing, Timeouts,
@@ -247,47 +248,6 @@ pub(super) fn limits(members: Option<Members<'_>>, mut limits: Limits) -> Limits
     }
     members.done();
     limits
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            first_token_ms: 30_000,
-            stall_ms: 60_000,
-            total_ms: 600_000,
-        }
-    }
-}
-
-pub(super) fn timeouts(members: Option<Members<'_>>, mut timeouts: Timeouts) -> Timeouts {
-    let Some(mut members) = members else {
-        return timeouts;
-    };
-    let Timeouts {
-        first_token_ms,
-        stall_ms,
-        total_ms,
-    } = &mut timeouts;
-    for (name, field) in [
-        ("first_token", first_token_ms),
-        ("stall", stall_ms),
-        ("total", total_ms),
-    ] {
-        let Some(node) = members.optional(name) else {
-            continue;
-        };
-        match node
-            .value
-            .as_str()
-            .and_then(reader::duration_ms)
-            .filter(|ms| (1..=86_400_000).contains(ms))
-        {
-            Some(ms) => *field = ms,
-            None => node.problem("expected a duration from 1ms to 24h, such as 250ms, 30s or 10m"),
-        }
-    }
-    members.done();
-    timeouts
 }
 
 fn routing(members: Option<Members<'_>>) -> Routing {

@@ -2,6 +2,7 @@
 
 use super::parse::Env;
 use super::reader::{Members, Node};
+use super::timeouts::first_token;
 use super::{BaseUrl, Key, Provider, Upstream};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
@@ -147,6 +148,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         path(&node)
     });
     let policy = policy(&mut members);
+    let first_token_ms = first_token(&mut members);
     members.done();
     // The row tells how the provider deviates from the dialect in the row, and from no other.
     let (quirks, model_dialects) = match row {
@@ -174,6 +176,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         quirks,
         path,
         policy,
+        first_token_ms,
     };
     Some((provider, sound))
 }

@@ -1,9 +1,10 @@
 //! `preferences` and `routes`, and what a key may say of models, providers and preferences.
 
 use super::models::fits;
-use super::parse::{limits, stages, timeouts};
+use super::parse::{limits, stages};
 use super::reader::{Members, Node};
 use super::rules::{Match, Places, Route, Rules, Whose};
+use super::timeouts::timeouts;
 use super::{ClientKey, Limits, Model, Provider, Timeouts};
 use crate::error::quoted;
 use crate::route::{self, MEMBERS, Preferences};

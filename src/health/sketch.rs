@@ -45,6 +45,12 @@ impl Quantiles {
         let [median, ..] = self.0;
         median
     }
+
+    /// What 99 % kept to.
+    pub const fn slowest(self) -> u32 {
+        let [.., slowest] = self.0;
+        slowest
+    }
 }
 
 /// A distribution of positive whole numbers.

@@ -4,11 +4,13 @@
 //! caller gives, and the time and the seed of every draw are arguments.
 
 mod balance;
+mod deadline;
 mod exclude;
 mod needs;
 mod preferences;
 mod wishes;
 
+pub use deadline::first_token_ms;
 pub use exclude::{is_allowed, names};
 pub use needs::Needs;
 pub use preferences::{Cutoffs, MEMBERS, Preferences, Wrong};
