@@ -22,7 +22,7 @@ mod targets {
     use crosspoint::dialect::client;
     use crosspoint::dialect::{self, DIALECTS, Target};
     use crosspoint::error::MAX_MESSAGE;
-    use crosspoint::exchange::{Action, Ending, Exchange, Head, ResponseHead};
+    use crosspoint::exchange::{Action, Due, Ending, Exchange, Head, ResponseHead};
     use crosspoint::health::{LENGTH, Record, Sample, View};
     use crosspoint::middleware::Step;
     use crosspoint::provider;
@@ -322,10 +322,18 @@ mod targets {
                     0 => exchange.gone(number, now),
                     1 => {
                         now = now.saturating_add(120_000);
-                        if let Some(bytes) = exchange.stalled(now) {
-                            assert!(seen.head.is_some(), "a stall before anything was let out");
-                            seen.body.extend_from_slice(&bytes);
-                            is_over = true;
+                        match exchange.due(now) {
+                            Some(Due::BreakOff(bytes)) => {
+                                assert!(seen.head.is_some(), "a stall before anything was let out");
+                                seen.body.extend_from_slice(&bytes);
+                                is_over = true;
+                            }
+                            Some(Due::Retry(head)) => {
+                                assert!(seen.head.is_none() && is_json(&head.body), "a retry of an answer");
+                                again = true;
+                            }
+                            Some(Due::Release(_) | Due::Write(_)) => panic!("no comments are configured"),
+                            None => {}
                         }
                     }
                     2 if seen.head.is_none() => {

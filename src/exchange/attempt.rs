@@ -15,6 +15,9 @@ const MAX_ERROR_BODY: usize = 64 << 10;
 /// How long `Retry-After` may say to wait, in milliseconds: a day.
 const MAX_RETRY_AFTER_MS: u64 = 86_400_000;
 
+/// The type of streams that comments may be written into.
+const EVENTS: &str = "text/event-stream";
+
 /// What the client gets instead of the provider's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -99,9 +102,23 @@ pub(super) struct Attempt {
     phase: Phase,
     /// Something was written for the client: an answer, or the error beside a wish to retry.
     spoken: bool,
+    /// A piece of the body has come: from then on it may be written into.
+    has_body: bool,
+    pub(super) patience: Patience,
     last_byte_ms: u64,
     stream: bool,
     content_type: Option<&'static str>,
+}
+
+/// What the time that an endpoint takes to its first token has led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// The endpoint has missed its deadline before it sent anything, and its health knows.
+    pub(super) late: bool,
+    /// The client was told to wait on, last at this time.
+    pub(super) commented_ms: Option<u64>,
+    /// The first token came after all, and the endpoint's health knows.
+    relieved: bool,
 }
 
 #[derive(Debug)]
@@ -149,6 +166,8 @@ impl Attempt {
             ended_ms: None,
             phase: Phase::Waiting(chain),
             spoken: false,
+            has_body: false,
+            patience: Patience::default(),
             last_byte_ms: now_ms,
             stream: false,
             content_type: None,
@@ -220,6 +239,7 @@ impl Attempt {
 
     pub(super) fn body(&mut self, bytes: &[u8], end: bool, now_ms: u64) -> Progress {
         self.last_byte_ms = now_ms;
+        self.has_body = true;
         match &mut self.phase {
             Phase::Waiting(_) => Progress::Action(Action::Hold),
             Phase::Ended => Progress::Action(Action::Pass(Vec::new())),
@@ -299,7 +319,7 @@ impl Attempt {
         if self.outcome == Outcome::Error || self.outcome == Outcome::Cut {
             return false;
         }
-        let begun = matches!(self.phase, Phase::Answering(_)) && self.spoken;
+        let begun = matches!(self.phase, Phase::Answering(_)) && self.spoken && !self.is_waited_for();
         self.outcome = if begun { Outcome::Cut } else { Outcome::Error };
         self.phase = Phase::Ended;
         self.ended_ms = Some(now_ms);
@@ -325,6 +345,47 @@ impl Attempt {
             return false;
         };
         self.spoken && !pipeline.is_waiting() && self.last_byte_ms <= since_ms
+    }
+
+    /// Whether the first token is still to come and the provider is to blame for it.
+    pub(super) fn owes_first_token(&self) -> bool {
+        match &self.phase {
+            Phase::Waiting(_) | Phase::Refusing { .. } => true,
+            Phase::Answering(pipeline) => self.first_token_ms.is_none() && !pipeline.is_waiting(),
+            Phase::Ended => false,
+        }
+    }
+
+    /// Whether the provider has sent headers, which are held.
+    pub(super) const fn is_held(&self) -> bool {
+        !self.spoken && matches!(self.phase, Phase::Refusing { .. } | Phase::Answering(_))
+    }
+
+    /// Whether the client has nothing but comments so far.
+    pub(super) const fn is_waited_for(&self) -> bool {
+        self.patience.commented_ms.is_some() && self.first_token_ms.is_none()
+    }
+
+    /// Lets a stream out that has no token yet, if it is one that comments may be written into; gives what it has.
+    pub(super) fn release_early(&mut self, now_ms: u64) -> Option<Vec<u8>> {
+        let writable = self.is_held() && self.has_body && self.content_type == Some(EVENTS);
+        let Phase::Answering(pipeline) = &mut self.phase else {
+            return None;
+        };
+        if !writable || pipeline.is_waiting() {
+            return None;
+        }
+        self.spoken = true;
+        self.patience.commented_ms = Some(now_ms);
+        Some(pipeline.take_out())
+    }
+
+    /// The time that a client's first token took that came after comments; given out once.
+    pub(super) fn relief(&mut self) -> Option<u64> {
+        let took = self.first_token_ms?;
+        let first = self.patience.commented_ms.is_some() && !self.patience.relieved;
+        self.patience.relieved = true;
+        first.then_some(took)
     }
 
     pub(super) const fn content_type(&self) -> Option<&'static str> {

@@ -60,7 +60,8 @@ impl Exchange {
         let waited = now_ms.saturating_sub(attempt.started_ms);
         let error = if attempt.has_spoken() {
             Error::new(Kind::ProviderUnavailable, "the provider cut the response short")
-        } else if waited.saturating_add(TIMER_SLACK_MS) >= self.per_try_timeout_ms() {
+        } else if attempt.patience.late || waited.saturating_add(TIMER_SLACK_MS) >= self.per_try_timeout_ms()
+        {
             Error::new(Kind::Timeout, "no first token within the deadline")
         } else {
             Error::new(
@@ -75,9 +76,14 @@ impl Exchange {
     pub(super) fn fail(&mut self, mut error: Error, now_ms: u64) {
         error.provider = self.attempt_provider().map(|provider| provider.id.clone());
         let Some(attempt) = &mut self.attempt else { return };
+        let late = attempt.patience.late;
         if attempt.end(Some(&error), now_ms) {
             self.previous.extend(previous(&error));
-            self.sample(self.fault(&error), error.retry_after_ms);
+            // Its endpoint's health knows of one that is late already.
+            let fault = self.fault(&error);
+            if !late || fault != Fault::Endpoint {
+                self.sample(fault, error.retry_after_ms);
+            }
             let line = self
                 .attempt
                 .as_ref()

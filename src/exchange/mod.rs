@@ -9,6 +9,7 @@
 
 mod attempt;
 mod byok;
+mod deadline;
 mod envelope;
 mod failure;
 mod outgoing;
@@ -19,6 +20,7 @@ mod tokens;
 
 pub use attempt::{Action, Head, ResponseHead};
 pub use byok::HEADER as OWN_KEYS_HEADER;
+pub use deadline::Due;
 pub use outgoing::Outgoing;
 
 use crate::chat::{Operation, Request};
@@ -32,6 +34,7 @@ use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::Candidate;
 use attempt::Attempt;
 use byok::OwnKeys;
+use deadline::Deadlines;
 use envelope::Envelope;
 use outgoing::outgoing;
 use std::cell::OnceCell;
@@ -61,6 +64,7 @@ pub struct Exchange {
     envelope: Envelope,
     request_chain: RequestChain,
     plan: Vec<Candidate>,
+    deadlines: Deadlines,
     /// Where in the plan the next attempt stands.
     next: usize,
     /// The first candidate's request, made while planning.
@@ -125,6 +129,7 @@ impl Exchange {
             envelope: Envelope::default(),
             request_chain,
             plan: Vec::new(),
+            deadlines: Deadlines::default(),
             next: 0,
             encoded: None,
             token: None,
@@ -303,24 +308,6 @@ impl Exchange {
         }
     }
 
-    /// Checks for a stream that has fallen silent after its first token. What the client is to be told, if so.
-    pub fn stalled(&mut self, now_ms: u64) -> Option<Vec<u8>> {
-        let stall_ms = self.config.timeouts(self.terms).stall_ms;
-        let attempt = self.attempt.as_mut()?;
-        if !attempt.is_silent_since(now_ms.saturating_sub(stall_ms)) {
-            return None;
-        }
-        let (_, provider) = parties(&self.config, attempt.candidate)?;
-        let mut error = Error::new(
-            Kind::Timeout,
-            format!("the provider sent nothing for {stall_ms} ms"),
-        );
-        error.provider = Some(provider.id.clone());
-        let event = attempt.break_off(&error);
-        self.fail(error, now_ms);
-        Some(event)
-    }
-
     /// Envoy answers the client itself, with this status and these response code details: what to tell the client instead.
     pub fn local_reply(&mut self, status: u16, details: &str, now_ms: u64) -> Head {
         self.unanswered(now_ms);
@@ -427,6 +414,7 @@ impl Exchange {
     /// Turns what an attempt's progress means into what the shell does.
     fn act(&mut self, progress: attempt::Progress, now_ms: u64) -> Action {
         use attempt::Progress;
+        self.relieve();
         match progress {
             Progress::Action(action) => action,
             Progress::Failed(error) => self.fail_over(error, now_ms),

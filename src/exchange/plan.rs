@@ -35,6 +35,8 @@ impl Exchange {
             let _noted = self.prompt_tokens.get_or_init(|| tokens);
         }
         let mut first_error = None;
+        let stream = self.envelope.stream;
+        let prompt = request.raw("messages").map_or(0, str::len);
         let mut verdicts: Vec<(&'static str, bool)> = Vec::with_capacity(2);
         for candidate in chosen {
             let Some((endpoint, provider)) = self.parties(candidate) else {
@@ -70,7 +72,12 @@ impl Exchange {
         }
         match first_error {
             Some(error) if self.plan.is_empty() => Err(error),
-            _ => Ok(()),
+            _ => {
+                if stream {
+                    self.deadlines = self.deadlines(&mut views, prompt);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -107,16 +114,5 @@ impl Exchange {
     /// How many retries Envoy may make.
     pub const fn max_retries(&self) -> usize {
         self.plan.len().saturating_sub(1)
-    }
-
-    /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
-    /// answer, which the same deadline would kill while it is being written (and billed).
-    pub fn per_try_timeout_ms(&self) -> u64 {
-        let timeouts = self.config.timeouts(self.terms);
-        if self.envelope.stream {
-            timeouts.first_token_ms
-        } else {
-            timeouts.total_ms
-        }
     }
 }

@@ -29,10 +29,11 @@ pub(super) fn settle(exchange: &mut Exchange, ending: Ending, now_ms: u64) -> Re
         };
         charge(&mut receipt, attempt, bill);
     }
+    let waited = exchange.attempt.as_ref().is_some_and(Attempt::is_waited_for);
     let said = exchange.attempt.as_ref().is_some_and(Attempt::has_spoken);
     receipt.status = match &exchange.refusal {
         Some(error) => Some(error.status()),
-        None => (said && outcome != Outcome::Error).then_some(200),
+        None => (said && (outcome != Outcome::Error || waited)).then_some(200),
     };
     receipt.error_type = match (&exchange.refusal, outcome) {
         (Some(error), _) => Some(error.kind.facts().error_type),

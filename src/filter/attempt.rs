@@ -76,8 +76,7 @@ impl AttemptContext {
     }
 
     /// Says where Envoy goes should it try again.
-    fn set_next_cluster(&self) {
-        let Some(slot) = &self.slot else { return };
+    pub(super) fn set_next_cluster(slot: &Slot) {
         let cluster = slot
             .with(|exchange| exchange.next_cluster().map(ToOwned::to_owned))
             .flatten();
@@ -104,6 +103,14 @@ impl AttemptContext {
         }
     }
 
+    /// A tick may have let go what this context held.
+    fn see_whether_let_go(&mut self) {
+        if self.slot.as_ref().is_some_and(|slot| slot.let_go.take()) {
+            self.paused = false;
+            self.released = true;
+        }
+    }
+
     /// Takes a piece of the response.
     fn take(&mut self, bytes: &[u8], end: bool) -> Action {
         let Some(slot) = self.slot.clone() else {
@@ -114,6 +121,10 @@ impl AttemptContext {
         let Some(next) = slot.with(|exchange| exchange.body(number, bytes, end, now)) else {
             return Action::Continue;
         };
+        if self.released {
+            // What a client waited for, as comments told it, is known only now.
+            self.store_samples(now);
+        }
         self.apply(&slot, next, end, now)
     }
 
@@ -177,7 +188,7 @@ impl AttemptContext {
             }
             Next::Retry { mut head } => {
                 self.store_samples(now);
-                self.set_next_cluster();
+                Self::set_next_cluster(slot);
                 slot.written.set(Written::Retry);
                 head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
                 Self::write_answer(head, end);
@@ -212,7 +223,7 @@ impl AttemptContext {
     }
 
     /// Lets the held headers go, as we write them, and the body with them.
-    fn write_answer(mut head: Head, end: bool) {
+    pub(super) fn write_answer(mut head: Head, end: bool) {
         head.headers.push((":status".to_owned(), head.status.to_string()));
         // A response that ended with its headers has no body to write into; the headers alone must do.
         let written = host::set_buffer(Buffer::ResponseBody, &head.body);
@@ -269,7 +280,7 @@ impl HttpContext for AttemptContext {
                 "the attempt placement finds no exchange: do the vm_id and vm_config of both placements match?",
             );
         };
-        slot.written.set(Written::Nothing);
+        slot.begin(self.context);
         self.slot = Some(Rc::clone(&slot));
         let cluster = host::property_text(&["xds", "cluster_name"]);
         let now = host::now_ms();
@@ -307,7 +318,7 @@ impl HttpContext for AttemptContext {
         tokens::drop_missing(&slot, now);
         self.store_samples(now);
         // Should this attempt never answer, Envoy goes to the next candidate all the same.
-        self.set_next_cluster();
+        Self::set_next_cluster(&slot);
         Action::Continue
     }
 
@@ -343,11 +354,13 @@ impl HttpContext for AttemptContext {
     }
 
     fn on_http_response_body(&mut self, _size: usize, end_of_stream: bool) -> Action {
+        self.see_whether_let_go();
         let bytes = host::buffer(Buffer::ResponseBody);
         self.take(&bytes, end_of_stream)
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.see_whether_let_go();
         if self.paused {
             return self.take(b"", true);
         }

@@ -499,6 +499,12 @@ impl HttpContext for GatewayContext {
             }
             Written::Retry | Written::Nothing => {}
         }
+        let refused = slot.refused.take();
+        if let Some(head) = refused.filter(|_| self.is_own_answer()) {
+            // Envoy has refused the retry that a tick asked for, outside of any body callback that could have written a body.
+            host::respond(&head);
+            return Action::Pause;
+        }
         if self.is_own_answer() {
             // Refused before any attempt; or Envoy has refused the retry that an attempt asked for.
             host::remove_header(Map::Response, RETRY_HEADER);

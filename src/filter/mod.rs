@@ -8,6 +8,7 @@
 #[cfg(feature = "shell")]
 mod added;
 mod attempt;
+mod clock;
 mod gateway;
 mod health;
 mod host;

@@ -2,7 +2,7 @@
 //!
 //! Both placements run in one VM, so an exchange is handed over in memory. Nothing here is shared between workers.
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Head};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -31,8 +31,14 @@ pub(super) struct Slot {
     pub(super) namespace: u64,
     /// The gateway placement's context.
     pub(super) gateway: u32,
+    /// The context of the attempt that is under way.
+    pub(super) attempt: Cell<u32>,
     /// What the attempt placement has written for the client.
     pub(super) written: Cell<Written>,
+    /// What the client gets should Envoy refuse the retry that a tick has asked for.
+    pub(super) refused: RefCell<Option<Head>>,
+    /// A tick has let the answer go that the attempt placement held.
+    pub(super) let_go: Cell<bool>,
     /// The gateway placement holds the (empty) body of an answer that streams; see `outlet`.
     pub(super) open: Cell<bool>,
     /// The answer was ended with an error event; what is left is to close it.
@@ -43,6 +49,13 @@ impl Slot {
     /// Works on the exchange; `None` when it is settled. `work` must not call the host.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
         self.exchange.try_borrow_mut().ok()?.as_mut().map(work)
+    }
+
+    /// A new attempt begins, in this context.
+    pub(super) fn begin(&self, context: u32) {
+        self.attempt.set(context);
+        self.written.set(Written::Nothing);
+        self.refused.replace(None);
     }
 
     /// Takes the exchange out, to settle it.
@@ -58,7 +71,10 @@ pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slo
         exchange: RefCell::new(Some(exchange)),
         namespace,
         gateway,
+        attempt: Cell::new(0),
         written: Cell::new(Written::Nothing),
+        refused: RefCell::new(None),
+        let_go: Cell::new(false),
         open: Cell::new(false),
         closing: Cell::new(false),
     });

@@ -1,16 +1,16 @@
-//! One placement's root: reads the configuration, makes a context for each stream, looks for stalled streams by tick.
+//! One placement's root: reads the configuration, makes a context for each stream, ticks.
 
 use super::attempt::AttemptContext;
 use super::gateway::{Gateway, GatewayContext, call_reply};
 use super::host::{self, Buffer, Level};
-use super::{health, outlet, registry, stats, tokens};
+use super::{clock, health, outlet, registry, stats, tokens};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// How often streams are looked at for a stall, in milliseconds.
+/// How often exchanges are asked what the passing of time has made due, in milliseconds.
 const TICK_MS: u32 = 500;
 
 /// What this root's streams are.
@@ -112,18 +112,7 @@ impl RootContext for Root {
         tokens::tick(gateway, now);
         outlet::close_ended();
         health::flush(now);
-        for slot in registry::all() {
-            let stalled = slot.with(|exchange| {
-                exchange
-                    .stalled(now)
-                    .map(|event| (event, exchange.take_samples()))
-            });
-            let Some(Some((event, samples))) = stalled else {
-                continue;
-            };
-            health::store(gateway.namespace, samples, now);
-            outlet::break_off(&slot, &event);
-        }
+        clock::tick(now);
     }
 
     fn on_queue_ready(&mut self, queue: u32) {

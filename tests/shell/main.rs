@@ -19,6 +19,7 @@ mod access;
 mod answers;
 mod byok;
 mod configure;
+mod deadlines;
 mod endings;
 mod failover;
 mod headers;

@@ -129,6 +129,8 @@ impl Envoy {
         set_details(id, "via_upstream");
         match self.pass_headers(id, Way::Response, headers, end) {
             Some(headers) => self.client_headers(id, headers, end),
+            // It may do so to answer otherwise.
+            None if self.streams[&id].ended => return false,
             None => violation("the gateway held response headers"),
         }
         true

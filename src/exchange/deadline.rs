@@ -1,0 +1,175 @@
+//! What the passing of time means for an exchange: an endpoint that misses its deadline for the first token, a client
+//! that waits for long, a stream that falls silent.
+//!
+//! Envoy knows one deadline for all attempts of an exchange, that of the endpoint which may take longest; it ends the
+//! attempts at endpoints that have not even sent headers. Where headers are held, the endpoint's own deadline ends the
+//! attempt, by the next tick.
+
+use super::{Action, Exchange, Head};
+use crate::error::{Error, Fault, Kind};
+use crate::health::{Sample, View};
+use crate::route::{self, Candidate};
+
+/// What a client reads that waits. Readers of server-sent events pass comments over.
+/// <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
+const COMMENT: &[u8] = b": crosspoint processing\n\n";
+
+/// What is to be done because time has passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Ask Envoy for a retry on the next candidate's cluster. Should Envoy refuse, the client gets this.
+    Retry(Head),
+    /// Let the held response go: with these headers, and these first bytes.
+    Release(Head),
+    /// Write this into the answer.
+    Write(&'static [u8]),
+    /// Write this into the answer, and end it.
+    BreakOff(Vec<u8>),
+}
+
+/// The deadlines of a plan's endpoints, in milliseconds from the beginning of an attempt.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    each: Vec<(usize, usize, u64)>,
+}
+
+impl Deadlines {
+    fn of(&self, candidate: Candidate) -> Option<u64> {
+        let same = |(model, endpoint, _): &&(usize, usize, u64)| {
+            (*model, *endpoint) == (candidate.model, candidate.endpoint)
+        };
+        self.each.iter().find(same).map(|(.., ms)| *ms)
+    }
+
+    fn longest(&self) -> Option<u64> {
+        self.each.iter().map(|(.., ms)| *ms).max()
+    }
+}
+
+impl Exchange {
+    /// The deadlines of the plan's endpoints, given how they do and how long the prompt is, in bytes.
+    pub(super) fn deadlines(&self, views: &mut dyn FnMut(u64) -> View, prompt_bytes: usize) -> Deadlines {
+        let timeouts = &self.config.timeouts(self.terms);
+        // Where nobody else could be asked, giving up early helps nobody.
+        let alone = self.plan.len() < 2;
+        let deadline = |candidate: &Candidate| {
+            let (endpoint, _) = self.parties(*candidate)?;
+            let view = if alone {
+                View::default()
+            } else {
+                views(endpoint.health_key)
+            };
+            let ms = route::first_token_ms(timeouts, endpoint.first_token_ms, &view, prompt_bytes);
+            Some((candidate.model, candidate.endpoint, ms))
+        };
+        Deadlines {
+            each: self.plan.iter().filter_map(deadline).collect(),
+        }
+    }
+
+    /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
+    /// answer, which the same deadline would kill while it is being written (and billed).
+    pub fn per_try_timeout_ms(&self) -> u64 {
+        let timeouts = &self.config.timeouts(self.terms);
+        if self.envelope.stream {
+            self.deadlines.longest().unwrap_or(timeouts.first_token_ms)
+        } else {
+            timeouts.total_ms
+        }
+    }
+
+    /// How long the current attempt may take. When nobody else is left to be asked, as long as any.
+    fn deadline_ms(&self) -> u64 {
+        let candidate = self.attempt.as_ref().map(|attempt| attempt.candidate);
+        let own = candidate.and_then(|candidate| self.deadlines.of(candidate));
+        match own {
+            Some(own) if self.next < self.plan.len() => own,
+            _ => self.per_try_timeout_ms(),
+        }
+    }
+
+    /// What is to be done at this time. To be asked every now and then.
+    pub fn due(&mut self, now_ms: u64) -> Option<Due> {
+        self.stalled(now_ms)
+            .map(Due::BreakOff)
+            .or_else(|| self.overdue(now_ms))
+            .or_else(|| self.comment(now_ms))
+    }
+
+    /// Checks for a stream that has fallen silent after its first token.
+    fn stalled(&mut self, now_ms: u64) -> Option<Vec<u8>> {
+        let stall_ms = self.config.timeouts(self.terms).stall_ms;
+        let attempt = self.attempt.as_ref()?;
+        if attempt.is_waited_for() || !attempt.is_silent_since(now_ms.saturating_sub(stall_ms)) {
+            return None;
+        }
+        let message = format!("the provider sent nothing for {stall_ms} ms");
+        Some(self.break_off(Error::new(Kind::Timeout, message), now_ms))
+    }
+
+    /// Checks for an endpoint that has missed its deadline.
+    fn overdue(&mut self, now_ms: u64) -> Option<Due> {
+        let deadline_ms = self.deadline_ms();
+        let attempt = self.attempt.as_mut().filter(|_| self.envelope.stream)?;
+        let waited = now_ms.saturating_sub(attempt.started_ms);
+        if waited < deadline_ms || !attempt.owes_first_token() {
+            return None;
+        }
+        let error = Error::new(Kind::Timeout, format!("no first token within {deadline_ms} ms"));
+        if attempt.is_waited_for() {
+            return Some(Due::BreakOff(self.break_off(error, now_ms)));
+        }
+        if attempt.is_held() {
+            // The last one is Envoy's to end.
+            return match (self.next < self.plan.len()).then(|| self.fail_over(error, now_ms)) {
+                Some(Action::Retry { head }) => Some(Due::Retry(head)),
+                _ => None,
+            };
+        }
+        // Before there are headers only Envoy can end an attempt, but others need not wait for that to learn of it.
+        if !std::mem::replace(&mut attempt.patience.late, true) {
+            self.sample(Fault::Endpoint, None);
+        }
+        None
+    }
+
+    /// Checks for a client that has waited for long.
+    fn comment(&mut self, now_ms: u64) -> Option<Due> {
+        let waiting = self.config.timeouts(self.terms).waiting?;
+        let attempt = self.attempt.as_mut().filter(|_| self.envelope.stream)?;
+        if let Some(last) = attempt.patience.commented_ms {
+            // Counted from when it was due, so that the time between two questions does not add up.
+            let since = now_ms.saturating_sub(last);
+            if !attempt.owes_first_token() || since < waiting.every_ms {
+                return None;
+            }
+            let whole = since - since % waiting.every_ms;
+            attempt.patience.commented_ms = Some(last.saturating_add(whole));
+            return Some(Due::Write(COMMENT));
+        }
+        if now_ms.saturating_sub(self.started_ms) < waiting.after_ms {
+            return None;
+        }
+        let begun = attempt.release_early(now_ms)?;
+        match self.release([COMMENT, &begun].concat()) {
+            Action::Release { head } => Some(Due::Release(head)),
+            _ => None,
+        }
+    }
+
+    /// Fails an answer that has begun: the client's last bytes.
+    fn break_off(&mut self, mut error: Error, now_ms: u64) -> Vec<u8> {
+        error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+        let bytes = self.attempt.as_mut().map(|attempt| attempt.break_off(&error));
+        self.fail(error, now_ms);
+        bytes.unwrap_or_default()
+    }
+
+    /// Learns from a first token that came after comments.
+    pub(super) fn relieve(&mut self) {
+        if let Some(ms) = self.attempt.as_mut().and_then(super::Attempt::relief) {
+            self.learn(Sample::Success);
+            self.learn(Sample::FirstToken { ms });
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Does what the passing of time asks of the exchanges of this worker.
+//!
+//! A tick may write into a response that the attempt placement holds, and let it go, as if a piece of it had come: so an
+//! attempt is ended whose endpoint sent headers and then too little, and a client is told to wait on. Of an attempt that
+//! has no response headers yet nothing can be had: it can be neither reset nor answered for without ending the exchange.
+
+use super::attempt::AttemptContext;
+use super::gateway::RETRY_HEADER;
+use super::host::{self, Stream};
+use super::registry::{self, Slot, Written};
+use super::{health, outlet};
+use crate::exchange::{Due, Head};
+
+/// Looks at every exchange under way.
+pub(super) fn tick(now: u64) {
+    for slot in registry::all() {
+        let seen = slot.with(|exchange| (exchange.due(now), exchange.take_samples()));
+        let Some((due, samples)) = seen else { continue };
+        health::store(slot.namespace, samples, now);
+        match due {
+            Some(Due::BreakOff(event)) => outlet::break_off(&slot, &event),
+            Some(Due::Write(comment)) => {
+                // Where nothing can be written now the next one may.
+                let _unwritten = outlet::write(&slot, comment);
+            }
+            Some(Due::Retry(head)) => retry(&slot, head),
+            Some(Due::Release(head)) => release(&slot, head),
+            None => {}
+        }
+    }
+}
+
+/// Asks for a retry of the attempt whose headers are held.
+fn retry(slot: &Slot, mut head: Head) {
+    if !host::set_effective_context(slot.attempt.get()) {
+        return;
+    }
+    AttemptContext::set_next_cluster(slot);
+    slot.written.set(Written::Retry);
+    slot.refused.replace(Some(head.clone()));
+    head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
+    AttemptContext::write_answer(head, false);
+    host::resume(Stream::Response);
+}
+
+/// Lets the answer go whose headers are held.
+fn release(slot: &Slot, head: Head) {
+    if !host::set_effective_context(slot.attempt.get()) {
+        return;
+    }
+    slot.written.set(Written::Answer);
+    slot.let_go.set(true);
+    AttemptContext::write_answer(head, false);
+    host::resume(Stream::Response);
+}
