@@ -100,6 +100,58 @@ mod scenarios {
         assert!(report.error_rate() < 0.0001);
     }
 
+    /// The cheapest of three, with most of the traffic, falls silent for three minutes.
+    fn falls_silent(name: &str, headless: bool) {
+        let (from, to) = (120 * SECOND, 300 * SECOND);
+        let mut endpoints = priced(&[1.0, 2.0, 3.0]);
+        endpoints[0].silent = Some((from, to));
+        endpoints[0].headless = headless;
+        if headless {
+            // Somebody whose deadline is a longer one, so that the silent one is left later than at its own.
+            endpoints[2].first_token_ms = 3_000;
+        }
+        let scenario = Scenario {
+            endpoints,
+            requests: 40_000,
+            per_second: 100,
+            sessions: 0,
+        };
+        let report = compare(name, &scenario);
+        let usual = report.attempts_on(0, 10 * SECOND, from) / 110.0;
+        // The deadline by its latency is the least there is, 5 s; then comes a tick.
+        let known = from + 6 * SECOND;
+        let within = report.attempts_on(0, from, known);
+        let after = report.attempts_on(0, known, to) / ((to - known) / SECOND) as f64;
+        let most = report.missed.values().max().unwrap();
+        println!(
+            "  attempts on it: {usual:.1}/s before, {within} in the six seconds after, {after:.2}/s then; {} requests met a deadline, each at most {most} times",
+            report.missed.len()
+        );
+        assert!(after < usual * 0.05, "{after} of {usual}");
+        assert_eq!(*most, 1);
+        assert!(report.error_rate() < 0.0001, "{}", report.error_rate());
+        let back = (to / SECOND..390).find(|second| {
+            let from = second * SECOND;
+            report.attempts_on(0, from, from + 5 * SECOND) / 5.0 >= usual * 0.9
+        });
+        let seconds = back.unwrap() - to / SECOND;
+        println!("  back to its share {seconds} s after its recovery");
+        assert!(seconds < 60, "{seconds} s");
+    }
+
+    #[test]
+    fn what_falls_silent_is_left_at_its_deadline() {
+        falls_silent(
+            "the cheapest of three sends headers and falls silent, 100/s",
+            false,
+        );
+    }
+
+    #[test]
+    fn what_falls_silent_without_headers_is_left_too() {
+        falls_silent("the cheapest of three falls silent without headers, 100/s", true);
+    }
+
     #[test]
     fn nobody_notices_that_one_of_three_is_down() {
         let mut endpoints = priced(&[1.0, 1.0, 1.0]);

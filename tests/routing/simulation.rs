@@ -4,10 +4,10 @@ use crosspoint::chat::Request;
 use crosspoint::config::Config;
 use crosspoint::hash;
 use crosspoint::health::{Record, Sample, View};
-use crosspoint::route::{Asked, Moment, Needs, Preferences, TRIAL, choose};
+use crosspoint::route::{Asked, Moment, Needs, Preferences, TRIAL, choose, first_token_ms};
 use serde_json::json;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// When everything begins, in milliseconds since 1970.
 const BEGIN_MS: u64 = 1_800_000_000_000;
@@ -19,6 +19,8 @@ const TICK_MS: u64 = 500;
 const GENERATION_MS: u64 = 1_000;
 const ERROR_MS: u64 = 20;
 const MAX_ATTEMPTS: usize = 4;
+/// How long the naive policies wait for a first token, and ours at an endpoint that it knows nothing of.
+const DEADLINE_MS: u64 = 30_000;
 
 /// What an endpoint does.
 #[derive(Clone, Copy)]
@@ -28,6 +30,10 @@ pub(crate) struct Endpoint {
     pub(crate) first_token_ms: u64,
     /// Every request fails from then until then.
     pub(crate) down: Option<(u64, u64)>,
+    /// Every request is accepted and never answered from then until then.
+    pub(crate) silent: Option<(u64, u64)>,
+    /// What is silent sends no headers either, so that Envoy's one deadline for all attempts ends the attempt.
+    pub(crate) headless: bool,
     /// The share of requests that fail by chance.
     pub(crate) fails: f64,
     /// More are answered with 429 and Retry-After: 1.
@@ -41,6 +47,8 @@ pub(crate) const fn endpoint(price: f64) -> Endpoint {
         price,
         first_token_ms: 400,
         down: None,
+        silent: None,
+        headless: false,
         fails: 0.0,
         most_per_second: None,
         caches: false,
@@ -83,6 +91,8 @@ pub(crate) struct Report {
     /// When, and on which endpoint.
     attempts: Vec<(u64, usize)>,
     first: Vec<u64>,
+    /// How many attempts missed a deadline, by request.
+    pub(crate) missed: HashMap<usize, usize>,
     /// The times to the first token that users saw, over all attempts.
     first_tokens: Vec<u64>,
     paid: f64,
@@ -191,15 +201,31 @@ struct Flight {
     session: u64,
     arrived: u64,
     plan: Vec<usize>,
+    /// How long each endpoint of the plan may take, as known when it was made.
+    deadlines: Vec<u64>,
     tried: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Arrive(u64),
-    FirstToken { flight: usize, ms: u64 },
-    Failed { flight: usize, limited: bool },
-    Done { worker: usize, at: usize },
+    FirstToken {
+        flight: usize,
+        ms: u64,
+    },
+    Failed {
+        flight: usize,
+        limited: bool,
+    },
+    /// The attempt has missed its endpoint's deadline; only `ended` ones go on to the next.
+    Late {
+        flight: usize,
+        ended: bool,
+    },
+    Done {
+        worker: usize,
+        at: usize,
+    },
     Tick,
 }
 
@@ -214,6 +240,8 @@ struct Simulation<'s> {
     /// How many requests each endpoint has had in this second.
     second: Vec<(u64, u64)>,
     luck: u64,
+    /// The requests and attempts whose endpoint's health knows already that they are late.
+    noted: HashSet<(usize, usize)>,
     report: Report,
 }
 
@@ -237,6 +265,7 @@ pub(crate) fn run(scenario: &Scenario, policy: Policy) -> Report {
         flights: Vec::new(),
         second: vec![(0, 0); count],
         luck: 0,
+        noted: HashSet::new(),
         report: Report {
             requests: scenario.requests,
             first: vec![0; count],
@@ -293,6 +322,7 @@ impl Simulation<'_> {
                 Event::Arrive(number) => self.arrive(number, time),
                 Event::FirstToken { flight, ms } => self.first_token(flight, ms, time),
                 Event::Failed { flight, limited } => self.failed(flight, limited, time),
+                Event::Late { flight, ended } => self.late(flight, ended, time),
                 Event::Done { worker, at } => self.health.workers[worker][at].running -= 1,
                 Event::Tick => self.tick(time),
             }
@@ -323,11 +353,13 @@ impl Simulation<'_> {
         };
         let plan = self.plan(number, worker, session, time);
         self.report.first[plan[0]] += 1;
+        let deadlines = self.deadlines(worker, &plan, time);
         self.flights.push(Flight {
             worker,
             session,
             arrived: time,
             plan,
+            deadlines,
             tried: 0,
         });
         self.attempt(self.flights.len() - 1, time);
@@ -401,6 +433,13 @@ impl Simulation<'_> {
         } else {
             (time / 1_000, 1)
         };
+        if endpoint
+            .silent
+            .is_some_and(|(from, to)| (from..to).contains(&time))
+        {
+            self.wait(number, endpoint.headless, time);
+            return;
+        }
         let limited = endpoint
             .most_per_second
             .is_some_and(|most| self.second[at].1 > most);
@@ -418,6 +457,58 @@ impl Simulation<'_> {
         let ms = (endpoint.first_token_ms as f64 * 0.8 * factor) as u64;
         self.at(time + ms, Event::FirstToken { flight: number, ms });
         self.at(time + ms + GENERATION_MS, Event::Done { worker, at });
+    }
+
+    fn deadlines(&mut self, worker: usize, plan: &[usize], time: u64) -> Vec<u64> {
+        let now = BEGIN_MS + time;
+        let timeouts = self.config.timeouts;
+        assert_eq!(timeouts.first_token_ms, DEADLINE_MS);
+        let deadline = |at: &usize| match self.policy {
+            Policy::Crosspoint => first_token_ms(&timeouts, None, &self.health.view(worker, *at, now), 0),
+            _ => DEADLINE_MS,
+        };
+        plan.iter().map(deadline).collect()
+    }
+
+    /// Waits for an endpoint that says nothing, as the filter and Envoy do.
+    fn wait(&mut self, number: usize, headless: bool, time: u64) {
+        let flight = &self.flights[number];
+        let longest = *flight.deadlines.iter().max().unwrap();
+        let last = flight.tried >= flight.plan.len();
+        let own = if last {
+            longest
+        } else {
+            flight.deadlines[flight.tried - 1]
+        };
+        let flight = number;
+        // What the filter ends, and what it notes, it does by tick.
+        let tick = |ms: u64| (time + ms).next_multiple_of(TICK_MS);
+        if headless && own < longest {
+            self.at(tick(own), Event::Late { flight, ended: false });
+        }
+        let end = if headless || own == longest {
+            time + longest
+        } else {
+            tick(own)
+        };
+        self.at(end, Event::Late { flight, ended: true });
+    }
+
+    fn late(&mut self, number: usize, ended: bool, time: u64) {
+        let flight = &self.flights[number];
+        let (worker, at) = (flight.worker, flight.plan[flight.tried - 1]);
+        let noted = self.noted.contains(&(number, flight.tried));
+        if !ended {
+            self.noted.insert((number, flight.tried));
+        }
+        if !noted {
+            self.health.store(worker, at, Sample::Failure, BEGIN_MS + time);
+        }
+        if ended {
+            *self.report.missed.entry(number).or_default() += 1;
+            self.health.workers[worker][at].running -= 1;
+            self.next(number, time);
+        }
     }
 
     fn first_token(&mut self, number: usize, ms: u64, time: u64) {
@@ -443,10 +534,14 @@ impl Simulation<'_> {
         } else {
             Sample::Failure
         };
-        let last = flight.tried >= flight.plan.len();
         self.health.workers[worker][at].running -= 1;
         self.health.store(worker, at, sample, BEGIN_MS + time);
-        if last {
+        self.next(number, time);
+    }
+
+    fn next(&mut self, number: usize, time: u64) {
+        let flight = &self.flights[number];
+        if flight.tried >= flight.plan.len() {
             self.report.errors += 1;
         } else {
             self.attempt(number, time);
