@@ -140,6 +140,8 @@ pub(super) fn line(exchange: &Exchange, attempt: &Attempt, now_ms: u64) -> Optio
             .unwrap_or(now_ms)
             .saturating_sub(attempt.started_ms),
         wasted: wasted(exchange, attempt),
+        listed: attempt.candidate.model,
+        health_key: exchange.client.operation().health_key(endpoint.health_key),
     })
 }
 

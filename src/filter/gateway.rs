@@ -299,7 +299,7 @@ impl GatewayContext {
             exchange.settle(ending(&host::property_text(&["response", "code_details"])), now);
         let _ = host::set_property(GENERATION, &receipt.to_json());
         health::store(self.gateway.namespace, samples, now);
-        stats::settled(&receipt, self.gateway.config.model(&receipt.model).is_some());
+        stats::settled(&receipt, &self.gateway.config, self.gateway.namespace);
     }
 }
 

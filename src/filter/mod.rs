@@ -12,6 +12,7 @@ mod clock;
 mod gateway;
 mod health;
 mod host;
+mod labels;
 mod market;
 mod outlet;
 mod registry;

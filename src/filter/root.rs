@@ -107,7 +107,7 @@ impl RootContext for Root {
             return;
         };
         let now = host::now_ms();
-        stats::running(registry::len());
+        stats::running(registry::len(), now);
         // First of all, while this root is the context that calls are made for.
         tokens::tick(gateway, now);
         outlet::close_ended();

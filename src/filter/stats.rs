@@ -1,23 +1,72 @@
-//! Envoy statistics. Names carry their labels as `;name=value;`, which the rendered bootstrap makes into tags.
+//! Envoy statistics: which there are, and which of them a settled exchange moves.
+//!
+//! Names are those of OpenTelemetry's conventions for generative AI, where these have one
+//! (<https://github.com/open-telemetry/semantic-conventions-genai/tree/main/docs/gen-ai>): `gen_ai.server.…` is what our
+//! callers see of us, an exchange at a time; `gen_ai.client.…` is what we see of a provider, an attempt at a time. Envoy's
+//! histograms hold whole numbers and sum them up roughly, so times are in milliseconds or microseconds, as the name says,
+//! and whatever is summed up is a counter, too. [`super::labels`] says how a name carries its labels.
+//!
+//! Every label has its values from the configuration or from a table of ours: nothing that a caller or a provider writes
+//! makes a statistic.
 
+use super::health;
 use super::host::{self, Metric};
-use crate::meter::{Outcome, Receipt};
-use std::cell::RefCell;
+use super::labels::{Family, with_family};
+use crate::chat::Operation;
+use crate::config::Config;
+use crate::health::Standing;
+use crate::meter::{AttemptLine, Outcome, Receipt};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-/// The ids of a family's statistics, by name and by the value of the label that tells them apart.
-type Ids = HashMap<(&'static str, &'static str), u32>;
+const REQUESTS: &str = "crosspoint.requests";
+const ERRORS: &str = "crosspoint.errors";
+const ATTEMPTS: &str = "crosspoint.attempts";
+const FAILOVERS: &str = "crosspoint.failovers";
+const COST: &str = "crosspoint.cost_pico_usd";
+const KEY_REQUESTS: &str = "crosspoint.key_requests";
+const KEY_TOKENS: &str = "crosspoint.key_tokens";
+const KEY_COST: &str = "crosspoint.key_cost_pico_usd";
+const STANDING: &str = "crosspoint.endpoint_standing";
+const EXCHANGES_OPEN: &str = "crosspoint.exchanges_open";
+const MEMORY: &str = "crosspoint.memory_bytes";
+
+const REQUEST_DURATION: &str = "gen_ai.server.request.duration_milliseconds";
+const FIRST_TOKEN: &str = "gen_ai.server.time_to_first_token_milliseconds";
+const PER_TOKEN: &str = "gen_ai.server.time_per_output_token_microseconds";
+const ATTEMPT_DURATION: &str = "gen_ai.client.operation.duration_milliseconds";
+const FIRST_CHUNK: &str = "gen_ai.client.operation.time_to_first_chunk_milliseconds";
+const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+const INPUT: &str = "gen_ai.client.inference.usage.input_tokens";
+const OUTPUT: &str = "gen_ai.client.inference.usage.output_tokens";
+const CACHE_READ: &str = "gen_ai.client.inference.usage.cache_read.input_tokens";
+const CACHE_WRITE: &str = "gen_ai.client.inference.usage.cache_write.input_tokens";
+const REASONING: &str = "gen_ai.client.inference.usage.reasoning.output_tokens";
+
+/// How often the standing of endpoints is shown, in milliseconds. Prometheus asks every 15 seconds or so.
+const STANDING_MS: u64 = 5_000;
 
 thread_local! {
     static GAUGES: RefCell<HashMap<&'static str, u32>> = RefCell::new(HashMap::new());
-    /// The families, by their labels.
-    static FAMILIES: RefCell<HashMap<String, Ids>> = RefCell::new(HashMap::new());
+    /// The gauges of the endpoints that this worker has asked, by namespace and health key.
+    static STANDINGS: RefCell<HashMap<(u64, u64), u32>> = RefCell::new(HashMap::new());
+    /// When these were shown last.
+    static SHOWN_MS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Shows how many exchanges are under way and how much memory the VM has, both of the worker that reported last.
-pub(super) fn running(exchanges: usize) {
-    gauge("crosspoint.exchanges_open", exchanges as u64);
-    gauge("crosspoint.memory_bytes", host::memory_bytes());
+/// Shows how many exchanges are under way and how much memory the VM has, both of the worker that reported last; and how
+/// the endpoints stand, which all workers know alike.
+pub(super) fn running(exchanges: usize, now: u64) {
+    gauge(EXCHANGES_OPEN, exchanges as u64);
+    gauge(MEMORY, host::memory_bytes());
+    if now.saturating_sub(SHOWN_MS.get()) < STANDING_MS {
+        return;
+    }
+    SHOWN_MS.set(now);
+    let all: Vec<_> = STANDINGS.with_borrow(|ids| ids.iter().map(|(key, id)| (*key, *id)).collect());
+    for ((namespace, key), id) in all {
+        host::record_metric(id, rank(health::view(namespace, key, now).standing(now)));
+    }
 }
 
 fn gauge(name: &'static str, value: u64) {
@@ -32,97 +81,117 @@ fn gauge(name: &'static str, value: u64) {
     }
 }
 
-/// Counts one settled exchange. `known` says whether the model is one of the configuration's: a name that a client made
-/// up must not become a statistic.
-pub(super) fn settled(receipt: &Receipt, known: bool) {
-    let asked = if known { receipt.model.as_str() } else { "unknown" };
-    let model = receipt.served_model.as_deref().unwrap_or(asked);
+/// A standing as a number, the worse the higher: `status` of `/v1/models/…/endpoints` without its sign.
+const fn rank(standing: Standing) -> u64 {
+    match standing {
+        Standing::Healthy => 0,
+        Standing::RateLimited => 1,
+        Standing::Trial => 2,
+        Standing::Down => 3,
+    }
+}
+
+/// Counts one settled exchange of a gateway with this configuration and this namespace of shared data.
+pub(super) fn settled(receipt: &Receipt, config: &Config, namespace: u64) {
+    // A name that a client made up must not become a statistic.
+    let asked = || config.model(&receipt.model).map(|model| model.name.as_str());
+    let served = receipt.served_model.as_deref();
+    let model = served.or_else(asked).unwrap_or("unknown");
     let provider = receipt.provider.as_deref().unwrap_or("none");
-    with_family(model, provider, |family| {
-        family.count("requests", Some(("outcome", receipt.outcome.name())), 1);
-        if let Some(error_type) = receipt.error_type {
-            family.count("errors", Some(("type", error_type)), 1);
-        }
-        let failed = receipt
-            .attempts
-            .iter()
-            .filter(|line| line.outcome == Outcome::Error)
-            .count();
-        family.count(
-            "failovers",
-            None,
-            failed.min(receipt.attempts.len().saturating_sub(1)) as u64,
-        );
-        if let Some(bill) = &receipt.bill {
-            family.count("tokens", Some(("type", "input")), bill.usage.prompt);
-            family.count("tokens", Some(("type", "output")), bill.usage.completion);
-        }
-        family.count("cost_pico_usd", None, receipt.cost.0);
-        if let Some(ms) = receipt.first_token_ms {
-            family.observe("time_to_first_token_ms", ms);
-        }
-        family.observe("duration_ms", receipt.duration_ms);
-    });
-    for line in &receipt.attempts {
-        with_family(model, &line.provider, |family| {
-            family.count("attempts", Some(("outcome", line.outcome.name())), 1);
+    let operation = convention(receipt.operation);
+    with_family(&[model, provider, operation], |family| exchange(family, receipt));
+    if let Some(key) = &receipt.key {
+        with_family(&[key], |family| client(family, receipt));
+    }
+    for (at, line) in receipt.attempts.iter().enumerate() {
+        let model = config.models.get(line.listed).map_or(model, |model| &model.name);
+        let last = at + 1 == receipt.attempts.len();
+        with_family(&[model, &line.provider, operation], |family| {
+            attempt(family, line, last, receipt.stream);
         });
+        watch(line, model, operation, namespace);
     }
 }
 
-/// The statistics of one model at one provider.
-struct Family<'a> {
-    labels: &'a str,
-    ids: &'a mut Ids,
+/// The convention's name of an operation.
+const fn convention(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Chat => "chat",
+        Operation::Completions => "text_completion",
+        Operation::Embeddings => "embeddings",
+    }
 }
 
-fn with_family(model: &str, provider: &str, work: impl FnOnce(&mut Family<'_>)) {
-    // What would end a label must not stand in one.
-    let label = |text: &str| text.replace([';', '=', '\n', '\r', '\0'], "_");
-    let labels = format!("model={};provider={};", label(model), label(provider));
-    FAMILIES.with_borrow_mut(|families| match families.get_mut(&labels) {
-        Some(ids) => work(&mut Family { labels: &labels, ids }),
+fn exchange(family: &mut Family<'_>, receipt: &Receipt) {
+    family.count(REQUESTS, &[("outcome", receipt.outcome.name())], 1);
+    let failure = receipt.error_type.map(|error_type| ("error_type", error_type));
+    if let Some(failure) = failure {
+        family.count(ERRORS, &[failure], 1);
+    }
+    family.count(COST, &[], receipt.cost.0);
+    family.observe(REQUEST_DURATION, failure.as_slice(), receipt.duration_ms);
+    let usage = receipt.bill.map(|bill| bill.usage);
+    if let Some(usage) = usage {
+        family.count(INPUT, &[], usage.prompt);
+        family.count(OUTPUT, &[], usage.completion);
+        family.count(CACHE_READ, &[], usage.cache_read);
+        family.count(CACHE_WRITE, &[], usage.cache_write);
+        family.count(REASONING, &[], usage.reasoning);
+        family.observe(TOKEN_USAGE, &[("token_type", "input")], usage.prompt);
+        family.observe(TOKEN_USAGE, &[("token_type", "output")], usage.completion);
+    }
+    // A buffered answer has no first token that anybody saw, and the convention speaks of good answers only.
+    let good = receipt.stream && receipt.outcome == Outcome::Success;
+    if let Some(first_ms) = receipt.first_token_ms.filter(|_| good) {
+        family.observe(FIRST_TOKEN, &[], first_ms);
+        let further = usage.map_or(0, |usage| usage.completion.saturating_sub(1));
+        let took_us = receipt.duration_ms.saturating_sub(first_ms).saturating_mul(1_000);
+        if let Some(each_us) = took_us.checked_div(further) {
+            family.observe(PER_TOKEN, &[], each_us);
+        }
+    }
+}
+
+/// What a client's key has used.
+fn client(family: &mut Family<'_>, receipt: &Receipt) {
+    family.count(KEY_REQUESTS, &[("outcome", receipt.outcome.name())], 1);
+    family.count(KEY_COST, &[], receipt.cost.0);
+    if let Some(bill) = &receipt.bill {
+        family.count(KEY_TOKENS, &[("token_type", "input")], bill.usage.prompt);
+        family.count(KEY_TOKENS, &[("token_type", "output")], bill.usage.completion);
+    }
+}
+
+fn attempt(family: &mut Family<'_>, line: &AttemptLine, last: bool, stream: bool) {
+    let outcome = ("outcome", line.outcome.name());
+    match line.error_type.map(|error_type| ("error_type", error_type)) {
+        Some(failure) => {
+            family.count(ATTEMPTS, &[outcome, failure], 1);
+            if !last {
+                family.count(FAILOVERS, &[failure], 1);
+            }
+            family.observe(ATTEMPT_DURATION, &[failure], line.duration_ms);
+        }
         None => {
-            let mut ids = Ids::new();
-            work(&mut Family {
-                labels: &labels,
-                ids: &mut ids,
-            });
-            families.insert(labels, ids);
+            family.count(ATTEMPTS, &[outcome], 1);
+            family.observe(ATTEMPT_DURATION, &[], line.duration_ms);
         }
-    });
+    }
+    if let Some(ms) = line.first_token_ms.filter(|_| stream) {
+        family.observe(FIRST_CHUNK, &[], ms);
+    }
 }
 
-impl Family<'_> {
-    /// Adds to a counter, which `label` tells apart from others of its name.
-    fn count(&mut self, name: &'static str, label: Option<(&'static str, &'static str)>, offset: u64) {
-        if offset > 0
-            && let Some(id) = self.id(Metric::Counter, name, label)
-        {
-            host::increment_metric(id, offset);
-        }
+/// From now on the standing of this attempt's endpoint is shown.
+fn watch(line: &AttemptLine, model: &str, operation: &'static str, namespace: u64) {
+    let key = (namespace, line.health_key);
+    if STANDINGS.with_borrow(|ids| ids.contains_key(&key)) {
+        return;
     }
-
-    fn observe(&mut self, name: &'static str, value: u64) {
-        if let Some(id) = self.id(Metric::Histogram, name, None) {
-            host::record_metric(id, value);
-        }
-    }
-
-    /// Only what the host has accepted is kept: it may refuse once and accept later.
-    fn id(
-        &mut self,
-        kind: Metric,
-        name: &'static str,
-        label: Option<(&'static str, &'static str)>,
-    ) -> Option<u32> {
-        let key = (name, label.map_or("", |(_, value)| value));
-        if let Some(id) = self.ids.get(&key) {
-            return Some(*id);
-        }
-        let label = label.map_or_else(String::new, |(label, value)| format!("{label}={value};"));
-        let id = host::define_metric(kind, &format!("crosspoint.{name};{}{label}", self.labels))?;
-        self.ids.insert(key, id);
-        Some(id)
+    let id = with_family(&[model, &line.provider, operation], |family| {
+        family.define(Metric::Gauge, STANDING, &[("endpoint", &line.model)])
+    });
+    if let Some(id) = id {
+        STANDINGS.with_borrow_mut(|ids| ids.insert(key, id));
     }
 }

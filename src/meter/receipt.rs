@@ -74,6 +74,10 @@ pub struct AttemptLine {
     /// What its provider charges though it failed, and for which tokens; those of the attempt that served are the
     /// receipt's own.
     pub wasted: Option<(Bill, PicoUsd)>,
+    /// The place of the model in the configuration. Not written: it is for statistics, as is the next.
+    pub listed: usize,
+    /// The key under which the endpoint's health is kept.
+    pub health_key: u64,
 }
 
 /// What one exchange cost and why.

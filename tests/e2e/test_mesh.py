@@ -90,7 +90,8 @@ def test_a_body_far_above_istios_own_limit_passes(start_proxy, simulator):
 def test_statistics_have_labels(start_proxy, simulator):
     proxy = start_proxy({"providers": simulator.providers(), "models": models(("openai", "gpt-4o"))})
     proxy.chat("a/b")
-    assert 'crosspoint_requests{model="a/b",provider="openai",outcome="success"} 1' in proxy.prometheus()
+    labels = 'gen_ai_request_model="a/b",gen_ai_provider_name="openai",gen_ai_operation_name="chat",outcome="success"'
+    assert f"crosspoint_requests{{{labels}}} 1" in proxy.prometheus()
 
 
 def test_a_mesh_proxy_knows_the_policies_of_routes(start_proxy, simulator):

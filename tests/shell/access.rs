@@ -5,7 +5,7 @@ use super::host::Headers;
 use super::provider::{Event, answer, chat, config, error, test, test_with};
 use serde_json::{Value, json};
 
-fn with_key() -> Value {
+pub(crate) fn with_key() -> Value {
     let sha256: String = crosspoint::hash::sha256(b"right")
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -15,7 +15,7 @@ fn with_key() -> Value {
     config
 }
 
-fn post(envoy: &mut Envoy, authorization: Option<&[u8]>) -> u32 {
+pub(crate) fn post(envoy: &mut Envoy, authorization: Option<&[u8]>) -> u32 {
     let mut headers = chat_headers();
     if let Some(value) = authorization {
         headers.set(b"authorization", value);

@@ -243,6 +243,8 @@ pub(crate) struct Host {
     pub(crate) callout_answer: Option<(Headers, Vec<u8>)>,
     pub(crate) shared: Arc<Mutex<Shared>>,
     pub(crate) metrics: Vec<Metric>,
+    /// How often a metric was defined, and how often one was moved.
+    pub(crate) metric_calls: (u64, u64),
     pub(crate) logs: Vec<(u32, String)>,
     /// Queues: the root that made each, and its messages.
     pub(crate) queues: Vec<(u32, VecDeque<Vec<u8>>)>,
@@ -273,6 +275,7 @@ impl Default for Host {
             callout_answer: None,
             shared: Arc::default(),
             metrics: Vec::new(),
+            metric_calls: (0, 0),
             logs: Vec::new(),
             queues: Vec::new(),
             ready: VecDeque::new(),
@@ -446,6 +449,7 @@ impl Host {
     }
 
     pub(crate) fn define_metric(&mut self, kind: u32, name: String) -> u32 {
+        self.metric_calls.0 += 1;
         if let Some(at) = self.metrics.iter().position(|metric| metric.name == name) {
             return u32::try_from(at).unwrap();
         }
@@ -459,6 +463,7 @@ impl Host {
 
     /// Counters add up, gauges show the last value, histograms keep all.
     pub(crate) fn metric(&mut self, id: u32, value: u64, increment: bool) -> u32 {
+        self.metric_calls.1 += 1;
         let Some(metric) = self.metrics.get_mut(id as usize) else {
             return BAD_ARGUMENT;
         };

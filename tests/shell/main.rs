@@ -31,5 +31,6 @@ mod random;
 mod requests;
 mod responses;
 mod shared_data;
+mod stats;
 mod tokens;
 mod waiting;

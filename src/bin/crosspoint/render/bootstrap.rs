@@ -1,7 +1,7 @@
 //! A complete bootstrap for one Envoy.
 
 use super::template::{fill, scalar};
-use super::{Source, parts, routes};
+use super::{Source, parts, routes, stats};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -29,7 +29,8 @@ pub(super) fn render(options: &Options) -> Result<String, String> {
         ("key_envs", parts::key_envs_shown(config)),
         ("admin_address", scalar(&config.admin.address)),
         ("admin_port", config.admin.port.to_string()),
-        ("stats_tags", parts::stats_tags()),
+        ("stats_tags", stats::tags()),
+        ("stats_buckets", stats::buckets()),
         ("listen_address", scalar(&config.listen.address)),
         ("listen_port", config.listen.port.to_string()),
         ("buffer_limit", parts::buffer_limit(config)),

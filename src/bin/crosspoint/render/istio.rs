@@ -1,7 +1,7 @@
 //! The manifests for an Istio mesh: the filter in a gateway, or in the sidecars of applications.
 
 use super::template::{fill, scalar};
-use super::{Gateway, Source, parts, routes};
+use super::{Gateway, Source, parts, routes, stats};
 use crosspoint::config::{Key, Provider, Upstream};
 
 #[derive(clap::Args)]
@@ -69,7 +69,8 @@ pub(super) fn render(options: &Options) -> Result<String, String> {
         ("router", parts::router(&gateway, &options.source)),
         ("routes", routes),
         ("clusters", clusters),
-        ("stats_tags", parts::stats_tags()),
+        ("stats_tags", stats::tags()),
+        ("stats_buckets", stats::buckets()),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
     let upstreams: String = config

@@ -7,6 +7,7 @@ mod bootstrap;
 mod istio;
 mod parts;
 mod routes;
+mod stats;
 mod template;
 
 use crate::file::{self, File};

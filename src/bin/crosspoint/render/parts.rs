@@ -127,14 +127,6 @@ pub(super) fn access_log(path: &str) -> String {
     )
 }
 
-/// What the filter's stat names carry between semicolons, as tags.
-pub(super) fn stats_tags() -> String {
-    ["model", "provider", "outcome", "type"]
-        .iter()
-        .map(|tag| fill(include_str!("envoy/stats_tag.yaml"), &[("tag", tag)]))
-        .collect()
-}
-
 /// Whether the host is an IP address rather than a name.
 pub(super) fn is_address(base: &BaseUrl) -> bool {
     base.host.parse::<IpAddr>().is_ok()
