@@ -1,8 +1,10 @@
-//! The native tool: checks a configuration, explains what it makes of a request, renders Envoy's and Istio's from it, and simulates the providers.
+//! The native tool: checks a configuration, explains what it makes of a request, renders Envoy's and Istio's from it, sums
+//! receipts, and simulates the providers.
 
 mod check;
 mod explain;
 mod file;
+mod ledger;
 mod render;
 mod simulate;
 
@@ -23,6 +25,8 @@ enum Command {
     Check(check::Options),
     /// Show what would be sent for a request, to whom, and in which order
     Explain(explain::Options),
+    /// Sum the receipts in access logs, and compare them with invoices
+    Ledger(ledger::Options),
     /// Write the configuration of an Envoy or an Istio mesh to standard output
     Render(render::Options),
     /// Simulate the providers: their wire formats, and their faults on demand
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Ledger(options) => ledger::run(&options),
         Command::Render(options) => render::run(&options),
         Command::Simulate(options) => tokio::runtime::Runtime::new()
             .and_then(|runtime| runtime.block_on(simulate::run(options)))
