@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import jsonschema
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +66,9 @@ BROKEN = re.compile(
     re.IGNORECASE,
 )
 
+
+RECEIPT = jsonschema.Draft202012Validator(json.loads((ROOT / "envoy/receipt.schema.json").read_text()))
+RECEIPT.check_schema(RECEIPT.schema)
 
 # Making a client costs more than most requests; one connection each, so that both workers are met.
 HTTP = httpx.Client(verify=False, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
@@ -202,6 +206,8 @@ class Envoy(Process):
         self.url = f"http://127.0.0.1:{port}"
         self.admin = f"http://127.0.0.1:{admin_port}"
         self.access_log = directory / "receipts.log"
+        # How many receipts were held to their schema.
+        self.checked = 0
         self.bootstrap = directory / "envoy.yaml"
         self.bootstrap.write_text(bootstrap if isinstance(bootstrap, str) else json.dumps(bootstrap, indent=1))
         command = [
@@ -222,11 +228,15 @@ class Envoy(Process):
         return HTTP.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=timeout)
 
     def receipts(self) -> list:
-        """Every receipt so far. A line that is no JSON is an error: the ledger must stay readable."""
+        """Every receipt so far. A line that does not fit the schema is an error: the ledger must stay readable."""
         if not self.access_log.exists():
             return []
         complete = self.access_log.read_text().rpartition("\n")[0]
-        return [json.loads(line) for line in complete.splitlines()]
+        receipts = [json.loads(line) for line in complete.splitlines()]
+        for receipt in receipts[self.checked:]:
+            RECEIPT.validate(receipt)
+        self.checked = len(receipts)
+        return receipts
 
     def receipt(self, generation_id: str, seconds=5.0) -> dict:
         """The one receipt of this exchange."""
@@ -250,6 +260,7 @@ class Envoy(Process):
         """Nothing broke so far: Envoy lives, no VM was lost, and the log says nothing of the kind."""
         assert self.child.poll() is None, f"Envoy ended with {self.child.poll()}:\n{self.log.read_text()[-3000:]}"
         assert not self.broken_lines(), "\n".join(self.broken_lines())
+        self.receipts()
         reloads = {name: value for name, value in self.stats().items() if "vm_reload" in name and value}
         assert not reloads, reloads
 

@@ -3,6 +3,7 @@
 
 use super::host::{Callout, Context, Headers, StreamInfo, host};
 use super::provider::{Event, Script};
+use super::schema::check_receipt;
 use super::vm;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -191,6 +192,7 @@ impl Envoy {
     pub(crate) fn receipts(&self, id: u32) -> Vec<Value> {
         host(|host| host.streams[&id].receipts.clone())
             .iter()
+            .inspect(|receipt| check_receipt(receipt))
             .map(|receipt| serde_json::from_slice(receipt).unwrap())
             .collect()
     }

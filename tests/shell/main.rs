@@ -13,6 +13,7 @@ mod envoy;
 mod host;
 mod imports;
 mod provider;
+mod schema;
 mod vm;
 
 mod access;
