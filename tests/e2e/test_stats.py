@@ -226,3 +226,72 @@ def test_what_is_counted_is_what_the_readme_says(traffic):
 def test_a_label_that_nobody_configured_is_nowhere(traffic):
     text = traffic.gateway.prometheus()
     assert "evil" not in text and "no/such" not in text and "count me" not in text
+
+
+DASHBOARD = json.loads((ROOT / "envoy/grafana.json").read_text())
+
+
+def queries() -> list:
+    """(title, query) of every panel's targets, with Grafana's variables filled in as for all models."""
+    filled = []
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            query = target["expr"].replace("$__rate_interval", "1m").replace("$model", ".*").replace("$provider", ".*")
+            assert "$" not in query, query
+            filled.append((panel["title"], query))
+    return filled
+
+
+@pytest.mark.parametrize("title, query", queries())
+def test_a_panel_asks_for_what_there_is(traffic, title, query):
+    """Without a Prometheus: every metric and label that a query speaks of is in what Envoy shows."""
+    scraped = {}
+    for line in traffic.gateway.prometheus().splitlines():
+        name, brace, rest = line.partition("{")
+        if brace:
+            scraped.setdefault(name, set()).update(re.findall(r'(\w+)="', rest))
+    found = selectors(query)
+    assert found
+    for name, wanted in found:
+        assert wanted <= scraped.get(name, set()), f"{name}: {wanted - scraped.get(name, set())}"
+
+
+def test_the_dashboard_is_sound():
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    variables = {entry["name"] for entry in DASHBOARD["templating"]["list"]}
+    assert variables == {"datasource", "model", "provider"}
+    metrics = {re.sub("_(bucket|count|sum)$", "", name) for _, query in queries() for name, _ in selectors(query)}
+    # What is left out is told by another of them, or by these.
+    assert set(documented()) - metrics == {
+        "crosspoint_key_requests", "crosspoint_key_tokens", "gen_ai_client_inference_usage_cache_write_input_tokens",
+        "gen_ai_client_inference_usage_reasoning_output_tokens", "gen_ai_server_request_duration_milliseconds",
+    }
+
+
+@pytest.mark.skipif(not PROMETHEUS, reason="no Prometheus; install it (Debian: apt install prometheus), or name one in PROMETHEUS")
+def test_a_real_prometheus_has_data_for_every_panel(traffic, tmp_path):
+    with Prometheus(tmp_path, traffic.gateway) as prometheus:
+        assert wait_until(lambda: prometheus.query("crosspoint_requests"), 30)
+        before = sum(value for _, value in prometheus.query("crosspoint_requests"))
+        exchanges(traffic)
+
+        def all_there():
+            # Histograms come last, so when they have moved everything has.
+            seen = prometheus.query("sum(gen_ai_server_request_duration_milliseconds_count)")
+            return seen and seen[0][1] >= 2 * before
+
+        assert wait_until(all_there, 30, 0.5)
+        empty = lambda: [title for title, query in queries() if not prometheus.query(query)]
+        assert wait_until(lambda: not empty(), 10), empty()
+        moved = {title for title, query in queries() if any(value > 0 for _, value in prometheus.query(query))}
+        still = {"Exchanges under way"}
+        assert moved >= {panel["title"] for panel in DASHBOARD["panels"]} - still
+        # What Prometheus adds up is what the receipts say.
+        receipts = traffic.gateway.receipts()
+        for query, expected in [
+            ("sum(crosspoint_requests)", len(receipts)),
+            ("sum(crosspoint_cost_pico_usd)", sum(one["cost_pico_usd"] for one in receipts)),
+            ("sum(crosspoint_key_cost_pico_usd)", sum(one["cost_pico_usd"] for one in receipts)),
+            ("sum(crosspoint_attempts)", sum(len(one["attempts"]) for one in receipts)),
+        ]:
+            assert wait_until(lambda: prometheus.query(query)[0][1] == expected, 10), query
