@@ -99,10 +99,10 @@ fn sums_stand_in_a_table() {
     assert_eq!(
         rows,
         [
-            "model key exchanges prompt cache_read cache_write completion reasoning cost_usd by_provider by_tokenizer estimated open",
-            "a/b team 2 20 4 2 10 6 0.00004 2 0 0 0",
-            "c/d team 1 10 2 1 5 3 0.000000000001 1 0 0 0",
-            "total 3 30 6 3 15 9 0.000040000001 3 0 0 0",
+            "model key exchanges prompt cache_read cache_write completion reasoning cost_usd upstream_cost_usd by_provider by_tokenizer estimated open",
+            "a/b team 2 20 4 2 10 6 0.00004 0.00004 2 0 0 0",
+            "c/d team 1 10 2 1 5 3 0.000000000001 0.000000000001 1 0 0 0",
+            "total 3 30 6 3 15 9 0.000040000001 0.000040000001 3 0 0 0",
         ]
         .map(|row| row.split_whitespace().collect::<Vec<_>>())
     );
@@ -270,8 +270,8 @@ fn spreadsheets_get_csv() {
     let (text, _, _) = ledger(&["--format", "csv"], log);
     assert_eq!(
         text,
-        "model,provider,exchanges,prompt,cache_read,cache_write,completion,reasoning,cost_usd,by_provider,by_tokenizer,estimated,open\n\
-         \"a,\"\"b\"\"\",p,1,10,2,1,5,3,0.00002,1,0,0,0\n"
+        "model,provider,exchanges,prompt,cache_read,cache_write,completion,reasoning,cost_usd,upstream_cost_usd,by_provider,by_tokenizer,estimated,open\n\
+         \"a,\"\"b\"\"\",p,1,10,2,1,5,3,0.00002,0.00002,1,0,0,0\n"
     );
 }
 
@@ -328,6 +328,11 @@ fn reconcile(invoice: &str, arguments: &[&str]) -> (String, String, bool) {
     ));
     let path = place.write("invoice.csv", invoice);
     let other = json!([{"provider": "p", "model": "d-2026", "outcome": "success"}]);
+    let wasted = json!([
+        {"provider": "p", "model": "e-2026", "outcome": "error", "cost_pico_usd": 10_000_000,
+         "tokens": {"prompt": 8, "completion": 1, "prompt_source": "provider", "completion_source": "estimate"}},
+        {"provider": "q", "model": "x", "outcome": "success"},
+    ]);
     let elsewhere = json!([{"provider": "q", "model": "x", "outcome": "success"}]);
     let log = [
         receipt("gen-1", &json!({})),
@@ -336,6 +341,11 @@ fn reconcile(invoice: &str, arguments: &[&str]) -> (String, String, bool) {
         receipt(
             "gen-4",
             &json!({"provider": null, "tokens": null, "cost_pico_usd": 0}),
+        ),
+        // Failed at p, which charges for it; what q charges is the rest.
+        receipt(
+            "gen-5",
+            &json!({"attempts": wasted, "cost_pico_usd": 9, "upstream_cost_pico_usd": 10_000_009}),
         ),
     ];
     let common = [
@@ -352,7 +362,7 @@ fn reconcile(invoice: &str, arguments: &[&str]) -> (String, String, bool) {
 
 #[test]
 fn an_invoice_that_agrees_is_the_same() {
-    let invoice = "\u{feff}model,in,cached,out,usd\nb-2026,\"7\",3,5,$0.00002\nd-2026,4,0,2,1e-05\nd-2026,6,0,3.0,0.00001\n";
+    let invoice = "\u{feff}model,in,cached,out,usd\nb-2026,\"7\",3,5,$0.00002\nd-2026,4,0,2,1e-05\nd-2026,6,0,3.0,0.00001\ne-2026,8,0,1,0.00001\n";
     let columns = [
         "--input", "in", "--input", "cached", "--output", "out", "--cost", "usd",
     ];
@@ -363,13 +373,14 @@ fn an_invoice_that_agrees_is_the_same() {
         "model,verdict,input_ours,input_invoiced,input_difference,output_ours,output_invoiced,output_difference,\
          cost_usd_ours,cost_usd_invoiced,cost_usd_difference\n\
          b-2026,same,10,10,0,5,5,0,0.00002,0.00002,0\n\
-         d-2026,same,10,10,0,5,5,0,0.00002,0.00002,0\n"
+         d-2026,same,10,10,0,5,5,0,0.00002,0.00002,0\n\
+         e-2026,same,8,8,0,1,1,0,0.00001,0.00001,0\n"
     );
 }
 
 #[test]
 fn differences_are_shown_and_fail() {
-    let invoice = "model,cost\nb-2026,0.00003\nz-2026,1\n";
+    let invoice = "model,cost\nb-2026,0.00003\ne-2026,0.00001\nz-2026,1\n";
     let (text, said, content) = reconcile(invoice, &["--cost", "cost"]);
     assert!(!content);
     assert_eq!(said, "3 rows differ\n");
@@ -378,10 +389,11 @@ fn differences_are_shown_and_fail() {
         [
             "b-2026,differs,0.00002,0.00003,-0.00001",
             "d-2026,not invoiced,0.00002,0,0.00002",
+            "e-2026,same,0.00001,0.00001,0",
             "z-2026,no receipts,0,1,-1",
         ]
     );
-    let near = "model,cost\nb-2026,0.0000201\nD,0.0000199\n";
+    let near = "model,cost\nb-2026,0.0000201\nD,0.0000199\ne-2026,0.00001\n";
     let arguments = ["--cost", "cost", "--tolerance", "0.51", "--alias", "D=d-2026"];
     assert!(reconcile(near, &arguments).2);
     assert!(
@@ -395,7 +407,7 @@ fn differences_are_shown_and_fail() {
 
 #[test]
 fn invoices_are_compared_by_day() {
-    let invoice = "model,when,out\nb-2026,2026-11-22T00:00:00Z,5\nd-2026,1795305600,5\nd-2026,2026/11/23,5\n";
+    let invoice = "model,when,out\nb-2026,2026-11-22T00:00:00Z,5\nd-2026,1795305600,5\nd-2026,2026/11/23,5\ne-2026,2026-11-22,1\n";
     let (text, _, content) = reconcile(invoice, &["--output", "out", "--day", "when"]);
     assert!(!content);
     assert_eq!(
@@ -404,6 +416,7 @@ fn invoices_are_compared_by_day() {
             "b-2026,2026-11-22,same,5,5,0",
             "d-2026,2026-11-22,same,5,5,0",
             "d-2026,2026-11-23,no receipts,0,5,-5",
+            "e-2026,2026-11-22,same,1,1,0",
         ]
     );
     assert!(

@@ -24,6 +24,7 @@ const ERRORS: &str = "crosspoint.errors";
 const ATTEMPTS: &str = "crosspoint.attempts";
 const FAILOVERS: &str = "crosspoint.failovers";
 const COST: &str = "crosspoint.cost_pico_usd";
+const UPSTREAM_COST: &str = "crosspoint.upstream_cost_pico_usd";
 const KEY_REQUESTS: &str = "crosspoint.key_requests";
 const KEY_TOKENS: &str = "crosspoint.key_tokens";
 const KEY_COST: &str = "crosspoint.key_cost_pico_usd";
@@ -129,6 +130,9 @@ fn exchange(family: &mut Family<'_>, receipt: &Receipt) {
         family.count(ERRORS, &[failure], 1);
     }
     family.count(COST, &[], receipt.cost.0);
+    let wasted = receipt.attempts.iter().filter_map(|line| line.wasted);
+    let wasted = wasted.fold(0, |sum: u64, (_, cost)| sum.saturating_add(cost.0));
+    family.count(UPSTREAM_COST, &[], receipt.upstream_cost.0.saturating_sub(wasted));
     family.observe(REQUEST_DURATION, failure.as_slice(), receipt.duration_ms);
     let usage = receipt.bill.map(|bill| bill.usage);
     if let Some(usage) = usage {
@@ -176,6 +180,10 @@ fn attempt(family: &mut Family<'_>, line: &AttemptLine, last: bool, stream: bool
             family.count(ATTEMPTS, &[outcome], 1);
             family.observe(ATTEMPT_DURATION, &[], line.duration_ms);
         }
+    }
+    // Whoever failed and charges for it has that counted as its own.
+    if let Some((_, cost)) = line.wasted {
+        family.count(UPSTREAM_COST, &[], cost.0);
     }
     if let Some(ms) = line.first_token_ms.filter(|_| stream) {
         family.observe(FIRST_CHUNK, &[], ms);

@@ -124,6 +124,10 @@ COUNTERS = {
         (labels(**about, **failed), 1) for at, _, about, failed in attempts(r) if failed and at + 1 < len(r["attempts"])
     ],
     "crosspoint_cost_pico_usd": lambda r: [(labels(**family(r)), r["cost_pico_usd"])],
+    "crosspoint_upstream_cost_pico_usd": lambda r: [
+        (labels(**family(r)), r["upstream_cost_pico_usd"] - sum(line.get("cost_pico_usd", 0) for line in r["attempts"])),
+        *((labels(**about), line.get("cost_pico_usd", 0)) for _, line, about, _ in attempts(r)),
+    ],
     "crosspoint_key_requests": lambda r: [(labels(key=r["key"], outcome=r["outcome"]), 1)],
     "crosspoint_key_cost_pico_usd": lambda r: [(labels(key=r["key"]), r["cost_pico_usd"])],
     "crosspoint_key_tokens": lambda r: [
@@ -263,7 +267,8 @@ def test_the_dashboard_is_sound():
     metrics = {re.sub("_(bucket|count|sum)$", "", name) for _, query in queries() for name, _ in selectors(query)}
     # What is left out is told by another of them, or by these.
     assert set(documented()) - metrics == {
-        "crosspoint_key_requests", "crosspoint_key_tokens", "gen_ai_client_inference_usage_cache_write_input_tokens",
+        "crosspoint_key_requests", "crosspoint_key_tokens", "crosspoint_upstream_cost_pico_usd",
+        "gen_ai_client_inference_usage_cache_write_input_tokens",
         "gen_ai_client_inference_usage_reasoning_output_tokens", "gen_ai_server_request_duration_milliseconds",
     }
 

@@ -55,7 +55,11 @@ pub(super) fn table(table: &Table, format: Format) -> Result<String, String> {
 
 /// The columns of numbers, with the cost before the words on exactness.
 fn columns(sums: &Sums) -> impl Iterator<Item = (&'static str, String)> {
-    let cost = i128::try_from(sums.cost_pico_usd).unwrap_or(i128::MAX);
+    let money = |pico: u128| usd(i128::try_from(pico).unwrap_or(i128::MAX));
+    let costs = [
+        ("cost_usd", money(sums.cost_pico_usd)),
+        ("upstream_cost_usd", money(sums.upstream_cost_pico_usd)),
+    ];
     let counts = sums.counts();
     let count = |(name, count): (&'static str, u128)| (name, count.to_string());
     let (tokens, exactness) = counts.split_at(6);
@@ -63,7 +67,7 @@ fn columns(sums: &Sums) -> impl Iterator<Item = (&'static str, String)> {
     tokens
         .into_iter()
         .map(count)
-        .chain([("cost_usd", usd(cost))])
+        .chain(costs)
         .chain(exactness.into_iter().map(count))
 }
 
@@ -76,6 +80,8 @@ pub(super) fn members(sums: &Sums) -> Map<String, Value> {
         members.insert(name.to_owned(), number(count));
     }
     members.insert("cost_pico_usd".to_owned(), number(sums.cost_pico_usd));
+    let upstream = number(sums.upstream_cost_pico_usd);
+    members.insert("upstream_cost_pico_usd".to_owned(), upstream);
     members
 }
 

@@ -40,8 +40,8 @@ pub(super) struct Entry {
     pub(super) model: Rc<str>,
     /// The provider that served.
     pub(super) provider: Option<Rc<str>>,
-    /// The provider's own id of the model that served.
-    pub(super) upstream: Option<Rc<str>>,
+    /// What providers charge for.
+    pub(super) charges: Vec<Charge>,
     pub(super) outcome: Rc<str>,
     pub(super) day: Day,
     pub(super) prompt: u64,
@@ -50,9 +50,22 @@ pub(super) struct Entry {
     pub(super) completion: u64,
     pub(super) reasoning: u64,
     pub(super) cost_pico_usd: u64,
+    /// What providers charge for it, failed attempts included.
+    pub(super) upstream_cost_pico_usd: u64,
     pub(super) exactness: Exactness,
     /// Of lines that are not final the longest one is the last.
     duration_ms: u64,
+}
+
+/// What one attempt is charged for by its provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) provider: Rc<str>,
+    /// The provider's own id of the model.
+    pub(super) model: Rc<str>,
+    pub(super) prompt: u64,
+    pub(super) completion: u64,
+    pub(super) cost_pico_usd: u64,
 }
 
 /// All that was read.
@@ -81,6 +94,7 @@ struct Wire<'a> {
     outcome: Option<String>,
     tokens: Option<Tokens>,
     cost_pico_usd: Option<u64>,
+    upstream_cost_pico_usd: Option<u64>,
     started_ms: Option<u64>,
     #[serde(default)]
     duration_ms: u64,
@@ -106,7 +120,11 @@ struct Tokens {
 
 #[derive(Deserialize)]
 struct Attempt {
+    provider: String,
     model: String,
+    tokens: Option<Tokens>,
+    #[serde(default)]
+    cost_pico_usd: u64,
 }
 
 /// Reads logs; standard input where there are none.
@@ -184,7 +202,7 @@ impl Ledger {
     }
 
     fn entry(&mut self, wire: Wire<'_>) -> Option<(String, Entry)> {
-        let open = wire.state? == "open";
+        let open = wire.state.as_deref()? == "open";
         let exactness = match &wire.tokens {
             _ if open => Exactness::Open,
             None => Exactness::Nothing,
@@ -192,13 +210,14 @@ impl Ledger {
         };
         let tokens = wire.tokens.as_ref();
         let of = |count: fn(&Tokens) -> u64| tokens.map_or(0, count);
-        // The attempt that served is the last one.
-        let upstream = wire.attempts.last().map(|attempt| self.name(&attempt.model));
+        let cost_pico_usd = wire.cost_pico_usd?;
+        let upstream_cost_pico_usd = wire.upstream_cost_pico_usd.unwrap_or(cost_pico_usd);
+        let charges = self.charges(&wire, upstream_cost_pico_usd);
         let entry = Entry {
             key: wire.key.map(|name| self.name(&name)),
             operation: self.name(wire.operation.as_deref().unwrap_or("chat")),
             model: self.name(&wire.served_model.or(wire.model)?),
-            upstream: upstream.filter(|_| wire.provider.is_some()),
+            charges,
             provider: wire.provider.map(|name| self.name(&name)),
             outcome: self.name(&wire.outcome?),
             day: Day::of_ms(wire.started_ms?),
@@ -207,11 +226,36 @@ impl Ledger {
             cache_write: of(|tokens| tokens.cache_write),
             completion: of(|tokens| tokens.completion),
             reasoning: of(|tokens| tokens.reasoning),
-            cost_pico_usd: wire.cost_pico_usd?,
+            cost_pico_usd,
+            upstream_cost_pico_usd,
             exactness,
             duration_ms: wire.duration_ms,
         };
         Some((wire.id?, entry))
+    }
+
+    /// What each attempt is charged for: those that failed say it themselves, and the rest is that of the one that served,
+    /// which is the last one.
+    fn charges(&mut self, wire: &Wire<'_>, upstream_cost_pico_usd: u64) -> Vec<Charge> {
+        let mut charge = |attempt: &Attempt, tokens: &Tokens, cost_pico_usd| Charge {
+            provider: self.name(&attempt.provider),
+            model: self.name(&attempt.model),
+            prompt: tokens.prompt,
+            completion: tokens.completion,
+            cost_pico_usd,
+        };
+        let mut rest = upstream_cost_pico_usd;
+        let mut charges = Vec::new();
+        for attempt in &wire.attempts {
+            if let Some(tokens) = &attempt.tokens {
+                rest = rest.saturating_sub(attempt.cost_pico_usd);
+                charges.push(charge(attempt, tokens, attempt.cost_pico_usd));
+            }
+        }
+        if let (Some(tokens), Some(last)) = (&wire.tokens, wire.attempts.last()) {
+            charges.push(charge(last, tokens, rest));
+        }
+        charges
     }
 
     /// Every name is held once: a log has millions of lines and a dozen models.

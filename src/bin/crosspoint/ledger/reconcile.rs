@@ -1,12 +1,13 @@
 //! `crosspoint ledger reconcile`: our receipts beside a provider's invoice.
 //!
-//! An invoice names models by the provider's ids, so these are what rows are made by. Which column holds what differs from
+//! An invoice names models by the provider's ids, so these are what rows are made by; and failed attempts that the provider
+//! charges for are on it. Which column holds what differs from
 //! provider to provider, so the operator says it.
 
 use super::day::Day;
 use super::money::{pico, usd, whole};
 use super::print::{Format, aligned, csv, pretty};
-use super::read::{self, Entry};
+use super::read::{self, Charge};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -67,10 +68,13 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
     eprint!("{}", ledger.remarks());
     let mut rows: BTreeMap<Name, Row> = BTreeMap::new();
     for entry in options.source.chosen(&ledger) {
-        if let Some(model) = options.model_of(entry) {
+        for charge in entry.charges.iter().filter(|charge| options.compares(charge)) {
             let day = options.day.is_some().then_some(entry.day);
-            let counts = [entry.prompt, entry.completion, entry.cost_pico_usd].map(i128::from);
-            add(&mut rows.entry((model.to_owned(), day)).or_default().ours, counts);
+            let counts = [charge.prompt, charge.completion, charge.cost_pico_usd].map(i128::from);
+            add(
+                &mut rows.entry((charge.model.to_string(), day)).or_default().ours,
+                counts,
+            );
         }
     }
     options.read_invoice(&mut rows)?;
@@ -91,14 +95,14 @@ fn add(sums: &mut Option<[i128; 3]>, counts: [i128; 3]) {
 }
 
 impl Options {
-    /// The provider's id of the model, if this exchange is of those that are compared. What cost nothing is on no invoice.
-    fn model_of<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
-        let ours = match (&self.provider, &entry.provider) {
-            (Some(wanted), Some(provider)) => wanted.as_str() == &**provider,
-            (wanted, _) => wanted.is_none(),
-        };
-        let billed = entry.prompt > 0 || entry.completion > 0 || entry.cost_pico_usd > 0;
-        entry.upstream.as_deref().filter(|_| ours && billed)
+    /// Whether this is compared: what cost nothing is on no invoice.
+    fn compares(&self, charge: &Charge) -> bool {
+        let billed = charge.prompt > 0 || charge.completion > 0 || charge.cost_pico_usd > 0;
+        billed
+            && self
+                .provider
+                .as_ref()
+                .is_none_or(|wanted| wanted.as_str() == &*charge.provider)
     }
 
     fn read_invoice(&self, rows: &mut BTreeMap<Name, Row>) -> Result<(), String> {

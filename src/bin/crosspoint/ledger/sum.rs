@@ -54,6 +54,7 @@ pub(super) struct Sums {
     pub(super) completion: u128,
     pub(super) reasoning: u128,
     pub(super) cost_pico_usd: u128,
+    pub(super) upstream_cost_pico_usd: u128,
     /// Exchanges whose tokens the provider counted, and so on; those without tokens are in none of them.
     pub(super) by_provider: u128,
     pub(super) by_tokenizer: u128,
@@ -70,6 +71,7 @@ impl Sums {
         self.completion += u128::from(entry.completion);
         self.reasoning += u128::from(entry.reasoning);
         self.cost_pico_usd += u128::from(entry.cost_pico_usd);
+        self.upstream_cost_pico_usd += u128::from(entry.upstream_cost_pico_usd);
         match entry.exactness {
             Exactness::Nothing => {}
             Exactness::Provider => self.by_provider += 1,
