@@ -26,7 +26,7 @@ enum Command {
     /// Show what would be sent for a request, to whom, and in which order
     Explain(explain::Options),
     /// Sum the receipts in access logs, and compare them with invoices
-    Ledger(ledger::Options),
+    Ledger(Box<ledger::Options>),
     /// Write the configuration of an Envoy or an Istio mesh to standard output
     Render(render::Options),
     /// Simulate the providers: their wire formats, and their faults on demand
