@@ -51,7 +51,9 @@ pub enum Kind {
 pub enum Next {
     /// The next candidate may succeed.
     TryNext,
-    /// Every endpoint would answer the same: the caller gets the error now.
+    /// The other endpoints of the model would answer the same; another model of the request may succeed.
+    TryNextModel,
+    /// The caller gets the error now.
     Return,
 }
 
@@ -83,9 +85,12 @@ pub struct Facts {
 
 impl Kind {
     /// The row of this kind in the one table of consequences.
+    ///
+    /// What a provider says of the request is said of the request to this model: "any error can trigger the use of a
+    /// fallback model" (<https://openrouter.ai/docs/guides/routing/model-fallbacks>). What we say of it holds for all.
     pub const fn facts(self) -> Facts {
         use Fault::{Endpoint, Nobody, RateLimit};
-        use Next::{Return, TryNext};
+        use Next::{Return, TryNext, TryNextModel};
         const fn row(
             error_type: &'static str,
             status: u16,
@@ -104,17 +109,19 @@ impl Kind {
         const CALLER: &str = "invalid_request_error";
         const SERVER: &str = "server_error";
         match self {
-            Self::InvalidRequest => row("invalid_request", 400, CALLER, Return, Nobody),
-            Self::ContextLengthExceeded => row("context_length_exceeded", 400, CALLER, Return, Nobody),
-            Self::ContentPolicyViolation => row("content_policy_violation", 400, CALLER, Return, Nobody),
+            Self::InvalidRequest => row("invalid_request", 400, CALLER, TryNextModel, Nobody),
+            Self::ContextLengthExceeded => row("context_length_exceeded", 400, CALLER, TryNextModel, Nobody),
+            Self::ContentPolicyViolation => {
+                row("content_policy_violation", 400, CALLER, TryNextModel, Nobody)
+            }
             Self::Authentication => row("authentication", 401, "authentication_error", Return, Nobody),
             Self::ProviderAuthentication => row("provider_unavailable", 502, SERVER, TryNext, Endpoint),
             Self::PaymentRequired => row("payment_required", 402, "insufficient_quota", TryNext, Endpoint),
             Self::PermissionDenied => row("permission_denied", 403, "permission_error", Return, Nobody),
             Self::NotFound => row("not_found", 404, CALLER, Return, Nobody),
             Self::ProviderNotFound => row("provider_unavailable", 502, SERVER, TryNext, Endpoint),
-            Self::PayloadTooLarge => row("payload_too_large", 413, CALLER, Return, Nobody),
-            Self::Unprocessable => row("unprocessable", 422, CALLER, Return, Nobody),
+            Self::PayloadTooLarge => row("payload_too_large", 413, CALLER, TryNextModel, Nobody),
+            Self::Unprocessable => row("unprocessable", 422, CALLER, TryNextModel, Nobody),
             Self::RateLimitExceeded => {
                 row("rate_limit_exceeded", 429, "rate_limit_error", TryNext, RateLimit)
             }
@@ -281,12 +288,12 @@ mod tests {
     use crate::test;
 
     #[test]
-    fn a_callers_own_fault_is_never_retried_nor_held_against_an_endpoint() {
+    fn a_callers_own_fault_is_shown_to_another_model_at_most_and_never_held_against_an_endpoint() {
         for status in [400, 413, 422] {
             let facts = Kind::of_provider_status(status).facts();
             assert_eq!(
                 (facts.next, facts.fault, facts.status),
-                (Next::Return, Fault::Nobody, status)
+                (Next::TryNextModel, Fault::Nobody, status)
             );
         }
     }

@@ -1,12 +1,11 @@
 //! What follows from a failed attempt: the next candidate or the error, the line in the receipt, the sample of health.
 
 use super::attempt::Action;
-use super::{Exchange, parties, receipt};
+use super::{Exchange, receipt};
 use crate::error::{Error, Fault, Kind, Next, PreviousError};
 use crate::health::Sample;
 use crate::meter::{Outcome, Receipt};
-use crate::route;
-use std::rc::Rc;
+use crate::route::{self, Candidate};
 
 /// How much earlier than its deadline an attempt may be told of its end, in milliseconds.
 const TIMER_SLACK_MS: u64 = 20;
@@ -17,15 +16,12 @@ impl Exchange {
     /// The attempt has failed before anything was let out: the next candidate, or the error.
     pub(super) fn fail_over(&mut self, mut error: Error, now_ms: u64) -> Action {
         error.provider = self.attempt_provider().map(|provider| provider.id.clone());
-        let next = error.kind.facts().next;
         self.fail(error.clone(), now_ms);
-        if matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired) {
-            self.skip_provider();
-        }
+        let retry = self.can_follow(&error);
+        self.rule_out(&error);
         // The last error is in the body itself, so only those before it are listed.
         self.previous.pop();
         let head = self.error_head(&error);
-        let retry = next == Next::TryNext && self.next < self.plan.len();
         if retry {
             self.previous.extend(previous(&error));
         }
@@ -38,17 +34,45 @@ impl Exchange {
         }
     }
 
-    /// Takes the failed attempt's provider out of the rest of the plan: its key would be refused again.
-    fn skip_provider(&mut self) {
-        let Some(cluster) = self.attempt_provider().map(|provider| provider.cluster.clone()) else {
-            return;
+    /// Whether anybody is left to be asked after this failure of the current attempt.
+    pub(super) fn can_follow(&self, error: &Error) -> bool {
+        let most = self.config.routing.max_attempts;
+        let rest = self.plan.get(self.next..).unwrap_or_default();
+        self.next < most && rest.iter().any(|other| self.follows(error, *other))
+    }
+
+    /// Whether `other` may succeed where the current attempt has failed like this.
+    fn follows(&self, error: &Error, other: Candidate) -> bool {
+        let Some(failed) = self.attempt.as_ref().map(|attempt| attempt.candidate) else {
+            return true;
         };
-        let config = Rc::clone(&self.config);
+        let (Some((endpoint, provider)), Some((at, by))) = (self.parties(failed), self.parties(other)) else {
+            return false;
+        };
+        match error.kind.facts().next {
+            Next::Return => false,
+            Next::TryNextModel => {
+                // None is known to be longer than one of which nothing is known.
+                let longer = at.facts.context_length > endpoint.facts.context_length;
+                other.model != failed.model || (error.kind == Kind::ContextLengthExceeded && longer)
+            }
+            // The key would be refused again.
+            Next::TryNext => {
+                let refused = matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired);
+                !(refused && by.cluster == provider.cluster)
+            }
+        }
+    }
+
+    /// Takes those out of the rest of the plan who cannot succeed either.
+    fn rule_out(&mut self, error: &Error) {
         let done = self.plan.len().min(self.next);
         let rest = self.plan.split_off(done);
-        self.plan.extend(rest.into_iter().filter(|candidate| {
-            parties(&config, *candidate).is_some_and(|(_, provider)| provider.cluster != cluster)
-        }));
+        let rest: Vec<_> = rest
+            .into_iter()
+            .filter(|candidate| self.follows(error, *candidate))
+            .collect();
+        self.plan.extend(rest);
     }
 
     /// An attempt that never answered, if that is what the current one is.

@@ -221,7 +221,7 @@ impl Exchange {
         // Envoy tells the failed attempt of its end only after the next one has begun, or before: both are fine.
         self.unanswered(now_ms);
         let config = Rc::clone(&self.config);
-        let candidate = *self.plan.get(self.next).ok_or(Refused::NothingPlanned)?;
+        let candidate = *self.ahead().first().ok_or(Refused::NothingPlanned)?;
         let (endpoint, provider) = parties(&config, candidate).ok_or(Refused::NothingPlanned)?;
         if provider.cluster != cluster {
             return Err(Refused::WrongCluster);
@@ -254,7 +254,7 @@ impl Exchange {
         };
         let attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
         self.next += 1;
-        if self.next >= self.plan.len() {
+        if self.ahead().is_empty() {
             self.let_request_go();
         }
         self.attempt = Some(attempt);
@@ -320,7 +320,7 @@ impl Exchange {
             _ => Kind::of_provider_status(status),
         };
         if details.contains("no_healthy_upstream")
-            && let Some(candidate) = self.plan.get(self.next).copied()
+            && let Some(candidate) = self.ahead().first().copied()
         {
             // Envoy found no host to try: that attempt never began.
             self.next += 1;
@@ -418,12 +418,11 @@ impl Exchange {
         match progress {
             Progress::Action(action) => action,
             Progress::Failed(error) => self.fail_over(error, now_ms),
-            Progress::Empty { answer } => {
-                // Nobody else can be asked: what the provider said, however little, is the answer.
-                let error = Error::new(Kind::ProviderUnavailable, "the provider's answer was empty");
-                if self.next < self.plan.len() {
+            Progress::Empty { answer, error } => {
+                if self.can_follow(&error) {
                     return self.fail_over(error, now_ms);
                 }
+                // Nobody else can be asked: what the provider said, however little, is the answer.
                 self.sample(error.kind.facts().fault, None);
                 self.release(answer)
             }

@@ -100,19 +100,29 @@ impl Exchange {
         }
     }
 
-    /// The plan: whom it would try, in order.
+    /// Whom it would try, in order, if each failed in a way that rules nobody else out.
     pub fn candidates(&self) -> &[Candidate] {
-        &self.plan
+        self.plan.get(..self.limit()).unwrap_or_default()
+    }
+
+    /// Where in the plan the attempts end.
+    fn limit(&self) -> usize {
+        self.plan.len().min(self.config.routing.max_attempts)
+    }
+
+    /// Those that may still be tried after the current attempt.
+    pub(super) fn ahead(&self) -> &[Candidate] {
+        self.plan.get(self.next..self.limit()).unwrap_or_default()
     }
 
     /// The cluster of the next attempt.
     pub fn next_cluster(&self) -> Option<&str> {
-        let (_, provider) = self.parties(*self.plan.get(self.next)?)?;
+        let (_, provider) = self.parties(*self.ahead().first()?)?;
         Some(&provider.cluster)
     }
 
     /// How many retries Envoy may make.
-    pub const fn max_retries(&self) -> usize {
-        self.plan.len().saturating_sub(1)
+    pub fn max_retries(&self) -> usize {
+        self.limit().saturating_sub(1)
     }
 }

@@ -22,7 +22,7 @@ impl Exchange {
 
     /// The id of the token that the next attempt wants.
     pub fn next_token(&self) -> Option<String> {
-        let candidate = *self.plan.get(self.next)?;
+        let candidate = *self.ahead().first()?;
         self.token_of(candidate).map(ToOwned::to_owned)
     }
 
@@ -68,7 +68,7 @@ impl Exchange {
             self.fail(error, now_ms);
             self.attempt = under_way;
         }
-        if self.attempt.is_some() && self.next >= self.plan.len() {
+        if self.attempt.is_some() && self.ahead().is_empty() {
             self.let_request_go();
         }
     }

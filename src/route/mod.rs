@@ -105,7 +105,8 @@ pub type Views<'v> = &'v mut dyn FnMut(u64) -> View;
 /// One request in this many looks at an endpoint of which nobody knows how fast it is, where that decides.
 const EXPLORE: u64 = 32;
 
-/// The plan of an exchange: candidates in the order in which they are to be tried, at most as many as may be tried.
+/// The plan of an exchange: candidates in the order in which they are to be tried. The first `routing.max_attempts` may
+/// be; the others take the places of those that a failure rules out.
 ///
 /// For each model in turn: the providers of `provider.order` first, as they stand there; then an endpoint on trial after
 /// an outage; then one healthy endpoint, drawn; then the other healthy ones by price; then the others by how little hope
@@ -163,8 +164,32 @@ pub fn choose(
     if !preferences.allow_fallbacks && preferences.order.is_empty() {
         plan.truncate(1);
     }
-    plan.truncate(config.routing.max_attempts);
+    if !preferences.mix_models {
+        spread(&mut plan, config.routing.max_attempts);
+    }
     Ok(plan)
+}
+
+/// Keeps a place among the first `most` for every model, as far as they go: what a model cannot do another can. The
+/// candidates for which that leaves no place come last.
+fn spread(plan: &mut Vec<Candidate>, most: usize) {
+    let mut later = Vec::new();
+    let mut models = plan.chunk_by(|a, b| a.model == b.model).count();
+    let (mut kept, mut model) = (0_usize, usize::MAX);
+    plan.retain(|candidate| {
+        let first = candidate.model != model;
+        if first {
+            (model, models) = (candidate.model, models.saturating_sub(1));
+        }
+        let keeps = first || kept.saturating_add(models) < most;
+        if keeps {
+            kept = kept.saturating_add(1);
+        } else {
+            later.push(*candidate);
+        }
+        keeps
+    });
+    plan.append(&mut later);
 }
 
 /// A model as a caller names it.

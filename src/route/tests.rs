@@ -592,3 +592,26 @@ fn who_does_not_serve_the_operation_is_left_out() {
         "no endpoint of \"none\" serves embeddings: the format of its provider has no such operation; try all"
     );
 }
+
+#[test]
+fn every_model_has_a_place_among_those_that_may_be_tried() {
+    let of = |model, endpoint| Candidate {
+        model,
+        endpoint,
+        reason: "",
+    };
+    let check = |counts: &[usize], most: usize, expected: &[(usize, usize)]| {
+        let models = counts.iter().enumerate();
+        let mut plan: Vec<_> = models
+            .flat_map(|(model, count)| (0..*count).map(move |endpoint| of(model, endpoint)))
+            .collect();
+        spread(&mut plan, most);
+        let places: Vec<_> = plan.iter().map(|place| (place.model, place.endpoint)).collect();
+        assert_eq!(places, expected, "{counts:?} within {most}");
+    };
+    check(&[2, 1], 4, &[(0, 0), (0, 1), (1, 0)]);
+    check(&[3, 2], 3, &[(0, 0), (0, 1), (1, 0), (0, 2), (1, 1)]);
+    check(&[2, 2, 2], 2, &[(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1)]);
+    check(&[1, 3], 3, &[(0, 0), (1, 0), (1, 1), (1, 2)]);
+    check(&[3], 1, &[(0, 0), (0, 1), (0, 2)]);
+}

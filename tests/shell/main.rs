@@ -26,6 +26,7 @@ mod failover;
 mod headers;
 mod host_failures;
 mod local_replies;
+mod models;
 mod operations;
 mod policies;
 mod random;

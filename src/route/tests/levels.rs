@@ -84,9 +84,9 @@ fn every_wish_has_levels() {
     assert_eq!(tried(&config, &with("{}")), "a");
     assert_eq!(tried(&config, &with(r#"{"allow_fallbacks":true}"#)), "a b c");
     let config = all(json!({"sort": {"by": "price", "partition": "none"}}));
-    assert_eq!(tried(&config, r#""models":["m","n"]"#), "m/a n/a m/b n/b");
+    assert_eq!(tried(&config, r#""models":["m","n"]"#), "m/a n/a m/b n/b n/c m/c");
     let own = r#""models":["m","n"],"provider":{"sort":{"partition":"model"}}"#;
-    assert_eq!(tried(&config, own), "m/a m/b m/c n/a");
+    assert_eq!(tried(&config, own), "m/a m/b m/c n/a n/b n/c");
     let config = all(json!({"quantizations": ["fp8"]}));
     let message = refused(&config, &with("{}")).message;
     assert!(
