@@ -107,6 +107,8 @@ pub(super) struct Attempt {
     /// A piece of the body has come: from then on it may be written into.
     has_body: bool,
     pub(super) patience: Patience,
+    /// The client was told of an error after its answer had begun.
+    told_error: bool,
     last_byte_ms: u64,
     stream: bool,
     content_type: Option<&'static str>,
@@ -170,6 +172,7 @@ impl Attempt {
             spoken: false,
             has_body: false,
             patience: Patience::default(),
+            told_error: false,
             last_byte_ms: now_ms,
             stream: false,
             content_type: None,
@@ -353,7 +356,10 @@ impl Attempt {
     /// The client's last bytes, when an answer that had begun breaks off.
     pub(super) fn break_off(&mut self, error: &Error) -> Vec<u8> {
         match &mut self.phase {
-            Phase::Answering(pipeline) => pipeline.break_off(error),
+            Phase::Answering(pipeline) => {
+                self.told_error = true;
+                pipeline.break_off(error)
+            }
             _ => Vec::new(),
         }
     }
@@ -414,6 +420,10 @@ impl Attempt {
 
     pub(super) const fn has_spoken(&self) -> bool {
         self.spoken
+    }
+
+    pub(super) const fn has_told_error(&self) -> bool {
+        self.told_error
     }
 
     pub(super) const fn has_ended(&self) -> bool {

@@ -27,7 +27,7 @@ use crate::chat::{Operation, Request};
 use crate::config::{Config, Endpoint, Provider, Secret, Terms};
 use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
-use crate::error::{Error, Kind, PreviousError};
+use crate::error::{Error, Fault, Kind, PreviousError};
 use crate::health::Sample;
 use crate::meter::{self, AttemptLine, Outcome, Rate, Receipt};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
@@ -251,6 +251,7 @@ impl Exchange {
         let rate = Rate {
             price: endpoint.price.at(now_ms).clone(),
             byok: provider.byok.filter(|_| own.is_some()),
+            insured: false,
         };
         let attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
         self.next += 1;
@@ -423,7 +424,10 @@ impl Exchange {
                     return self.fail_over(error, now_ms);
                 }
                 // Nobody else can be asked: what the provider said, however little, is the answer.
-                self.sample(error.kind.facts().fault, None);
+                match error.kind.facts().fault {
+                    Fault::Nobody => self.learn(Sample::Success),
+                    fault => self.sample(fault, None),
+                }
                 self.release(answer)
             }
             Progress::Broken(mut error) => {

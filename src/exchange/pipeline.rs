@@ -3,11 +3,11 @@
 //! A buffered response runs through the same stages as a streamed one. Frames of a provider that speaks the client's own
 //! dialect, with no middleware in between, are passed on as they came, but for thinking under another name.
 
-use crate::chat::{Delta, Finish, Piece, Place, Reasoning};
+use crate::chat::{Delta, Finish, Piece, Place, Reasoning, Usage};
 use crate::dialect::client::{Answer, ClientDialect, Encoder};
 use crate::dialect::{Decoder, Dialect, Fidelity};
 use crate::error::{Error, Kind};
-use crate::meter::Tally;
+use crate::meter::{self, Tally};
 use crate::middleware::{Callout, Reply, ResponseChain, Step};
 use crate::wire::{Frame, FrameError, Framer, Framing};
 
@@ -187,7 +187,9 @@ impl Pipeline {
         }
         if self.input_ended && !self.finished && stages.failure.is_none() && !stages.chain.is_waiting() {
             self.finished = true;
-            stages.encoder.finish(tally.reported().as_ref(), &mut stages.out);
+            let usage = tally.reported();
+            stages.insure(usage.as_ref());
+            stages.encoder.finish(usage.as_ref(), &mut stages.out);
         }
         // What was let out is Envoy's to hold back; what is still held is ours to bound.
         let held = if self.released { 0 } else { stages.out.len() };
@@ -222,6 +224,8 @@ impl Stages {
         }
         if self.forward {
             let usage = tally.reported();
+            // Of an answer that goes on nobody knows how it will end.
+            self.insure(usage.as_ref().filter(|_| self.finish.is_some()));
             self.encoder
                 .forward(frame, &deltas, usage.as_ref(), &mut self.out);
             deltas.clear();
@@ -229,6 +233,14 @@ impl Stages {
             self.pass_on(&mut deltas);
         }
         self.deltas = deltas;
+    }
+
+    /// Tells who writes the answer whether the caller is charged for it.
+    fn insure(&mut self, usage: Option<&Usage>) {
+        let finish = self.finish.as_ref();
+        let finish = finish.map(|(reason, native)| (*reason, native.as_deref()));
+        let insured = usage.is_some_and(|usage| meter::is_insured(finish, usage));
+        self.encoder.set_insured(insured);
     }
 
     /// Whether the provider has said that nothing more comes.

@@ -2,7 +2,8 @@
 
 use super::attempt::Attempt;
 use super::{Ending, Exchange};
-use crate::meter::{AttemptLine, Bill, Cancelled, Outcome, PicoUsd, Receipt, State};
+use crate::chat::Operation;
+use crate::meter::{self, AttemptLine, Bill, Cancelled, Outcome, PicoUsd, Receipt, State};
 
 /// The receipt of an exchange that goes on.
 pub(super) fn provisional(exchange: &Exchange, now_ms: u64) -> Receipt {
@@ -28,6 +29,10 @@ pub(super) fn settle(exchange: &mut Exchange, ending: Ending, now_ms: u64) -> Re
             _ => bill(exchange, attempt, outcome == Outcome::Success),
         };
         charge(&mut receipt, attempt, bill);
+        let insures = |bill| is_insured(exchange, attempt, outcome, bill);
+        if receipt.bill.as_ref().is_some_and(insures) {
+            receipt.insured = Some(std::mem::take(&mut receipt.cost));
+        }
     }
     let waited = exchange.attempt.as_ref().is_some_and(Attempt::is_waited_for);
     let said = exchange.attempt.as_ref().is_some_and(Attempt::has_spoken);
@@ -108,6 +113,7 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
             .filter_map(|line| line.wasted)
             .fold(PicoUsd::default(), |sum, (_, cost)| sum.plus(cost)),
         is_byok: speaking.is_some_and(|attempt| attempt.rate.byok.is_some()),
+        insured: None,
         on_cancel: None,
         started_ms: exchange.started_ms,
         first_token_ms: speaking.and_then(|attempt| {
@@ -151,6 +157,22 @@ fn bill(exchange: &Exchange, attempt: &Attempt, complete: bool) -> Option<Bill> 
         return None;
     }
     Some(attempt.tally.bill(complete, || exchange.prompt_tokens()))
+}
+
+/// Whether the client does not pay for the tokens.
+fn is_insured(exchange: &Exchange, attempt: &Attempt, outcome: Outcome, bill: &Bill) -> bool {
+    match outcome {
+        // Vectors are no tokens, and have no reason to end.
+        Outcome::Success if exchange.client.operation() == Operation::Embeddings => false,
+        Outcome::Success => {
+            let finish = attempt.finish.as_ref();
+            let finish = finish.map(|(reason, native)| (*reason, native.as_deref()));
+            meter::is_insured(finish, &bill.usage)
+        }
+        // The client has read `finish_reason: "error"`.
+        Outcome::Cut => attempt.has_told_error(),
+        Outcome::Open | Outcome::Error | Outcome::Cancelled | Outcome::Refused => false,
+    }
 }
 
 /// What an attempt used whose client has left.

@@ -1,7 +1,7 @@
 //! What an answer is charged, and the parts of it that callers see beside their token counts.
 
 use super::{Cost, PicoUsd, Price};
-use crate::chat::Usage;
+use crate::chat::{Finish, Usage};
 
 /// By what the tokens of one attempt are charged: settled when the attempt begins, so that its answer and its receipt say
 /// the same.
@@ -11,6 +11,20 @@ pub struct Rate {
     pub price: Price,
     /// The caller pays the provider, with a key of its own.
     pub byok: Option<Fee>,
+    /// The caller is charged nothing: see [`is_insured`].
+    pub insured: bool,
+}
+
+/// Whether zero-completion insurance takes the charge off the caller, by why a whole answer ended (in unified words and in
+/// the provider's): it has no token and no reason, or the reason is an error.
+/// <https://openrouter.ai/docs/guides/features/zero-completion-insurance>
+pub fn is_insured(finish: Option<(Finish, Option<&str>)>, usage: &Usage) -> bool {
+    match finish {
+        Some((Finish::Error, _)) => true,
+        // Where the provider gave no reason there is no native one.
+        None | Some((_, None)) => usage.completion == 0,
+        Some((_, Some(_))) => false,
+    }
 }
 
 /// What a caller is charged who pays the provider: a part of what the provider charges.
@@ -58,6 +72,7 @@ impl Rate {
         let upstream = self.price.cost(usage);
         Charge {
             cost: match self.byok {
+                _ if self.insured => PicoUsd::default(),
                 None => upstream.total(),
                 Some(fee) => fee.of(upstream.total()),
             },
@@ -81,6 +96,7 @@ mod tests {
                 ..Default::default()
             },
             byok: None,
+            insured: false,
         };
         let usage = Usage {
             prompt: 100,

@@ -11,7 +11,7 @@ mod receipt;
 mod tally;
 
 pub use cancel::{CancelRules, Cancelled};
-pub use charge::{Charge, Fee, Rate};
+pub use charge::{Charge, Fee, Rate, is_insured};
 pub use estimate::{TokenCounter, estimate_prompt};
 pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time};
 pub use receipt::{AttemptLine, Outcome, Receipt, State, VERSION};

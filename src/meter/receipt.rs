@@ -115,6 +115,8 @@ pub struct Receipt {
     pub upstream_cost: PicoUsd,
     /// Whether the caller paid the provider itself.
     pub is_byok: bool,
+    /// What the caller would have been charged, had the answer been one.
+    pub insured: Option<PicoUsd>,
     /// What the provider does to its bill when a client leaves; only of a cancelled or cut exchange.
     pub on_cancel: Option<&'static str>,
     /// When the exchange began, in milliseconds since 1970.
@@ -165,6 +167,8 @@ struct Wire<'a> {
     upstream_cost_pico_usd: PicoUsd,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_byok: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    insured_pico_usd: Option<PicoUsd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     on_cancel: Option<&'static str>,
     started_ms: u64,
@@ -250,6 +254,7 @@ impl<'a> From<&'a Receipt> for Wire<'a> {
             cost_usd: receipt.cost.to_string(),
             upstream_cost_pico_usd: receipt.upstream_cost,
             is_byok: receipt.is_byok.then_some(true),
+            insured_pico_usd: receipt.insured,
             on_cancel: receipt.on_cancel,
             started_ms: receipt.started_ms,
             first_token_ms: receipt.first_token_ms,

@@ -155,7 +155,8 @@ def judge(asked, receipt, records):
         return "never sent"
     provider, settled = records[-1]
     if tokens:
-        assert receipt["cost_pico_usd"] == cost(provider, tokens["prompt"], tokens["completion"]), receipt
+        charged = receipt["cost_pico_usd"] + receipt.get("insured_pico_usd", 0)
+        assert charged == cost(provider, tokens["prompt"], tokens["completion"]), receipt
     if outcome == "success":
         assert settled["outcome"] == "complete", (receipt, settled)
         assert tokens["prompt_source"] == tokens["completion_source"] == "provider"

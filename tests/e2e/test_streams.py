@@ -128,7 +128,9 @@ def test_an_error_in_the_middle_is_the_last_event(gateway, provider):
     assert (receipt["outcome"], receipt["status"]) == ("cut", 200)
     assert receipt["error_type"] == last["error"]["metadata"]["error_type"]
     assert receipt["tokens"]["completion"] >= 5
-    assert receipt["tokens"]["completion_source"] == "estimate" and receipt["cost_pico_usd"] > 0
+    assert receipt["tokens"]["completion_source"] == "estimate"
+    # Insured: the client has got `finish_reason: "error"`.
+    assert (receipt["cost_pico_usd"], receipt["insured_pico_usd"] > 0) == (0, True)
 
 
 @providers
@@ -209,7 +211,9 @@ def test_a_stream_that_the_provider_cuts(gateway, provider, kind):
     assert "[DONE]" not in seen
     assert not ended or seen[-1]["choices"][0]["finish_reason"] == "error"
     assert (receipt["outcome"], receipt["status"]) == ("cut", 200)
-    assert receipt["tokens"]["completion"] >= 1 and receipt["cost_pico_usd"] > 0
+    insured = receipt.get("insured_pico_usd", 0)
+    assert receipt["tokens"]["completion"] >= 1 and receipt["cost_pico_usd"] + insured > 0
+    assert (insured > 0) == ended
     assert [line["outcome"] for line in receipt["attempts"]] == ["cut"]
 
 

@@ -25,6 +25,7 @@ mod endings;
 mod failover;
 mod headers;
 mod host_failures;
+mod insurance;
 mod local_replies;
 mod models;
 mod operations;

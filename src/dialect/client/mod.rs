@@ -82,6 +82,9 @@ pub trait Encoder: Debug {
         0
     }
 
+    /// Says whether the caller is charged nothing, as far as is known.
+    fn set_insured(&mut self, _insured: bool) {}
+
     /// Takes one step. A buffered answer is written by `finish`.
     fn delta(&mut self, delta: Delta, out: &mut Vec<u8>);
 

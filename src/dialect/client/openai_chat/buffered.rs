@@ -40,6 +40,10 @@ impl Encoder for Buffered {
         self.folded.weight()
     }
 
+    fn set_insured(&mut self, insured: bool) {
+        self.answer.rate.insured = insured;
+    }
+
     fn delta(&mut self, delta: Delta, _out: &mut Vec<u8>) {
         self.folded.push(delta);
     }

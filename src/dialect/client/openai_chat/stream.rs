@@ -254,6 +254,10 @@ impl Encoder for Stream {
         "text/event-stream"
     }
 
+    fn set_insured(&mut self, insured: bool) {
+        self.answer.rate.insured = insured;
+    }
+
     fn delta(&mut self, delta: Delta, out: &mut Vec<u8>) {
         match delta {
             Delta::Start { .. } | Delta::Vectors(_) | Delta::Usage(_) => {}

@@ -160,6 +160,7 @@ mod tests {
                 ..Price::default()
             },
             byok: None,
+            insured: false,
         };
         let usage = Usage {
             prompt: 3,
