@@ -165,6 +165,8 @@ pub struct Error {
     pub retry_after_ms: Option<u64>,
     /// Why nobody may serve the request, where that is what is wrong.
     pub availability: Option<Box<Availability>>,
+    /// How the request was routed, as JSON, for a caller who wants to see it.
+    pub metadata: Option<Box<str>>,
 }
 
 impl Error {
@@ -186,6 +188,7 @@ impl Error {
             provider_code: None,
             retry_after_ms: None,
             availability: None,
+            metadata: None,
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Due {
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     each: Vec<(usize, usize, u64)>,
+    /// The longest of those that the attempts of the exchange come to, if each fails.
+    longest: Option<u64>,
 }
 
 impl Deadlines {
@@ -40,10 +42,6 @@ impl Deadlines {
         };
         self.each.iter().find(same).map(|(.., ms)| *ms)
     }
-
-    fn longest(&self) -> Option<u64> {
-        self.each.iter().map(|(.., ms)| *ms).max()
-    }
 }
 
 impl Exchange {
@@ -51,7 +49,7 @@ impl Exchange {
     pub(super) fn deadlines(&self, views: &mut dyn FnMut(u64) -> View, prompt_bytes: usize) -> Deadlines {
         let timeouts = &self.config.timeouts(self.terms);
         // Where nobody else could be asked, giving up early helps nobody.
-        let alone = self.plan.len() < 2;
+        let alone = self.candidates().len() < 2;
         let deadline = |candidate: &Candidate| {
             let (endpoint, _) = self.parties(*candidate)?;
             let view = if alone {
@@ -62,9 +60,10 @@ impl Exchange {
             let ms = route::first_token_ms(timeouts, endpoint.first_token_ms, &view, prompt_bytes);
             Some((candidate.model, candidate.endpoint, ms))
         };
-        Deadlines {
-            each: self.plan.iter().filter_map(deadline).collect(),
-        }
+        let each: Vec<_> = self.plan.iter().filter_map(deadline).collect();
+        let first = each.get(..self.candidates().len());
+        let longest = first.unwrap_or(&each).iter().map(|(.., ms)| *ms).max();
+        Deadlines { each, longest }
     }
 
     /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
@@ -72,7 +71,7 @@ impl Exchange {
     pub fn per_try_timeout_ms(&self) -> u64 {
         let timeouts = &self.config.timeouts(self.terms);
         if self.envelope.stream {
-            self.deadlines.longest().unwrap_or(timeouts.first_token_ms)
+            self.deadlines.longest.unwrap_or(timeouts.first_token_ms)
         } else {
             timeouts.total_ms
         }
@@ -83,7 +82,7 @@ impl Exchange {
         let candidate = self.attempt.as_ref().map(|attempt| attempt.candidate);
         let own = candidate.and_then(|candidate| self.deadlines.of(candidate));
         match own {
-            Some(own) if self.next < self.plan.len() => own,
+            Some(own) if !self.ahead().is_empty() => own,
             _ => self.per_try_timeout_ms(),
         }
     }
@@ -121,7 +120,7 @@ impl Exchange {
         }
         if attempt.is_held() {
             // The last one is Envoy's to end.
-            return match (self.next < self.plan.len()).then(|| self.fail_over(error, now_ms)) {
+            return match (!self.ahead().is_empty()).then(|| self.fail_over(error, now_ms)) {
                 Some(Action::Retry { head }) => Some(Due::Retry(head)),
                 _ => None,
             };
@@ -160,6 +159,7 @@ impl Exchange {
     /// Fails an answer that has begun: the client's last bytes.
     fn break_off(&mut self, mut error: Error, now_ms: u64) -> Vec<u8> {
         error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+        error.metadata = self.metadata(Some(&error));
         let bytes = self.attempt.as_mut().map(|attempt| attempt.break_off(&error));
         self.fail(error, now_ms);
         bytes.unwrap_or_default()

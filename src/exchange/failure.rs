@@ -68,11 +68,11 @@ impl Exchange {
     fn rule_out(&mut self, error: &Error) {
         let done = self.plan.len().min(self.next);
         let rest = self.plan.split_off(done);
-        let rest: Vec<_> = rest
+        let (rest, out): (Vec<_>, Vec<_>) = rest
             .into_iter()
-            .filter(|candidate| self.follows(error, *candidate))
-            .collect();
+            .partition(|candidate| self.follows(error, *candidate));
         self.plan.extend(rest);
+        self.routing.rule_out(error.kind, out);
     }
 
     /// An attempt that never answered, if that is what the current one is.
@@ -103,6 +103,7 @@ impl Exchange {
         let late = attempt.patience.late;
         if attempt.end(Some(&error), now_ms) {
             self.previous.extend(previous(&error));
+            self.routing.fail(attempt.candidate, error.kind);
             // Its endpoint's health knows of one that is late already.
             let fault = self.fault(&error);
             if !late || fault != Fault::Endpoint {

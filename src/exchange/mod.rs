@@ -17,6 +17,7 @@ mod pipeline;
 mod plan;
 mod receipt;
 mod tokens;
+mod visible;
 
 pub use attempt::{Action, Head, ResponseHead};
 pub use byok::HEADER as OWN_KEYS_HEADER;
@@ -39,6 +40,7 @@ use envelope::Envelope;
 use outgoing::outgoing;
 use std::cell::OnceCell;
 use std::rc::Rc;
+use visible::Routing;
 
 /// The longest request that stays until its prompt is counted, in bytes: an open stream must not hold much.
 const MAX_UNCOUNTED: usize = 128 << 10;
@@ -65,6 +67,7 @@ pub struct Exchange {
     request_chain: RequestChain,
     plan: Vec<Candidate>,
     deadlines: Deadlines,
+    routing: Routing,
     /// Where in the plan the next attempt stands.
     next: usize,
     /// The first candidate's request, made while planning.
@@ -130,6 +133,7 @@ impl Exchange {
             request_chain,
             plan: Vec::new(),
             deadlines: Deadlines::default(),
+            routing: Routing::default(),
             next: 0,
             encoded: None,
             token: None,
@@ -409,6 +413,7 @@ impl Exchange {
             rate: attempt.rate.clone(),
             estimated_prompt: (self.client.operation() == Operation::Embeddings)
                 .then(|| self.prompt_tokens()),
+            metadata: self.metadata(None),
         })
     }
 
@@ -432,6 +437,7 @@ impl Exchange {
             }
             Progress::Broken(mut error) => {
                 error.provider = self.attempt_provider().map(|provider| provider.id.clone());
+                error.metadata = self.metadata(Some(&error));
                 let bytes = self.attempt.as_mut().map(|attempt| attempt.break_off(&error));
                 self.fail(error, now_ms);
                 Action::Pass(bytes.unwrap_or_default())
@@ -490,6 +496,12 @@ impl Exchange {
             headers.push(("x-crosspoint-provider".to_owned(), provider.id.clone()));
             headers.push(("x-crosspoint-attempts".to_owned(), self.next.to_string()));
         }
+        let candidate = self.attempt.as_ref().map(|attempt| attempt.candidate);
+        let model = candidate.and_then(|candidate| self.config.models.get(candidate.model));
+        // A name is what an operator wants it to be; a header's value is not.
+        if let Some(model) = model.filter(|model| model.name.bytes().all(|byte| byte.is_ascii_graphic())) {
+            headers.push(("x-crosspoint-model".to_owned(), model.name.clone()));
+        }
         headers
     }
 
@@ -499,10 +511,15 @@ impl Exchange {
         if let Some(ms) = error.retry_after_ms {
             headers.push(("retry-after".to_owned(), ms.div_ceil(1_000).to_string()));
         }
+        let metadata = self.metadata(Some(error));
+        let seen = metadata.map(|metadata| Error {
+            metadata: Some(metadata),
+            ..error.clone()
+        });
         Head {
             status: error.status(),
             headers,
-            body: self.client.error(error, &self.previous),
+            body: self.client.error(seen.as_ref().unwrap_or(error), &self.previous),
         }
     }
 }

@@ -29,6 +29,8 @@ impl Exchange {
             rules: &rules,
         };
         let operation = request.operation();
+        let excluded = route::excluded(&self.config, &asked);
+        self.routing.begin(excluded);
         let mut views = |key| views(operation.health_key(key));
         let chosen = route::choose(&self.config, &asked, &mut views, moment)?;
         if let Some(tokens) = needs.prompt_tokens() {
@@ -37,7 +39,9 @@ impl Exchange {
         let mut first_error = None;
         let stream = self.envelope.stream;
         let prompt = request.raw("messages").map_or(0, str::len);
-        let mut verdicts: Vec<(&'static str, bool)> = Vec::with_capacity(2);
+        // What each format lacks, if anything.
+        let mut verdicts: Vec<(&'static str, Option<String>)> = Vec::with_capacity(2);
+        self.routing.consider(chosen.len());
         for candidate in chosen {
             let Some((endpoint, provider)) = self.parties(candidate) else {
                 continue;
@@ -45,12 +49,9 @@ impl Exchange {
             let Some(dialect) = endpoint.dialect_for(operation) else {
                 continue;
             };
-            let known = verdicts
-                .iter()
-                .find(|(name, _)| *name == dialect.name())
-                .map(|(_, carries)| *carries);
-            let carries = match known {
-                Some(carries) => carries,
+            let known = verdicts.iter().position(|(name, _)| *name == dialect.name());
+            let at = match known {
+                Some(at) => at,
                 None => {
                     let target = provider.target(endpoint, self.envelope.stream);
                     // What the first attempt will send is kept; one such body at a time is enough.
@@ -60,14 +61,15 @@ impl Exchange {
                     } else {
                         dialect.check(request, &target)
                     };
-                    verdicts.push((dialect.name(), tried.is_ok()));
-                    let carries = tried.is_ok();
+                    let lacks = tried.as_ref().err().map(|error| error.message.clone());
+                    verdicts.push((dialect.name(), lacks));
                     first_error = first_error.or(tried.err());
-                    carries
+                    verdicts.len().saturating_sub(1)
                 }
             };
-            if carries {
-                self.plan.push(candidate);
+            match verdicts.get(at).and_then(|(_, lacks)| lacks.as_deref()) {
+                Some(lacks) => self.routing.lacks_words(candidate, lacks),
+                None => self.plan.push(candidate),
             }
         }
         match first_error {

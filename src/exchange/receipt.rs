@@ -88,6 +88,7 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
     let attempt = exchange.attempt.as_ref();
     let speaking = attempt.filter(|attempt| attempt.has_spoken() && attempt.outcome != Outcome::Error);
     let served = speaking.and_then(|attempt| exchange.config.models.get(attempt.candidate.model));
+    let (considered, untried, passed_over) = exchange.places();
     Receipt {
         state: State::Open,
         id: exchange.id.clone(),
@@ -125,7 +126,11 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
             )
         }),
         duration_ms: now_ms.saturating_sub(exchange.started_ms),
+        strategy: exchange.strategy(),
+        considered,
         attempts: exchange.lines.clone(),
+        untried,
+        passed_over,
     }
 }
 

@@ -28,6 +28,12 @@ pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
 const ID_HEADER: &str = "x-generation-id";
 /// The header that names the session of a request, as OpenRouter calls it.
 const SESSION_HEADER: &str = "x-session-id";
+/// The headers by which a caller asks to see how the request is routed: ours, OpenRouter's, and its former name.
+const METADATA_HEADERS: [&str; 3] = [
+    "x-crosspoint-metadata",
+    "x-openrouter-metadata",
+    "x-openrouter-experimental-metadata",
+];
 /// What the request's body is until the attempt placement writes the real one.
 const STUB: &[u8] = b"{}";
 
@@ -208,6 +214,13 @@ impl GatewayContext {
             && let Some(Err(error)) = slot.with(|exchange| exchange.set_own_keys(keys))
         {
             return self.refuse(error);
+        }
+        let enabled = |name: &&str| {
+            let value = headers.text(name);
+            value.is_some_and(|value| value.eq_ignore_ascii_case("enabled"))
+        };
+        if METADATA_HEADERS.iter().any(enabled) {
+            slot.with(Exchange::show_routing);
         }
         let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
             return Action::Pause;

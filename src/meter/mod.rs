@@ -14,5 +14,5 @@ pub use cancel::{CancelRules, Cancelled};
 pub use charge::{Charge, Fee, Rate, is_insured};
 pub use estimate::{TokenCounter, estimate_prompt};
 pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time};
-pub use receipt::{AttemptLine, Outcome, Receipt, State, VERSION};
+pub use receipt::{AttemptLine, Outcome, PlaceLine, Receipt, State, VERSION};
 pub use tally::{Bill, Source, Tally};

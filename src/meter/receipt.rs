@@ -80,6 +80,17 @@ pub struct AttemptLine {
     pub health_key: u64,
 }
 
+/// An endpoint that was not tried.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlaceLine {
+    /// The provider.
+    pub provider: String,
+    /// The provider's name for the model.
+    pub model: String,
+    /// Why it stood where it stood, or why it was not asked.
+    pub reason: &'static str,
+}
+
 /// What one exchange cost and why.
 #[derive(Clone, Debug)]
 pub struct Receipt {
@@ -125,8 +136,16 @@ pub struct Receipt {
     pub first_token_ms: Option<u64>,
     /// How long the exchange took, in milliseconds.
     pub duration_ms: u64,
+    /// How the models were chosen.
+    pub strategy: &'static str,
+    /// How many endpoints the models have that were asked for.
+    pub considered: usize,
     /// All attempts, in order.
     pub attempts: Vec<AttemptLine>,
+    /// The first of those that would have been tried next.
+    pub untried: Vec<PlaceLine>,
+    /// The first of those that were not to be asked.
+    pub passed_over: Vec<PlaceLine>,
 }
 
 impl Receipt {
@@ -175,7 +194,15 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_token_ms: Option<u64>,
     duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    considered: Option<usize>,
     attempts: Vec<WireAttempt<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    untried: &'a [PlaceLine],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    passed_over: &'a [PlaceLine],
 }
 
 #[derive(Serialize)]
@@ -259,7 +286,12 @@ impl<'a> From<&'a Receipt> for Wire<'a> {
             started_ms: receipt.started_ms,
             first_token_ms: receipt.first_token_ms,
             duration_ms: receipt.duration_ms,
+            // Left out where there is nothing to tell: one model, all of whose endpoints were tried.
+            strategy: (receipt.strategy != "direct").then_some(receipt.strategy),
+            considered: (receipt.considered > receipt.attempts.len()).then_some(receipt.considered),
             attempts: receipt.attempts.iter().map(WireAttempt::from).collect(),
+            untried: &receipt.untried,
+            passed_over: &receipt.passed_over,
         }
     }
 }

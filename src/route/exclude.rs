@@ -9,6 +9,35 @@ use crate::error::{Availability, Error, Excluded, Kind, quoted};
 use crate::exchange::OWN_KEYS_HEADER;
 use crate::meter::PicoUsd;
 
+/// An endpoint that a caller or an operator excludes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// Which of the configuration's models.
+    pub model: usize,
+    /// Which of its endpoints.
+    pub endpoint: usize,
+    /// Whose word it is, if not the request's.
+    pub set_by: Option<String>,
+    why: Why,
+}
+
+impl Exclusion {
+    /// The member that excludes it.
+    pub fn field(&self) -> String {
+        self.why.field(self.set_by.is_some())
+    }
+
+    /// OpenRouter's word for that.
+    pub const fn excluded_by(&self) -> &'static str {
+        self.why.words().1
+    }
+
+    /// What it is about the endpoint.
+    pub fn detail(&self, preferences: &Preferences, provider: &Provider, endpoint: &Endpoint) -> String {
+        self.why.detail(preferences, provider, endpoint)
+    }
+}
+
 /// Why an endpoint may not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
@@ -219,6 +248,35 @@ fn lost<'a>(
     required.filter(lacks).map(|feature| feature.name)
 }
 
+/// Every endpoint of the request's models that somebody excludes.
+pub fn excluded(config: &Config, asked: &Asked<'_>) -> Vec<Exclusion> {
+    let mut named = Named::all(config, asked.models);
+    if let [_] = asked.models {
+        Named::add(&mut named, config, asked.fallbacks());
+    }
+    of_named(config, &named, asked)
+}
+
+fn of_named(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Vec<Exclusion> {
+    let mut exclusions = Vec::new();
+    for named in models {
+        for (at, endpoint) in named.model.endpoints.iter().enumerate() {
+            let Some(provider) = config.providers.get(endpoint.provider) else {
+                continue;
+            };
+            if let Some((why, whose)) = why(asked, named, provider, endpoint) {
+                exclusions.push(Exclusion {
+                    model: named.at,
+                    endpoint: at,
+                    set_by: whose.map(ToString::to_string),
+                    why,
+                });
+            }
+        }
+    }
+    exclusions
+}
+
 /// The error of a request of which nobody is left who may serve it.
 pub(super) fn nobody_left(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Error {
     let preferences = asked.preferences;
@@ -228,28 +286,25 @@ pub(super) fn nobody_left(config: &Config, models: &[Named<'_>], asked: &Asked<'
     {
         return unserved(config, asked.models, preferences.operation);
     }
-    let mut endpoints = Vec::new();
     let mut privacy = false;
-    for named in models {
-        for endpoint in &named.model.endpoints {
-            let Some(provider) = config.providers.get(endpoint.provider) else {
-                continue;
-            };
-            let Some((why, whose)) = why(asked, named, provider, endpoint) else {
-                continue;
-            };
-            privacy |= matches!(why, Why::DataCollection | Why::Zdr);
-            let (_, excluded_by) = why.words();
-            endpoints.push(Excluded {
-                provider: provider.id.clone(),
-                model: endpoint.model.clone(),
-                field: why.field(whose.is_some()),
-                set_by: whose.map(ToString::to_string),
-                excluded_by,
-                detail: why.detail(preferences, provider, endpoint),
-            });
-        }
-    }
+    let told = |exclusion: Exclusion| {
+        let model = config.models.get(exclusion.model)?;
+        let endpoint = model.endpoints.get(exclusion.endpoint)?;
+        let provider = config.providers.get(endpoint.provider)?;
+        privacy |= matches!(exclusion.why, Why::DataCollection | Why::Zdr);
+        Some(Excluded {
+            provider: provider.id.clone(),
+            model: endpoint.model.clone(),
+            field: exclusion.field(),
+            excluded_by: exclusion.excluded_by(),
+            detail: exclusion.detail(preferences, provider, endpoint),
+            set_by: exclusion.set_by,
+        })
+    };
+    let endpoints: Vec<_> = of_named(config, models, asked)
+        .into_iter()
+        .filter_map(told)
+        .collect();
     let said: Vec<_> = endpoints.iter().map(ToString::to_string).collect();
     let message = format!(
         "no endpoint of the model may serve this request: {}",

@@ -11,7 +11,7 @@ mod preferences;
 mod wishes;
 
 pub use deadline::first_token_ms;
-pub use exclude::{is_allowed, names};
+pub use exclude::{Exclusion, excluded, is_allowed, names};
 pub use needs::Needs;
 pub use preferences::{Cutoffs, MEMBERS, Preferences, Wrong};
 

@@ -149,6 +149,7 @@ fn only_listed_headers_of_a_provider_reach_the_client() {
                 ":status",
                 "content-type",
                 "x-crosspoint-attempts",
+                "x-crosspoint-model",
                 "x-crosspoint-provider",
                 "x-generation-id",
                 own,

@@ -36,4 +36,5 @@ mod responses;
 mod shared_data;
 mod stats;
 mod tokens;
+mod visible;
 mod waiting;

@@ -38,7 +38,8 @@ impl Served {
         let mut out = Vec::new();
         if let Some((status, headers)) = &self.head {
             out.extend(format!("status: {status}\n").bytes());
-            for (name, value) in headers {
+            // The configuration's one model is in all of them.
+            for (name, value) in headers.iter().filter(|(name, _)| name != "x-crosspoint-model") {
                 out.extend(format!("{name}: {value}\n").bytes());
             }
         }

@@ -70,6 +70,8 @@ pub struct Answer {
     pub rate: Rate,
     /// Our estimate of the prompt's tokens, where an answer has to give a count and the provider may not.
     pub estimated_prompt: Option<u64>,
+    /// How the request was routed, as JSON, for a caller who wants to see it.
+    pub metadata: Option<Box<str>>,
 }
 
 /// Writes one answer, step by step.

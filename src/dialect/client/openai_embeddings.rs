@@ -3,7 +3,7 @@
 //! An answer of an OpenAI-compatible provider goes on as it came, but for vectors in another form than the caller asked
 //! for: OpenAI's own SDKs ask for base64 unless told otherwise, and not every provider knows it.
 
-use super::openai_chat::{charge, error_body, member, priced};
+use super::openai_chat::{add_metadata, charge, error_body, member, metadata, priced};
 use super::{Answer, ClientDialect, Encoder, vector};
 use crate::chat::{Delta, Folded, Operation, Piece, Usage};
 use crate::error::{Error, PreviousError};
@@ -68,6 +68,7 @@ impl Encoder for List {
             Ok(members) if deltas.iter().any(is_other) => rewrite(&members, base64, out),
             _ => out.extend_from_slice(priced.as_deref().unwrap_or(frame.raw)),
         }
+        add_metadata(out, self.answer.metadata.as_deref());
     }
 
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
@@ -109,6 +110,7 @@ impl Encoder for List {
         out.push(b']');
         write_others(self.folded.others.members(), out);
         self.write_usage(usage, out);
+        metadata(out, self.answer.metadata.as_deref());
         out.push(b'}');
     }
 }

@@ -3,7 +3,9 @@
 use super::super::{Answer, Encoder};
 use super::mend::mended;
 use super::usage::priced;
-use super::{Detail, Form, Head, ImageBody, Name, UsageBody, error_body, member, shown};
+use super::{
+    Detail, Form, Head, ImageBody, Name, UsageBody, add_metadata, error_body, member, metadata, shown,
+};
 use crate::chat::{Delta, Folded, FoldedChoice, Reasoning, Usage};
 use crate::error::Error;
 use crate::json;
@@ -56,6 +58,7 @@ impl Encoder for Buffered {
             Some(priced) => out.extend_from_slice(&priced),
             None => out.extend_from_slice(mended.as_deref().unwrap_or(frame.raw)),
         }
+        add_metadata(out, self.answer.metadata.as_deref());
     }
 
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
@@ -86,6 +89,7 @@ impl Encoder for Buffered {
             out.push(b',');
             member(out, "usage", &UsageBody::new(usage, &self.answer.rate));
         }
+        metadata(out, self.answer.metadata.as_deref());
         out.push(b'}');
     }
 }

@@ -11,7 +11,7 @@ mod usage;
 use super::{Answer, ClientDialect, Encoder};
 use crate::chat::{Format, Operation, Reasoning};
 use crate::error::{Availability, Error, Excluded, PreviousError};
-use crate::json;
+use crate::json::{self, Members};
 use buffered::Buffered;
 use serde::Serialize;
 use stream::Stream;
@@ -105,15 +105,50 @@ fn encoder(answer: Answer, form: Form) -> Box<dyn Encoder> {
     }
 }
 
+/// OpenRouter's name for how a request was routed.
+const METADATA: &str = "openrouter_metadata";
+
 /// The body of an answer that is nothing but an error: the same for all operations.
 pub(super) fn error_body(error: &Error, previous: &[PreviousError]) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
         error: ErrorBody<'a>,
     }
-    json::to_vec(&Body {
+    let mut body = json::to_vec(&Body {
         error: ErrorBody::new(error, previous),
-    })
+    });
+    if error.metadata.is_some() {
+        body.pop();
+        metadata(&mut body, error.metadata.as_deref());
+        body.push(b'}');
+    }
+    body
+}
+
+/// Appends how the request was routed to the members of an answer or an error, if its caller wants to see it.
+pub(super) fn metadata(out: &mut Vec<u8>, metadata: Option<&str>) {
+    if let Some(metadata) = metadata {
+        json::member(out, METADATA, |out| out.extend_from_slice(metadata.as_bytes()));
+    }
+}
+
+/// The same for an answer of a provider's that was passed on.
+pub(super) fn add_metadata(out: &mut Vec<u8>, added: Option<&str>) {
+    if added.is_none() {
+        return;
+    }
+    let body = std::mem::take(out);
+    match serde_json::from_slice::<Members<'_>>(&body) {
+        Ok(Members(mut members)) => {
+            // Who is a gateway too may have one of its own.
+            members.retain(|(name, _)| name != METADATA);
+            json::object(out, &Members(members), &mut |out, _, raw| json::write(out, raw));
+            out.pop();
+            metadata(out, added);
+            out.push(b'}');
+        }
+        Err(_) => *out = body,
+    }
 }
 
 #[derive(Serialize)]

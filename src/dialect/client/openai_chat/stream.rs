@@ -3,7 +3,7 @@
 use super::super::{Answer, Encoder};
 use super::mend::mended;
 use super::usage::priced;
-use super::{Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, member, shown};
+use super::{Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, member, metadata, shown};
 use crate::chat::{Delta, Finish, Piece, Place, Usage};
 use crate::error::Error;
 use crate::json::{self, Members};
@@ -78,13 +78,16 @@ impl Stream {
         self.response_members.write(out);
     }
 
-    /// Writes a chunk without choices: token counts, or unnamed members alone.
-    fn bare_chunk(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+    /// Writes a chunk without choices: token counts, how the request was routed, or unnamed members alone.
+    fn bare_chunk(&mut self, usage: Option<&Usage>, is_last: bool, out: &mut Vec<u8>) {
         self.begin(out);
         out.extend_from_slice(b",\"choices\":[]");
         if let Some(usage) = usage {
             out.push(b',');
             member(out, "usage", &UsageBody::new(usage, &self.answer.rate));
+        }
+        if is_last {
+            metadata(out, self.answer.metadata.as_deref());
         }
         out.extend_from_slice(b"}\n\n");
     }
@@ -197,7 +200,7 @@ impl Stream {
                 value,
             } => {
                 if self.response_members.is_full() {
-                    self.bare_chunk(None, out);
+                    self.bare_chunk(None, false, out);
                 }
                 self.response_members.set(name, value);
             }
@@ -278,7 +281,7 @@ impl Encoder for Stream {
             return;
         }
         if frame.data == b"[DONE]" {
-            self.show_usage(usage, out);
+            self.show_last(usage, out);
             self.done = true;
         }
         let mut mended = mended(frame.data, deltas);
@@ -325,6 +328,7 @@ impl Encoder for Stream {
         self.begin(out);
         out.push(b',');
         member(out, "error", &ErrorBody::new(error, &[]));
+        metadata(out, error.metadata.as_deref());
         out.extend_from_slice(match self.form {
             Form::Chat => {
                 b",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n"
@@ -341,22 +345,21 @@ impl Encoder for Stream {
             return;
         }
         self.flush_choice_members(out);
-        self.show_usage(usage, out);
+        self.show_last(usage, out);
         if !self.response_members.0.is_empty() {
-            self.bare_chunk(None, out);
+            self.bare_chunk(None, false, out);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 }
 
 impl Stream {
-    /// Writes the chunk of token counts, if the caller asked for it and has not seen the provider's.
-    fn show_usage(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
-        if self.answer.include_usage
-            && !self.usage_shown
-            && let Some(usage) = usage
-        {
-            self.bare_chunk(Some(usage), out);
+    /// Writes the last chunk: token counts, if the caller asked for them and has not seen the provider's, and how the request
+    /// was routed.
+    fn show_last(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        let usage = usage.filter(|_| self.answer.include_usage && !self.usage_shown);
+        if usage.is_some() || self.answer.metadata.is_some() {
+            self.bare_chunk(usage, true, out);
         }
     }
 }
