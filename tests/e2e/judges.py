@@ -282,6 +282,6 @@ def chunk(body: dict):
 def error(body: dict) -> dict:
     """An error of ours, before a stream; its inside."""
     _judge("openai", "ErrorResponse", {"error": {"param": None, **body["error"], "code": str(body["error"]["code"])}})
-    assert set(body) == {"error"} and set(body["error"]) - {"availability"} == {"code", "message", "type", "metadata"}, body
+    assert set(body) - {"openrouter_metadata"} == {"error"} and set(body["error"]) - {"availability"} == {"code", "message", "type", "metadata"}, body
     assert isinstance(body["error"]["code"], int) and body["error"]["metadata"]["error_type"], body
     return body["error"]

@@ -351,7 +351,8 @@ def test_noise_from_clients(gateway):
 def test_noise_from_providers(gateway):
     seen = set()
     allowed = {"content-type", "content-length", "transfer-encoding", "date", "server", "cache-control", "retry-after",
-               "x-generation-id", "x-crosspoint-provider", "x-crosspoint-attempts", "x-envoy-upstream-service-time", "connection"}
+               "x-generation-id", "x-crosspoint-provider", "x-crosspoint-model", "x-crosspoint-attempts",
+               "x-envoy-upstream-service-time", "connection"}
 
     http = httpx.Client(timeout=20, verify=False)
 

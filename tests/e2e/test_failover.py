@@ -65,7 +65,8 @@ SAID = {
 # What a client may see in headers; everything else is a provider's.
 HEADERS = {
     "content-type", "content-length", "transfer-encoding", "date", "server", "cache-control", "retry-after",
-    "x-generation-id", "x-crosspoint-provider", "x-crosspoint-attempts", "x-envoy-upstream-service-time",
+    "x-generation-id", "x-crosspoint-provider", "x-crosspoint-model", "x-crosspoint-attempts",
+    "x-envoy-upstream-service-time",
 }
 # What only the simulated providers say, outside of the message of an error.
 FOREIGN = ["sim-cookie", "cloudflare", "req_", "amzn", "html", "request_id", '"param"']
