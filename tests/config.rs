@@ -791,10 +791,14 @@ mod table {
                 &["routing.max_attempts: expected a whole number from 1 to 20"],
             ),
             row(
+                Beside("routing: { prefer_local_region: eu }"),
+                &["routing.prefer_local_region: expected true or false, found \"eu\""],
+            ),
+            row(
                 Beside("routing: { max_attempts: 21, sort: price }"),
                 &[
                     "routing.max_attempts: expected a whole number from 1 to 20",
-                    "routing.sort: is unknown; known here: max_attempts",
+                    "routing.sort: is unknown; known here: max_attempts, prefer_local_region",
                 ],
             ),
             row(
@@ -914,7 +918,7 @@ keys: [{ name: ann, sha256: "5E884898DA28047151D0E56F8DC6292773603D0D6AABBDD62A1
 middleware: [{ redact: { rules: [{ pattern: '\d{4}', mask: '[card]' }, { literal: "secret" }] } }]
 limits: { request_body: 32MiB, response_body: 2097152 }
 timeouts: { first_token: 20s, stall: 30s, total: 10m, adaptive: { factor: 2.5, max: 15s }, waiting_comment: { after: 5s, every: 10s, early: true } }
-routing: { max_attempts: 3 }
+routing: { max_attempts: 3, prefer_local_region: true }
 page: true
 listen: { address: "::", port: 443 }
 admin: { port: 9000.0 }
@@ -1001,6 +1005,7 @@ admin: { port: 9000.0 }
         let deadlines = claude.endpoints.iter().map(|endpoint| endpoint.first_token_ms);
         assert_eq!(deadlines.collect::<Vec<_>>(), [Some(9_000), Some(4_000)]);
         assert_eq!(config.routing.max_attempts, 3);
+        assert!(config.routing.prefer_local_region && config.routing.local_regions.is_empty());
         assert!(config.page);
         assert_eq!((config.listen.address.as_str(), config.listen.port), ("::", 443));
         assert_eq!(

@@ -915,3 +915,34 @@ fn explain_knows_routes_and_keys() {
         assert!(said.contains(message), "{said}");
     }
 }
+
+#[test]
+fn explain_takes_the_region_of_the_envoy() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain-region.yaml");
+    let config = |region: &str| {
+        format!(
+            "providers: {{ openai: {{}}, anthropic: {{ {region} }} }}\n\
+             routing: {{ prefer_local_region: true }}\n\
+             models: {{ a/b: {{ endpoints: [ {{ provider: openai, model: m, price: {{ prompt: 1 }} }},\n\
+             {{ provider: anthropic, model: m, price: {{ prompt: 9 }} }} ] }} }}\n"
+        )
+    };
+    std::fs::write(&path, config("region: eu-west-1")).unwrap();
+    let explain = |more: &[&str]| {
+        let arguments = [&["explain", path.to_str().unwrap()], more].concat();
+        let request =
+            r#"{"model":"a/b","messages":[{"role":"user","content":"hi"}],"provider":{"sort":"price"}}"#;
+        let out = tool(&arguments, request, &[]);
+        let text = String::from_utf8(out.stdout).unwrap();
+        let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        (first["provider"].clone(), first["reason"].clone())
+    };
+    assert_eq!(explain(&[]), ("openai".into(), "price".into()));
+    assert_eq!(
+        explain(&["--region", "eu-west-2"]),
+        ("anthropic".into(), "region".into())
+    );
+    let said = |region: &str| String::from_utf8(tool(&["check", "-"], &config(region), &[]).stdout).unwrap();
+    let useless = "no endpoint has a region, so that routing.prefer_local_region changes nothing";
+    assert!(said("").contains(useless) && !said("region: eu").contains(useless));
+}

@@ -277,11 +277,16 @@ pub struct Limits {
     pub response_body: usize,
 }
 
-/// How often to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How often and where to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routing {
     /// Attempts of one exchange at the most.
     pub max_attempts: usize,
+    /// Whether endpoints in the gateway's own region come first, where a caller says nothing of regions.
+    pub prefer_local_region: bool,
+    /// That region and those around it, the nearest first, once [`Config::settle_in`] has told them; empty: none comes
+    /// first.
+    pub local_regions: Vec<String>,
 }
 
 /// An address to listen on.
@@ -300,6 +305,13 @@ impl Config {
     /// Every problem, each with its path.
     pub fn read(value: &serde_json::Value, env: Option<Environment<'_>>) -> Result<Self, Vec<Problem>> {
         parse::config(value, env)
+    }
+
+    /// Says in which region the gateway itself is.
+    pub fn settle_in(&mut self, region: &str) {
+        if self.routing.prefer_local_region {
+            self.routing.local_regions = crate::route::around(region);
+        }
     }
 
     /// The model of this name.

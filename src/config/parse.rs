@@ -251,7 +251,11 @@ pub(super) fn limits(members: Option<Members<'_>>, mut limits: Limits) -> Limits
 }
 
 fn routing(members: Option<Members<'_>>) -> Routing {
-    let mut routing = Routing { max_attempts: 4 };
+    let mut routing = Routing {
+        max_attempts: 4,
+        prefer_local_region: false,
+        local_regions: Vec::new(),
+    };
     let Some(mut members) = members else {
         return routing;
     };
@@ -265,6 +269,8 @@ fn routing(members: Option<Members<'_>>) -> Routing {
             _ => node.problem("expected a whole number from 1 to 20"),
         }
     }
+    let local = members.optional("prefer_local_region");
+    routing.prefer_local_region = local.and_then(|node| node.boolean()).unwrap_or(false);
     members.done();
     routing
 }

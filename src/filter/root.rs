@@ -43,14 +43,14 @@ impl Root {
             Some("gateway") => {
                 let begin = host::now_ms();
                 let env = |name: &str| std::env::var(name).ok();
-                let config = Config::read(value.get("config").unwrap_or(&Value::Null), Some(&env)).map_err(
-                    |problems| {
+                let mut config = Config::read(value.get("config").unwrap_or(&Value::Null), Some(&env))
+                    .map_err(|problems| {
                         problems
                             .iter()
                             .map(|problem| format!("config.{problem}"))
                             .collect::<Vec<_>>()
-                    },
-                )?;
+                    })?;
+                settle(&mut config);
                 announce(&config, host::now_ms().saturating_sub(begin));
                 #[cfg(feature = "shell")]
                 let config = super::added::with_added(config);
@@ -59,6 +59,22 @@ impl Root {
             _ => Err(vec!["placement: expected \"gateway\" or \"attempt\"".to_owned()]),
         }
     }
+}
+
+/// Tells a configuration that wants to know in which region this Envoy is.
+fn settle(config: &mut Config) {
+    if !config.routing.prefer_local_region {
+        return;
+    }
+    let region = host::property_text(&["xds", "node", "locality", "region"]);
+    if region.is_empty() {
+        host::log(
+            Level::Warn,
+            "crosspoint: config.routing.prefer_local_region: this Envoy does not know its region; set \
+             node.locality.region in its bootstrap",
+        );
+    }
+    config.settle_in(&region);
 }
 
 /// Says what a worker begins with, and how long it took to read.

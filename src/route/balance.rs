@@ -16,28 +16,34 @@ const fn costs_as_little(other: u64, price: u64) -> bool {
     other.saturating_mul(4) <= price.saturating_mul(5)
 }
 
-/// Finds those that are far slower than another one that costs about as little: nobody gains anything by asking them.
+/// Finds those that are far slower than another one of their region that costs about as little: nobody gains anything by
+/// asking them.
 pub(super) fn mark_slow(entries: &mut [Entry<'_>]) {
-    let mut known: Vec<(u64, u64)> = entries
+    let mut known: Vec<(usize, u64, u64)> = entries
         .iter()
         .filter(|entry| entry.tier.place == Place::Healthy && !entry.tier.unfit)
-        .filter_map(|entry| Some((entry.price, entry.view.usual_ms?.into())))
+        .filter_map(|entry| Some((entry.tier.region, entry.price, entry.view.usual_ms?.into())))
         .collect();
-    // Every price with the shortest time that is to be had for it or less.
+    // Every price with the shortest time that is to be had for it or less, in each region.
     known.sort_unstable();
-    let mut shortest = u64::MAX;
-    for (_, ms) in &mut known {
-        shortest = shortest.min(*ms);
-        *ms = shortest;
+    let mut shortest = (0, u64::MAX);
+    for (region, _, ms) in &mut known {
+        let (last, least) = shortest;
+        shortest = (*region, if last == *region { least.min(*ms) } else { *ms });
+        *ms = shortest.1;
     }
     for entry in entries {
         let Some(own) = entry.view.usual_ms.map(u64::from) else {
             continue;
         };
-        let reach = known.partition_point(|(price, _)| costs_as_little(*price, entry.price));
+        let own_region = entry.tier.region;
+        let reach = known.partition_point(|(region, price, _)| {
+            *region < own_region || (*region == own_region && costs_as_little(*price, entry.price))
+        });
         let best = reach.checked_sub(1).and_then(|at| known.get(at));
+        let best = best.filter(|(region, ..)| *region == own_region);
         entry.tier.slow = entry.tier.place == Place::Healthy
-            && best.is_some_and(|(_, best)| {
+            && best.is_some_and(|(_, _, best)| {
                 own > best.saturating_mul(SLOW_TIMES) && own > best.saturating_add(SLOW_MS)
             });
     }
@@ -59,7 +65,10 @@ pub(super) fn balance(group: &mut [Entry<'_>], needs: &Needs<'_>, seed: u64) {
         head.rotate_right(1);
     }
     if let Some(first) = group.first_mut() {
-        first.reason = reason;
+        first.reason = match reason {
+            "weighted" if first.tier.region < usize::MAX => "region",
+            reason => reason,
+        };
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) enum Why {
     Ignore,
     DataCollection,
     Zdr,
+    Region,
     Quantizations,
     MaxPrice,
     Free,
@@ -66,6 +67,7 @@ impl Why {
             Self::Ignore => ("ignore", "allowed_providers"),
             Self::DataCollection => ("data_collection", "data_policy:training"),
             Self::Zdr => ("zdr", "data_policy:zdr"),
+            Self::Region => ("region", "data_region"),
             Self::Quantizations => ("quantizations", "quantization"),
             Self::MaxPrice => ("max_price", "max_price"),
             Self::Free => ("model", "max_price"),
@@ -105,6 +107,10 @@ impl Why {
             Self::Zdr => match endpoint.policy.zdr {
                 Some(false) => "keeps data".to_owned(),
                 _ => "has no zdr in the configuration".to_owned(),
+            },
+            Self::Region => match &endpoint.policy.region {
+                Some(region) => format!("is in {region}"),
+                None => "has no region in the configuration".to_owned(),
             },
             Self::Quantizations => format!("has {}", endpoint.facts.quantization.unwrap_or("unknown")),
             Self::MaxPrice | Self::Free => price(),
@@ -222,6 +228,7 @@ fn restricted(preferences: &Preferences, provider: &Provider, endpoint: &Endpoin
             Why::DataCollection,
         ),
         (preferences.zdr && endpoint.policy.zdr != Some(true), Why::Zdr),
+        (!preferences.region.allow(endpoint), Why::Region),
         (
             preferences.max_price.into_iter().zip(prices).any(dear),
             Why::MaxPrice,

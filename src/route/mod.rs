@@ -8,12 +8,14 @@ mod deadline;
 mod exclude;
 mod needs;
 mod preferences;
+mod region;
 mod wishes;
 
 pub use deadline::first_token_ms;
 pub use exclude::{Exclusion, excluded, is_allowed, names};
 pub use needs::Needs;
 pub use preferences::{Cutoffs, MEMBERS, Preferences, Wrong};
+pub use region::{Regions, around, lies_in};
 
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Model, Rules};
@@ -110,7 +112,8 @@ const EXPLORE: u64 = 32;
 ///
 /// For each model in turn: the providers of `provider.order` first, as they stand there; then an endpoint on trial after
 /// an outage; then one healthy endpoint, drawn; then the other healthy ones by price; then the others by how little hope
-/// there is. `provider.sort` and `provider.order` draw nothing.
+/// there is. `provider.sort` and `provider.order` draw nothing. Among those that do equally well the preferred regions come
+/// first, and the draw is among those of one region.
 ///
 /// A candidate with the reason [`TRIAL`] stands first or nowhere, and has to be claimed before it is tried.
 ///
@@ -286,6 +289,8 @@ struct Tier {
     /// It is known to lack something that the request needs.
     unfit: bool,
     place: Place,
+    /// The place among the preferred regions.
+    region: usize,
     /// Others that cost no more are several times as fast.
     slow: bool,
     /// It is slower than the caller prefers.
@@ -304,8 +309,8 @@ fn entries<'c>(
     let preferences = asked.preferences;
     let count = models.iter().map(|named| named.model.endpoints.len()).sum();
     let mut entries = Vec::with_capacity(count);
-    // One request tries one endpoint, and only when nobody was named to be first.
-    let mut may_try = first && preferences.order.is_empty();
+    let regions = preferences.region.order.as_ref();
+    let regions = regions.unwrap_or(&config.routing.local_regions);
     for named in models {
         for (at, endpoint) in named.model.endpoints.iter().enumerate() {
             let Some(provider) = config.providers.get(endpoint.provider) else {
@@ -318,10 +323,6 @@ fn entries<'c>(
             let mut in_order = preferences.order.iter();
             let view = views(endpoint.health_key);
             let unfit = !asked.needs.fit(endpoint);
-            let mut place = place(&view, endpoint, moment);
-            if place == Place::Trial && (unfit || !std::mem::take(&mut may_try)) {
-                place = Place::Down;
-            }
             entries.push(Entry {
                 model: named.at,
                 at,
@@ -333,7 +334,8 @@ fn entries<'c>(
                         .position(|name| exclude::names(name, provider, endpoint))
                         .unwrap_or(usize::MAX),
                     unfit,
-                    place,
+                    place: place(&view, endpoint, moment),
+                    region: region::place(regions, endpoint).unwrap_or(usize::MAX),
                     slow: false,
                     missed: !preferences.is_met(view.throughput, view.latency),
                 },
@@ -344,7 +346,30 @@ fn entries<'c>(
             });
         }
     }
+    // Nobody goes first when somebody was named to be.
+    allow_trial(&mut entries, first && preferences.order.is_empty());
     entries
+}
+
+/// Leaves one trial at the most: one request tries one endpoint, and none that is farther away than a healthy one.
+fn allow_trial(entries: &mut [Entry<'_>], may_try: bool) {
+    let region = |tier: Tier| tier.region;
+    let tiers = || entries.iter().map(|entry| entry.tier);
+    let healthy = tiers().filter(|tier| tier.place == Place::Healthy && !tier.unfit);
+    let nearest = healthy.map(region).min().unwrap_or(usize::MAX);
+    let trials = tiers().filter(|tier| tier.place == Place::Trial && !tier.unfit);
+    let best = trials.map(region).min().filter(|best| *best <= nearest);
+    let mut best = best.filter(|_| may_try);
+    for tier in entries.iter_mut().map(|entry| &mut entry.tier) {
+        if tier.place != Place::Trial {
+            continue;
+        }
+        if !tier.unfit && best == Some(tier.region) {
+            best = None;
+        } else {
+            tier.place = Place::Down;
+        }
+    }
 }
 
 fn place(view: &View, endpoint: &Endpoint, moment: Moment) -> Place {
@@ -412,6 +437,7 @@ impl Tier {
             Place::Degraded => "degraded",
             Place::Healthy if self.slow => "slow",
             Place::Healthy if self.missed => "preference",
+            Place::Healthy if self.region < usize::MAX => "region",
             Place::Healthy => sort.map_or("price", Sort::name),
         }
     }

@@ -2,6 +2,7 @@
 //! key, which stand in for what a request does not say.
 
 use super::Sort;
+use super::region::Regions;
 use super::wishes::Wish;
 use crate::chat::{Operation, Request};
 use crate::config::Whose;
@@ -28,6 +29,7 @@ pub const MEMBERS: &[&str] = &[
     "max_price",
     "preferred_min_throughput",
     "preferred_max_latency",
+    "region",
 ];
 
 /// What is wrong with a member, and where.
@@ -89,6 +91,8 @@ pub struct Preferences {
     pub min_throughput: Cutoffs,
     /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
     pub max_latency: Cutoffs,
+    /// Where prompts should go, and where they may. Ours: OpenRouter has an address for each region instead.
+    pub region: Regions,
     /// The wishes among these that were said; whose they are, where the request did not say them itself.
     pub(super) said: Vec<(Wish, Option<Whose>)>,
 }
@@ -115,6 +119,7 @@ impl Default for Preferences {
             max_price: [None; 2],
             min_throughput: Cutoffs::default(),
             max_latency: Cutoffs::default(),
+            region: Regions::default(),
             said: Vec::new(),
         }
     }
@@ -222,6 +227,12 @@ impl Preferences {
                 self.max_latency = cutoffs(name, raw, 1_000.0)?;
                 self.say(Wish::MaxLatency);
             }
+            "region" => {
+                self.region = Regions::read(raw)?;
+                if self.region.order.is_some() {
+                    self.say(Wish::Region);
+                }
+            }
             other => {
                 return Err(Wrong::new(
                     quoted(other).trim_matches('"'),
@@ -264,7 +275,7 @@ impl Preferences {
     }
 }
 
-fn expected(name: &str, what: &str) -> Wrong {
+pub(super) fn expected(name: &str, what: &str) -> Wrong {
     Wrong::new(name, format!("expected {what}"))
 }
 
@@ -398,7 +409,8 @@ mod tests {
             r#"{"order":["a"],"only":["b"],"ignore":["c"],"allow_fallbacks":false,"data_collection":"deny","zdr":true,
                 "quantizations":["fp8","unknown"],"sort":{"by":"latency","partition":"none"},
                 "max_price":{"prompt":0.1,"completion":"2","request":0,"image":null},
-                "preferred_min_throughput":50,"preferred_max_latency":{"p50":0.5,"p99":3}}"#,
+                "preferred_min_throughput":50,"preferred_max_latency":{"p50":0.5,"p99":3},
+                "region":{"order":["eu","us"],"only":"eu"}}"#,
         );
         let expected = Preferences {
             operation: Operation::Chat,
@@ -417,6 +429,10 @@ mod tests {
             max_price: [Some(PicoUsd(100_000)), Some(PicoUsd(2_000_000))],
             min_throughput: [Some(500), None, None, None],
             max_latency: [Some(500), None, None, Some(3_000)],
+            region: Regions {
+                order: Some(vec!["eu".to_owned(), "us".to_owned()]),
+                only: vec!["eu".to_owned()],
+            },
             said: Vec::new(),
         };
         if let Ok(read) = &mut read {
@@ -485,6 +501,19 @@ mod tests {
             (
                 r#"{"preferred_min_throughput":{"p95":1}}"#,
                 "provider.preferred_min_throughput: expected a number, or an object with p50",
+            ),
+            (
+                r#"{"region":7}"#,
+                "provider.region: expected a region, a list of regions, or an object with order and only",
+            ),
+            (r#"{"region":[""]}"#, "provider.region: expected a region"),
+            (
+                r#"{"region":{"only":{}}}"#,
+                "provider.region.only: expected a region",
+            ),
+            (
+                r#"{"region":{"ignore":"us"}}"#,
+                "provider.region: expected a region",
             ),
             (
                 r#"{"enforce_distillable_text":true}"#,

@@ -19,6 +19,7 @@ pub(super) enum Wish {
     Partition,
     MinThroughput,
     MaxLatency,
+    Region,
 }
 
 impl Preferences {
@@ -44,6 +45,7 @@ impl Preferences {
                     Wish::Partition => self.mix_models = usual.mix_models,
                     Wish::MinThroughput => self.min_throughput = usual.min_throughput,
                     Wish::MaxLatency => self.max_latency = usual.max_latency,
+                    Wish::Region => self.region.order.clone_from(&usual.region.order),
                 }
                 self.said.push((*wish, Some(rules.whose.clone())));
             }

@@ -14,7 +14,8 @@ MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "bedrock": "anth
 # USD per million tokens, and what an operator says of the endpoint.
 FACTS = {
     "openai": ("1", {"zdr": True, "quantization": "fp8", "region": "us-east5"}),
-    "anthropic": ("3", {"data_collection": "allow", "zdr": False, "supported_parameters": ["max_tokens"]}),
+    "anthropic": ("3", {"data_collection": "allow", "zdr": False, "supported_parameters": ["max_tokens"],
+                        "region": "eu-west-1"}),
     "bedrock": ("2", {"data_collection": "deny", "context_length": 1000, "max_completion_tokens": 500}),
 }
 
@@ -75,6 +76,9 @@ def served(gateway, model="r/facts", provider=None, times=1, **more):
     ({"data_collection": "deny", "ignore": ["openai"]}, {"bedrock"}),
     ({"data_collection": "allow", "only": ["anthropic"]}, {"anthropic"}),
     ({"zdr": True}, {"openai"}),
+    ({"region": "eu"}, {"anthropic"}),
+    ({"region": ["ap", "us"]}, {"openai"}),
+    ({"region": {"only": ["eu-west-1"]}}, {"anthropic"}),
     ({"quantizations": ["fp8", "int4"]}, {"openai"}),
     ({"quantizations": ["unknown"], "sort": "price"}, {"bedrock"}),
     ({"sort": "price"}, {"openai"}),
@@ -95,6 +99,7 @@ def test_a_preference_chooses(gateway, provider, expected):
     ({"data_collection": "deny", "only": ["anthropic"]}, "data_policy:training", "privacy_restricted"),
     ({"zdr": True, "ignore": ["openai"]}, "data_policy:zdr", "privacy_restricted"),
     ({"quantizations": ["fp4"]}, "quantization", "constraint_filtered"),
+    ({"region": {"only": "ap"}}, "data_region", "constraint_filtered"),
     ({"max_price": {"completion": 0.5}}, "max_price", "constraint_filtered"),
     ({"require_parameters": True, "only": ["anthropic"]}, "require_parameters", "constraint_filtered"),
 ])
@@ -113,11 +118,33 @@ def test_an_exclusion_says_who_and_why(gateway, provider, excluded_by, code):
 
 @pytest.mark.parametrize("provider", [
     {"enforce_distillable_text": True}, {"sort": "exacto"}, {"max_price": {"audio": 1}}, {"zdr": "yes"}, {"quantizations": ["q8"]},
+    {"region": 1},
 ])
 def test_what_is_not_honoured_is_refused(gateway, provider):
     response = gateway.chat("r/facts", provider=provider)
     assert response.status_code == 400
     assert f"provider.{next(iter(provider))}" in judges.error(response.json())["message"]
+
+
+def test_the_region_of_the_envoy_comes_first(start_gateway, config):
+    local = {**config, "routing": {"prefer_local_region": True}}
+
+    def patch(bootstrap):
+        bootstrap["node"] = {"locality": {"region": "eu-west-2"}}
+
+    gateway = start_gateway(local, patch=patch)
+    assert served(gateway, times=4) == ["anthropic"] * 4
+    response = gateway.chat("r/facts")
+    assert gateway.receipt(response.headers["x-generation-id"])["attempts"][0]["reason"] == "region"
+    # What a caller says of regions counts before that, and he may say that he does not care.
+    assert served(gateway, provider={"region": "us"}) == ["openai"]
+    assert served(gateway, provider={"region": [], "sort": "price"}) == ["openai"]
+
+
+def test_an_envoy_that_does_not_know_its_region_says_so(start_gateway, config):
+    gateway = start_gateway({**config, "routing": {"prefer_local_region": True}})
+    assert served(gateway, provider={"sort": "price"}) == ["openai"]
+    assert "config.routing.prefer_local_region: this Envoy does not know its region" in gateway.log.read_text()
 
 
 @pytest.mark.parametrize("needs", [

@@ -51,6 +51,13 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
             .collect();
         let _ = writeln!(out, "  {}  {}", model.name, offers.join(", "));
     }
+    let mut endpoints = config.models.iter().flat_map(|model| &model.endpoints);
+    if config.routing.prefer_local_region && endpoints.all(|endpoint| endpoint.policy.region.is_none()) {
+        let _ = writeln!(
+            out,
+            "no endpoint has a region, so that routing.prefer_local_region changes nothing"
+        );
+    }
     let _ = match config.keys.len() {
         0 => writeln!(out, "no client keys: everybody who reaches the listener may call"),
         count => writeln!(out, "{count} client keys"),

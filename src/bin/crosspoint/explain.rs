@@ -30,12 +30,19 @@ pub(crate) struct Options {
     /// The key that it comes with, by its name
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
+    /// The region that the Envoy is in, for routing.prefer_local_region
+    #[arg(long)]
+    region: Option<String>,
 }
 
 /// Prints one attempt a line, in the order in which they would be made if each failed; every endpoint counts as healthy.
 /// Credentials are left out.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let config = Rc::new(file::read(&options.config)?.config);
+    let mut config = file::read(&options.config)?.config;
+    if let Some(region) = &options.region {
+        config.settle_in(region);
+    }
+    let config = Rc::new(config);
     let client = client::at(&options.path).ok_or_else(|| {
         let known: Vec<_> = client::PATHS.iter().map(|(path, _)| *path).collect();
         format!(
