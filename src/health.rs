@@ -4,7 +4,7 @@
 //! bytes or another layout give an empty record. Times are milliseconds since 1970. Routing sees a [`View`] of it.
 
 mod breaker;
-mod bytes;
+pub(crate) mod bytes;
 mod running;
 mod sketch;
 mod window;

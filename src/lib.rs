@@ -18,6 +18,7 @@
 //! route       which endpoints an exchange may try, in which order, and why
 //! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
 //! meter       counting, prices, receipts
+//! ranking     how much each model is used: a fixed-size record, and the list of those that have one
 //! market      what callers may read of models, endpoints and providers, and of how well they do
 //! web         the page that shows the market to people
 //! error       what a caller sees, what routing does, whose health it counts against: one table
@@ -65,6 +66,7 @@ pub mod market;
 pub mod meter;
 pub mod middleware;
 pub mod provider;
+pub mod ranking;
 pub mod route;
 pub mod web;
 pub mod wire;

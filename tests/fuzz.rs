@@ -26,6 +26,7 @@ mod targets {
     use crosspoint::health::{LENGTH, Record, Sample, View};
     use crosspoint::middleware::Step;
     use crosspoint::provider;
+    use crosspoint::ranking::{self, Period};
     use crosspoint::route::Moment;
     use serde::de::IgnoredAny;
     use serde_json::Value;
@@ -533,6 +534,37 @@ mod targets {
                 record = record.update(sample, now);
                 let known = Record::from_bytes(&record.to_bytes());
                 assert_eq!(Record::from_bytes(&known.to_bytes()), known);
+            }
+        });
+    }
+
+    #[test]
+    fn rankings_of_any_bytes_are_rankings() {
+        run("ranking", 8, |rng| {
+            let length = if rng.chance(4) {
+                rng.index(1_000)
+            } else {
+                ranking::LENGTH
+            };
+            let mut bytes: Vec<u8> = (0..length).map(|_| rng.byte()).collect();
+            if let (Some(version), false) = (bytes.first_mut(), rng.chance(4)) {
+                *version = 1;
+            }
+            let index = ranking::Index::from_bytes(&bytes);
+            assert_eq!(ranking::Index::from_bytes(&index.to_bytes()), index);
+            let listed = index.with(rng.below(9), rng.below(u64::MAX));
+            assert!(listed.is_none_or(|index| index.to_bytes().len() <= 7 + 8 * ranking::MOST));
+            let mut record = ranking::Record::from_bytes(&bytes);
+            for _ in 0..rng.below(20) {
+                let now = *rng.one_of(&[0, 1, 1_760_000_000_000, u64::MAX]);
+                let count = ranking::Count {
+                    requests: rng.below(u64::MAX),
+                    tokens: u64::MAX ^ now,
+                };
+                record = record.add(count, now ^ rng.below(99_000_000));
+                let _sums = [Period::Day, Period::Week].map(|period| record.sum(period, now));
+                let known = ranking::Record::from_bytes(&record.to_bytes());
+                assert_eq!(ranking::Record::from_bytes(&known.to_bytes()), known);
             }
         });
     }

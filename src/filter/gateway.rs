@@ -2,7 +2,7 @@
 
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
-use super::{health, market, outlet, stats, tokens};
+use super::{health, market, outlet, ranking, stats, tokens};
 use crate::config::{Config, Terms};
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
@@ -312,6 +312,7 @@ impl GatewayContext {
             exchange.settle(ending(&host::property_text(&["response", "code_details"])), now);
         let _ = host::set_property(GENERATION, &receipt.to_json());
         health::store(self.gateway.namespace, samples, now);
+        ranking::count(self.gateway.namespace, &receipt);
         stats::settled(&receipt, &self.gateway.config, self.gateway.namespace);
     }
 }

@@ -1,7 +1,7 @@
 //! Serves what callers may read: `GET` of the paths of [`crate::market`].
 
 use super::gateway::Gateway;
-use super::{health, host};
+use super::{health, host, ranking};
 use crate::config::Terms;
 use crate::dialect::client;
 use crate::error::Error;
@@ -19,6 +19,7 @@ pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -
         rules: &rules,
         prefix: config.prefix(terms),
         live: &|key| health::live(gateway.namespace, key, now),
+        ranking: &|| ranking::read(gateway.namespace, &gateway.config, now),
     };
     let ruled = terms.key.and_then(|key| config.keys.get(key));
     let ruled = ruled.is_some_and(|key| key.rules.is_some());

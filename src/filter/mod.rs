@@ -15,6 +15,7 @@ mod host;
 mod labels;
 mod market;
 mod outlet;
+mod ranking;
 mod registry;
 mod root;
 mod stats;

@@ -3,7 +3,7 @@
 use super::attempt::AttemptContext;
 use super::gateway::{Gateway, GatewayContext, call_reply};
 use super::host::{self, Buffer, Level};
-use super::{clock, health, outlet, registry, stats, tokens};
+use super::{clock, health, outlet, ranking, registry, stats, tokens};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -128,6 +128,7 @@ impl RootContext for Root {
         tokens::tick(gateway, now);
         outlet::close_ended();
         health::flush(now);
+        ranking::flush(now);
         clock::tick(now);
     }
 

@@ -4,6 +4,7 @@ use super::MODELS;
 use crate::config::{Endpoint, Model};
 use crate::meter::{KINDS, PicoUsd, Price};
 use crate::provider::{Modalities, Parameters};
+use crate::ranking::Count;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -17,6 +18,8 @@ pub(super) struct Shown<'a> {
     pub(super) input: Modalities,
     pub(super) output: Modalities,
     pub(super) parameters: Parameters,
+    /// How much it was used in a week, where the order goes by that.
+    pub(super) used: Option<Count>,
 }
 
 impl<'a> Shown<'a> {
@@ -39,6 +42,7 @@ impl<'a> Shown<'a> {
                 .map(|facts| facts.parameters)
                 .fold(Parameters::default(), Parameters::union),
             endpoints,
+            used: None,
         }
     }
 
@@ -65,6 +69,9 @@ impl<'a> Shown<'a> {
                 is_moderated: false,
             },
             supported_parameters: self.parameters.names().collect(),
+            used_last_week: self
+                .used
+                .map(|Count { requests, tokens }| Used { requests, tokens }),
             links: Details {
                 details: format!("{prefix}{MODELS}/{}/endpoints", model.name),
             },
@@ -95,7 +102,15 @@ pub(super) struct Entry<'a> {
     pricing: Option<Pricing<'a>>,
     top_provider: TopProvider,
     supported_parameters: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used_last_week: Option<Used>,
     links: Details,
+}
+
+#[derive(Serialize)]
+struct Used {
+    requests: u64,
+    tokens: u64,
 }
 
 #[derive(Serialize)]

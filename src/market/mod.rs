@@ -1,4 +1,5 @@
-//! What is served here, told to whoever asks: models, their endpoints with how well these do, and providers.
+//! What is served here, told to whoever asks: models, their endpoints with how well these do, providers, and which models
+//! are used most.
 //!
 //! The paths, their parameters and the shapes of the answers are OpenRouter's
 //! (<https://openrouter.ai/docs/api_reference/models>); `GET /v1/models/{id}` alone is OpenAI's, whose SDKs ask for it. It
@@ -9,15 +10,17 @@ mod endpoints;
 mod entry;
 mod providers;
 mod query;
+mod rankings;
 
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Model, Rules};
 use crate::error::{Error, Kind, quoted};
 use crate::health::Standing;
 use crate::json;
+use crate::ranking::{Count, Period, Ranking};
 use crate::route;
 use entry::{Entry, Shown};
-use query::{Query, decode};
+use query::{Query, Sort, decode};
 use serde::Serialize;
 
 /// The path of the list.
@@ -47,6 +50,8 @@ pub struct Market<'a> {
     pub prefix: &'a str,
     /// How an endpoint does, by the key under which that is kept.
     pub live: &'a dyn Fn(u64) -> Live,
+    /// How much its models were used.
+    pub ranking: &'a dyn Fn() -> Ranking,
 }
 
 #[derive(Serialize)]
@@ -69,7 +74,7 @@ struct Data<T> {
 }
 
 #[derive(Serialize)]
-struct Count {
+struct Number {
     count: usize,
 }
 
@@ -80,6 +85,7 @@ impl<'a> Market<'a> {
             MODELS => self.list(query),
             "/v1/models/count" => self.count(query),
             "/v1/providers" => Ok(providers::body(self)),
+            "/v1/rankings" => rankings::body(self, query),
             _ => {
                 let (shape, name) = match path.strip_prefix("/v1/model/") {
                     Some(name) => (Shape::OpenRouter, name),
@@ -106,18 +112,37 @@ impl<'a> Market<'a> {
 
     fn count(&self, text: &str) -> Result<Vec<u8>, Error> {
         let count = self.chosen(&Query::read(text)?).len();
-        let data = Count { count };
+        let data = Number { count };
         Ok(json::to_vec(&Data { data }))
     }
 
     /// The models that a query asks for, in the order that it asks for.
     fn chosen(&self, query: &Query) -> Vec<Shown<'a>> {
-        let all = (0..self.config.models.len()).filter_map(|at| self.shown(at));
+        let used = query
+            .sort
+            .is_some_and(Sort::is_by_use)
+            .then(|| self.used_in_a_week());
+        let all = (0..self.config.models.len()).filter_map(|at| {
+            let used = used.as_ref().map(|used| {
+                let found = used.binary_search_by_key(&at, |(at, _)| *at);
+                let found = found.ok().and_then(|found| used.get(found));
+                found.map(|(_, count)| *count).unwrap_or_default()
+            });
+            Some(Shown {
+                used,
+                ..self.shown(at)?
+            })
+        });
         let mut models: Vec<_> = all.filter(|shown| query.matches(self.config, shown)).collect();
         if let Some(sort) = query.sort {
             models.sort_by_cached_key(|shown| sort.key(self, shown));
         }
         models
+    }
+
+    /// By the places of models in the configuration, in its order.
+    fn used_in_a_week(&self) -> Vec<(usize, Count)> {
+        (self.ranking)().of(Period::Week).collect()
     }
 
     /// A model by itself, or its endpoints.

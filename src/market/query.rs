@@ -21,6 +21,8 @@ const SORTS: &[(&str, Sort)] = &[
     ("context-high-to-low", Sort::Context),
     ("throughput-high-to-low", Sort::Throughput),
     ("latency-low-to-high", Sort::Latency),
+    ("top-weekly", Sort::Tokens),
+    ("most-popular", Sort::Requests),
 ];
 
 /// An order of models.
@@ -31,9 +33,18 @@ pub(super) enum Sort {
     Context,
     Throughput,
     Latency,
+    /// The most tokens in a week.
+    Tokens,
+    /// The most requests in a week.
+    Requests,
 }
 
 impl Sort {
+    /// Whether it goes by how much models are used.
+    pub(super) const fn is_by_use(self) -> bool {
+        matches!(self, Self::Tokens | Self::Requests)
+    }
+
     /// What a model is ordered by; the lowest comes first.
     pub(super) fn key(self, market: &Market<'_>, shown: &Shown<'_>) -> u64 {
         let price = shown.top.map(|endpoint| endpoint.price.rank());
@@ -50,6 +61,8 @@ impl Sort {
                 let medians = market.medians(shown, |live| live.latency_ms);
                 medians.min().map(u64::from)
             }
+            Self::Tokens => shown.used.map(|used| high(used.tokens)),
+            Self::Requests => shown.used.map(|used| high(used.requests)),
         }
         .unwrap_or(u64::MAX)
     }
@@ -97,21 +110,7 @@ impl Query {
             offset: 0,
             limit: usize::MAX,
         };
-        let mut seen: Vec<String> = Vec::new();
-        for (name, value) in pairs(text) {
-            let (Some(name), Some(value)) = (decode(name, true), decode(value, true)) else {
-                let pair = quoted(&format!("{name}={value}"));
-                return Err(Error::invalid(format!("the query cannot be decoded at {pair}")));
-            };
-            if seen.contains(&name) {
-                return Err(Error::invalid(format!(
-                    "{} is given twice; separate several values by commas",
-                    quoted(&name)
-                )));
-            }
-            query.set(&name, &value)?;
-            seen.push(name);
-        }
+        each(text, |name, value| query.set(name, value))?;
         if query.limit == usize::MAX && query.offset > 0 {
             query.limit = USUAL_LIMIT;
         }
@@ -119,8 +118,7 @@ impl Query {
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let wrong =
-            |expected: &str| Error::invalid(format!("{name}: expected {expected}, found {}", quoted(value)));
+        let wrong = |expected: &str| wrong(name, expected, value);
         let list = || -> Result<Vec<String>, Error> {
             let items: Vec<_> = value.split(',').map(|item| item.trim().to_owned()).collect();
             if items.iter().any(String::is_empty) {
@@ -158,10 +156,7 @@ impl Query {
                 self.sort = Some(sort.ok_or_else(|| wrong(&format!("one of {}", names.join(", "))))?);
             }
             "offset" => self.offset = value.parse().map_err(|_| wrong("a whole number"))?,
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-                self.limit = limit.ok_or_else(|| wrong("a whole number from 1 to 1000"))?;
-            }
+            "limit" => self.limit = limit(value)?,
             _ => {
                 let name = quoted(name);
                 return Err(Error::invalid(format!(
@@ -218,6 +213,37 @@ impl Query {
             self.limit
         ))
     }
+}
+
+/// Reads a query pair by pair.
+pub(super) fn each(text: &str, mut set: impl FnMut(&str, &str) -> Result<(), Error>) -> Result<(), Error> {
+    let mut seen: Vec<String> = Vec::new();
+    for (name, value) in pairs(text) {
+        let (Some(name), Some(value)) = (decode(name, true), decode(value, true)) else {
+            let pair = quoted(&format!("{name}={value}"));
+            return Err(Error::invalid(format!("the query cannot be decoded at {pair}")));
+        };
+        if seen.contains(&name) {
+            return Err(Error::invalid(format!(
+                "{} is given twice; separate several values by commas",
+                quoted(&name)
+            )));
+        }
+        set(&name, &value)?;
+        seen.push(name);
+    }
+    Ok(())
+}
+
+/// The error of a value that is not what is expected.
+pub(super) fn wrong(name: &str, expected: &str, value: &str) -> Error {
+    Error::invalid(format!("{name}: expected {expected}, found {}", quoted(value)))
+}
+
+/// How many are asked for.
+pub(super) fn limit(value: &str) -> Result<usize, Error> {
+    let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+    limit.ok_or_else(|| wrong("limit", "a whole number from 1 to 1000", value))
 }
 
 /// The pairs of a query, not decoded.

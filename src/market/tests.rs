@@ -1,5 +1,5 @@
 use super::*;
-use crate::test;
+use crate::{ranking, test};
 use serde_json::{Value, json};
 
 fn config() -> Config {
@@ -44,6 +44,27 @@ fn live(key: u64) -> Live {
     }
 }
 
+const NOW: u64 = 1_800_000_000_000;
+
+/// `acme/fast` was used this hour, `other/plain` less often but for longer prompts, two days ago, and a model that has left.
+fn ranking(config: &Config) -> Ranking {
+    let use_of = |requests, tokens| ranking::Count { requests, tokens };
+    let used = [
+        ("acme/fast", use_of(9, 900), NOW - 1_000),
+        ("other/plain", use_of(2, 5_000), NOW - 2 * 86_400_000),
+        ("acme/gone", use_of(99, 99_000), NOW),
+    ];
+    let keys = used.map(|(name, ..)| ranking::key(name));
+    let index = keys.iter().try_fold(ranking::Index::default(), |index, key| {
+        index.with(*key, NOW - 3 * 86_400_000)
+    });
+    let record = |key| {
+        let at = keys.iter().position(|other| *other == key).unwrap();
+        ranking::Record::default().add(used[at].1, used[at].2)
+    };
+    Ranking::read(config, &index.unwrap(), record, NOW)
+}
+
 fn ask(target: &str) -> Result<Value, String> {
     let config = config();
     let market = Market {
@@ -51,6 +72,7 @@ fn ask(target: &str) -> Result<Value, String> {
         rules: &[],
         prefix: "",
         live: &live,
+        ranking: &|| ranking(&config),
     };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match market.answer(path, query).unwrap() {
@@ -105,6 +127,8 @@ fn what_is_not_known_comes_last_in_any_order() {
         ("context-high-to-low", "big fast vectors plain"),
         ("throughput-high-to-low", "fast big plain vectors"),
         ("latency-low-to-high", "fast big plain vectors"),
+        ("top-weekly", "plain fast big vectors"),
+        ("most-popular", "fast plain big vectors"),
     ] {
         assert_eq!(chosen(&format!("sort={sort}")), models, "{sort}");
     }
@@ -288,6 +312,55 @@ fn providers_are_listed() {
 }
 
 #[test]
+fn the_most_used_models_are_ranked() {
+    let row = |rank, slug: &str, requests, tokens| json!({"rank": rank, "id": slug, "name": slug, "requests": requests, "tokens": tokens});
+    let (fast, plain) = (
+        |rank| row(rank, "acme/fast", 9, 900),
+        |rank| row(rank, "other/plain", 2, 5_000),
+    );
+    for (query, rows) in [
+        ("", json!([plain(1), fast(2)])),
+        ("?period=week&sort=requests", json!([fast(1), plain(2)])),
+        ("?sort=requests&limit=1", json!([fast(1)])),
+        ("?period=day", json!([fast(1)])),
+    ] {
+        let list = ask(&format!("/v1/rankings{query}")).unwrap();
+        assert_eq!(list["data"], rows, "{query}");
+        assert_eq!(list["since"], (NOW - 3 * 86_400_000) / 1_000);
+    }
+    let day = ask("/v1/rankings?period=day").unwrap();
+    assert_eq!(
+        (&day["period"], &day["sort"], &day["total_count"]),
+        (&json!("day"), &json!("tokens"), &json!(1))
+    );
+    for (query, part) in [
+        ("period=month", "period: expected day or week, found \"month\""),
+        ("sort=cost", "sort: expected tokens or requests"),
+        ("limit=0", "limit: expected a whole number"),
+        (
+            "offset=1",
+            "the parameter \"offset\" is unknown; known: period, sort, limit",
+        ),
+        ("sort=tokens&sort=tokens", "is given twice"),
+    ] {
+        let error = ask(&format!("/v1/rankings?{query}")).unwrap_err();
+        assert!(error.starts_with("400 ") && error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn use_is_told_where_models_are_ordered_by_it() {
+    let of = |query: &str| ask(&format!("/v1/models?{query}")).unwrap()["data"].clone();
+    let weekly = of("sort=top-weekly");
+    assert_eq!(
+        weekly[0]["used_last_week"],
+        json!({"requests": 2, "tokens": 5_000})
+    );
+    assert_eq!(weekly[3]["used_last_week"], json!({"requests": 0, "tokens": 0}));
+    assert_eq!(of("q=fast")[0].get("used_last_week"), None);
+}
+
+#[test]
 fn other_paths_are_not_of_the_market() {
     let config = config();
     let market = Market {
@@ -295,6 +368,7 @@ fn other_paths_are_not_of_the_market() {
         rules: &[],
         prefix: "",
         live: &live,
+        ranking: &|| ranking(&config),
     };
     for path in [
         "/",
@@ -302,7 +376,7 @@ fn other_paths_are_not_of_the_market() {
         "/v1/modelsx",
         "/v1/model",
         "/v1/models2/a",
-        "/v1/rankings",
+        "/v1/rankings/",
         "/v1/providers/",
     ] {
         assert!(market.answer(path, "").is_none(), "{path}");
@@ -318,7 +392,7 @@ mod properties {
         #[std::prelude::v1::test]
         fn any_query_is_answered_or_refused(query in "([a-z_]{1,12}=[-%+,0-9a-fé&=]{0,12}&?){0,4}|\\PC{0,40}") {
             let config = config();
-            let market = Market { config: &config, rules: &[], prefix: "", live: &live };
+            let market = Market { config: &config, rules: &[], prefix: "", live: &live, ranking: &|| ranking(&config) };
             let answer = market.answer(MODELS, &query);
             prop_assert!(answer.is_some_and(|answer| answer.is_ok() || answer.is_err_and(|error| error.status() == 400)));
         }
@@ -329,7 +403,7 @@ mod properties {
                          max_price min_output_price max_output_price sort offset limit";
             let name = names.split_whitespace().nth(at).unwrap();
             let config = config();
-            let market = Market { config: &config, rules: &[], prefix: "", live: &live };
+            let market = Market { config: &config, rules: &[], prefix: "", live: &live, ranking: &|| ranking(&config) };
             if let Some(Err(error)) = market.answer(MODELS, &format!("{name}={value}")) {
                 prop_assert!(!error.message.contains("is unknown; known: q,"), "{}", error.message);
             }
@@ -338,7 +412,7 @@ mod properties {
         #[std::prelude::v1::test]
         fn any_path_is_answered(path in "/v1/models?/(\\PC|%|/){0,20}") {
             let config = config();
-            let market = Market { config: &config, rules: &[], prefix: "", live: &live };
+            let market = Market { config: &config, rules: &[], prefix: "", live: &live, ranking: &|| ranking(&config) };
             if let Some(Err(error)) = market.answer(&path, "") {
                 prop_assert_eq!(error.status(), 404);
             }

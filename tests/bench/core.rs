@@ -15,6 +15,7 @@ use crosspoint::config::Config;
 use crosspoint::dialect::client;
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::health::{Record, Sample, View};
+use crosspoint::ranking::{self, Count};
 use crosspoint::route::{Asked, Moment, Needs, Preferences, choose};
 use crosspoint::wire::{Frame, Framer, Framing};
 use serde_json::{Value, json};
@@ -27,6 +28,11 @@ const ROUND: Duration = Duration::from_millis(40);
 /// Events of one stream.
 const EVENTS: usize = 1_000;
 const CAP: usize = 1 << 20;
+/// One exchange's use of a model.
+const COUNT: Count = Count {
+    requests: 1,
+    tokens: 2_000,
+};
 
 fn main() {
     let wanted: Vec<String> = std::env::args()
@@ -158,6 +164,21 @@ fn main() {
                     .update(Sample::FirstToken { ms: 300 }, 2_000)
                     .view(1, 2_000),
             );
+        },
+    );
+    let used = (0..168).fold(ranking::Record::default(), |record, hour| {
+        record.add(COUNT, hour * 3_600_000)
+    });
+    bench("ranking: a model's key, of a receipt", "exchange", 1, &mut || {
+        black_box(ranking::key(black_box("anthropic/claude-sonnet-4.5")));
+    });
+    bench(
+        "ranking: a record read, added to, written",
+        "model and tick",
+        1,
+        &mut || {
+            let record = ranking::Record::from_bytes(black_box(&used.to_bytes()));
+            black_box(record.add(COUNT, 169 * 3_600_000));
         },
     );
     let (open, _) = sent(&plain, &request);

@@ -64,7 +64,7 @@ fn models(envoy: &mut Envoy, more: &[(&str, &str)]) -> u32 {
     get(envoy, "/v1/models", more)
 }
 
-fn get(envoy: &mut Envoy, target: &str, more: &[(&str, &str)]) -> u32 {
+pub(crate) fn get(envoy: &mut Envoy, target: &str, more: &[(&str, &str)]) -> u32 {
     let mut headers = chat_headers();
     headers.set(b":method", b"GET");
     headers.set(b":path", target.as_bytes());

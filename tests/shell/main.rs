@@ -31,6 +31,7 @@ mod models;
 mod operations;
 mod policies;
 mod random;
+mod rankings;
 mod requests;
 mod responses;
 mod shared_data;
