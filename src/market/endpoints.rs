@@ -25,6 +25,10 @@ struct Entry<'a> {
     /// What `provider.only` and its like call it.
     tag: String,
     quantization: Option<&'static str>,
+    /// Where it is, and what becomes of what is sent there, as far as the configuration says.
+    region: Option<&'a str>,
+    zdr: Option<bool>,
+    data_collection: Option<&'static str>,
     context_length: Option<u64>,
     max_completion_tokens: Option<u64>,
     max_prompt_tokens: Option<u64>,
@@ -93,6 +97,12 @@ fn entry<'a>(market: &Market<'a>, model: &'a Model, endpoint: &'a Endpoint) -> E
             None => provider.to_owned(),
         },
         quantization: endpoint.facts.quantization,
+        region: endpoint.policy.region.as_deref(),
+        zdr: endpoint.policy.zdr,
+        data_collection: endpoint
+            .policy
+            .collects_data
+            .map(|collects| if collects { "allow" } else { "deny" }),
         context_length: endpoint.facts.context_length,
         max_completion_tokens: endpoint.facts.max_completion_tokens,
         max_prompt_tokens: None,

@@ -2,14 +2,15 @@
 
 use super::Market;
 use super::entry::Shown;
-use crate::config::Config;
+use crate::config::{Config, Endpoint};
 use crate::error::{Error, quoted};
 use crate::meter::PicoUsd;
 use crate::provider::{MODALITIES, PARAMETERS};
+use crate::route::lies_in;
 
 /// What a list may be asked for.
 const KNOWN: &str = "q, supported_parameters, input_modalities, output_modalities, providers, model_authors, context, \
-     min_price, max_price, min_output_price, max_output_price, sort, offset, limit";
+     min_price, max_price, min_output_price, max_output_price, zdr, data_collection, region, sort, offset, limit";
 /// How many models a page has that is not asked for a number, and the most that it may have: OpenRouter's.
 const USUAL_LIMIT: usize = 500;
 const MOST: usize = 1_000;
@@ -88,6 +89,10 @@ pub(super) struct Query {
     /// Prices of one token of the prompt and of the completion: from here, to there.
     prompt: [Option<PicoUsd>; 2],
     completion: [Option<PicoUsd>; 2],
+    /// An endpoint that keeps nothing, that stores nothing, and in one of these regions.
+    zdr: bool,
+    private: bool,
+    regions: Vec<String>,
     pub(super) sort: Option<Sort>,
     pub(super) offset: usize,
     pub(super) limit: usize,
@@ -106,6 +111,9 @@ impl Query {
             context: None,
             prompt: [None; 2],
             completion: [None; 2],
+            zdr: false,
+            private: false,
+            regions: Vec::new(),
             sort: None,
             offset: 0,
             limit: usize::MAX,
@@ -147,6 +155,20 @@ impl Query {
             "max_price" => *to = price()?,
             "min_output_price" => *output_from = price()?,
             "max_output_price" => *output_to = price()?,
+            "zdr" => self.zdr = value.parse().map_err(|_| wrong("true or false"))?,
+            "data_collection" => {
+                self.private = match value {
+                    "deny" => true,
+                    "allow" => false,
+                    _ => return Err(wrong("allow or deny")),
+                }
+            }
+            "region" => self.regions = list()?,
+            "category" => {
+                return Err(Error::invalid(
+                    "category: not supported; the catalogue of this gateway puts models into no categories",
+                ));
+            }
             "sort" => {
                 let sort = SORTS
                     .iter()
@@ -189,6 +211,7 @@ impl Query {
             && self.input.iter().all(|name| shown.input.contains(name))
             && (self.output.is_empty() || self.output.iter().any(|name| shown.output.contains(name)))
             && (self.providers.is_empty() || self.providers.iter().any(offers))
+            && model.endpoints.iter().any(|endpoint| self.suits(endpoint))
             && (self.authors.is_empty() || self.authors.iter().any(|author| author == shown.author()))
             && self
                 .context
@@ -197,6 +220,20 @@ impl Query {
                 within(endpoint.price.prompt, self.prompt)
                     && within(endpoint.price.completion, self.completion)
             })
+    }
+
+    /// Whether an endpoint does with prompts what is asked for, as `provider.zdr` and its like mean it.
+    fn suits(&self, endpoint: &Endpoint) -> bool {
+        let policy = &endpoint.policy;
+        let lies_there = |wider: &String| {
+            policy
+                .region
+                .as_deref()
+                .is_some_and(|region| lies_in(region, wider))
+        };
+        (!self.zdr || policy.zdr == Some(true))
+            && (!self.private || policy.is_private())
+            && (self.regions.is_empty() || self.regions.iter().any(lies_there))
     }
 
     /// Where the next page is, if there is one.

@@ -11,10 +11,13 @@ fn config() -> Config {
             "supported_parameters": ["tools", "seed"],
         })
     };
+    let mut big = endpoint("openai", "big", "4", 200_000);
+    big["region"] = json!("us-east-1");
+    big["zdr"] = json!(true);
     let value = json!({
-        "providers": {"openai": {}, "groq": {}},
+        "providers": {"openai": {}, "groq": {"data_collection": "deny"}},
         "models": {
-            "acme/big": {"endpoints": [endpoint("openai", "big", "4", 200_000)]},
+            "acme/big": {"endpoints": [big]},
             "acme/fast": {"endpoints": [endpoint("groq", "fast", "1", 8_000), endpoint("openai", "fast", "2", 16_000)]},
             "other/plain": {"endpoints": [{"provider": "openai", "model": "plain"}]},
             "other/vectors": {"endpoints": [{
@@ -110,6 +113,14 @@ fn a_query_chooses_models() {
         ("providers=nobody", ""),
         ("model_authors=other", "plain vectors"),
         ("context=16000", "big fast"),
+        ("zdr=true", "big"),
+        ("zdr=false", "big fast plain vectors"),
+        ("data_collection=deny", "big fast"),
+        ("data_collection=allow", "big fast plain vectors"),
+        ("region=eu", "fast"),
+        ("region=ap,us", "big"),
+        // One endpoint has to be all of it.
+        ("region=eu&zdr=true", ""),
         ("max_price=1", "fast plain vectors"),
         ("min_price=0.02&max_price=1.5", "fast vectors"),
         ("min_output_price=8", "big fast"),
@@ -171,7 +182,13 @@ fn a_wrong_query_is_refused_by_name() {
             "x=y",
             "the parameter \"x\" is unknown; known: q, supported_parameters",
         ),
-        ("category=legal", "\"category\" is unknown"),
+        (
+            "category=legal",
+            "category: not supported; the catalogue of this gateway puts models into no categories",
+        ),
+        ("zdr=yes", "zdr: expected true or false, found \"yes\""),
+        ("data_collection=no", "data_collection: expected allow or deny"),
+        ("region=", "region: expected values separated by commas"),
         ("sort=newest", "sort: expected one of pricing-low-to-high"),
         (
             "limit=0",
@@ -283,6 +300,10 @@ fn endpoints_are_shown_with_how_they_do() {
         (&json!(16_000), &json!("0.000002"))
     );
     assert_eq!(groq["quantization"], "fp8");
+    let policy = |one: &Value| [&one["region"], &one["zdr"], &one["data_collection"]].map(Clone::clone);
+    assert_eq!(policy(groq), [json!("eu"), Value::Null, json!("deny")]);
+    let big = ask("/v1/models/acme/big/endpoints").unwrap()["data"]["endpoints"][0].clone();
+    assert_eq!(policy(&big), [json!("us-east-1"), json!(true), Value::Null]);
     let data = ask("/v1/models/other/plain/endpoints").unwrap()["data"].clone();
     let unknown = &data["endpoints"][0];
     for name in [
@@ -292,6 +313,9 @@ fn endpoints_are_shown_with_how_they_do() {
         "latency_last_30m",
         "throughput_last_30m",
         "quantization",
+        "region",
+        "zdr",
+        "data_collection",
     ] {
         assert_eq!(unknown.get(name), Some(&Value::Null), "{name}");
     }
@@ -398,9 +422,9 @@ mod properties {
         }
 
         #[std::prelude::v1::test]
-        fn known_parameters_take_any_value(at in 0..14_usize, value in "[-%+,.0-9a-f]{0,24}") {
+        fn known_parameters_take_any_value(at in 0..17_usize, value in "[-%+,.0-9a-f]{0,24}") {
             let names = "q supported_parameters input_modalities output_modalities providers model_authors context min_price \
-                         max_price min_output_price max_output_price sort offset limit";
+                         max_price min_output_price max_output_price zdr data_collection region sort offset limit";
             let name = names.split_whitespace().nth(at).unwrap();
             let config = config();
             let market = Market { config: &config, rules: &[], prefix: "", live: &live, ranking: &|| ranking(&config) };
