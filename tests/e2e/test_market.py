@@ -1,6 +1,7 @@
 """What callers may read of models, endpoints and providers, and the page that shows it to people."""
 
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -27,7 +28,9 @@ def config(simulator, **more):
                 {**priced("anthropic", "claude-sonnet-4-5", "3", "15"), "context_length": 200000,
                  "supported_parameters": ["tools"]},
             ]},
-            "acme/one": {"endpoints": [priced("gemini", "gemini-2.5-flash!tokens=60", "0.30", "2.50")]},
+            "acme/one": {"endpoints": [
+                {**priced("gemini", "gemini-2.5-flash!tokens=60", "0.30", "2.50"), "region": "eu-west-1", "zdr": True},
+            ]},
             "other/small": {"endpoints": [priced("mistral", "mistral-small", "0.10", "0.30")]},
         },
         "keys": [{"name": "tester", "sha256": hashlib.sha256(CLIENT_KEY.encode()).hexdigest()}],
@@ -56,6 +59,8 @@ def get(gateway, path, status=200):
     ("?context=150000", ["acme/two"]),
     ("?min_price=0.2&max_price=2.5&sort=pricing-high-to-low", ["acme/two", "acme/one"]),
     ("?sort=context-high-to-low&limit=1", ["acme/two"]),
+    ("?region=eu", ["acme/one"]),
+    ("?zdr=true&data_collection=deny", ["acme/one"]),
 ])
 def test_models_are_listed_by_query(gateway, query, models):
     assert [model["id"] for model in get(gateway, f"/v1/models{query}")["data"]] == models
@@ -73,7 +78,8 @@ def test_pages_lead_through_all_models(gateway):
 
 
 def test_a_wrong_query_is_refused(gateway):
-    for query, part in (("speed=1", '"speed" is unknown'), ("limit=x", "limit: expected"), ("sort=newest", "sort: expected one of")):
+    for query, part in (("speed=1", '"speed" is unknown'), ("limit=x", "limit: expected"), ("sort=newest", "sort: expected one of"),
+                        ("category=legal", "category: not supported")):
         assert part in judges.error(get(gateway, f"/v1/models?{query}", 400))["message"]
 
 
@@ -126,8 +132,70 @@ def test_uptime_and_speed_are_measured(start_gateway, simulator):
     assert first["id"] == "acme/one"
 
 
+def ranked(gateway, query=""):
+    return [(row["id"], row["requests"]) for row in get(gateway, f"/v1/rankings{query}")["data"]]
+
+
+def test_the_most_used_models_are_known_to_every_worker(start_gateway, simulator):
+    simulator.reset()
+    gateway = start_gateway(config(simulator))
+    assert get(gateway, "/v1/rankings")["data"] == []
+    began = int(time.time())
+    responses = [gateway.chat(model, headers=KEYED) for model in ["acme/two"] * 7 + ["acme/one"] * 3]
+    gateway.chat("acme/one", headers=KEYED, provider={"only": ["nobody"]})
+    gateway.chat("acme/none", headers=KEYED)
+    expected = [("acme/two", 7), ("acme/one", 3)]
+    assert wait_until(lambda: ranked(gateway, "?sort=requests") == expected, 5), ranked(gateway)
+    # Whichever worker is asked.
+    assert all(ranked(gateway, "?period=day&sort=requests") == expected for _ in range(12))
+    rankings = get(gateway, "/v1/rankings")
+    tokens = {row["id"]: row["tokens"] for row in rankings["data"]}
+    billed = [response.json()["usage"]["total_tokens"] for response in responses]
+    assert tokens == {"acme/two": sum(billed[:7]), "acme/one": sum(billed[7:])}
+    assert began - 1 <= rankings["since"] <= time.time() + 1
+    weekly = get(gateway, "/v1/models?sort=most-popular")["data"]
+    assert [model["id"] for model in weekly] == ["acme/two", "acme/one", "other/small"]
+    assert [model["used_last_week"]["requests"] for model in weekly] == [7, 3, 0]
+    judges.error(get(gateway, "/v1/rankings?period=year", 400))
+
+
+def test_a_new_configuration_counts_on(start_gateway, simulator, tmp_path):
+    listeners = tmp_path / "listeners.json"
+
+    def publish(listener):
+        listener = {"@type": "type.googleapis.com/envoy.config.listener.v3.Listener", **listener}
+        fresh = tmp_path / "fresh.json"
+        fresh.write_text(json.dumps({"resources": [listener]}))
+        # Envoy watches for a file that is moved there.
+        fresh.rename(listeners)
+
+    def patch(bootstrap):
+        publish(bootstrap["static_resources"]["listeners"][0])
+        del bootstrap["static_resources"]["listeners"]
+        bootstrap["node"] = {"id": "one", "cluster": "one"}
+        bootstrap["dynamic_resources"] = {"lds_config": {"path_config_source": {"path": str(listeners)}}}
+
+    simulator.reset()
+    gateway = start_gateway(config(simulator), patch=patch)
+    gateway.chat("acme/two", headers=KEYED)
+    assert wait_until(lambda: ranked(gateway) == [("acme/two", 1)], 5)
+    since = get(gateway, "/v1/rankings")["since"]
+    listener = listeners.read_text().replace("other/small", "other/tiny")
+    publish(json.loads(listener)["resources"][0])
+    assert wait_until(lambda: "other/tiny" in str(get(gateway, "/v1/models")), 10)
+    gateway.chat("acme/two", headers=KEYED)
+    assert wait_until(lambda: ranked(gateway) == [("acme/two", 2)], 5), ranked(gateway)
+    assert get(gateway, "/v1/rankings")["since"] == since
+
+
+def test_where_prompts_go_is_shown(gateway):
+    one = endpoints(gateway, "acme/one")["gemini"]
+    assert (one["region"], one["zdr"], one["data_collection"]) == ("eu-west-1", True, None)
+    assert endpoints(gateway)["openai"]["region"] is None
+
+
 def test_nothing_is_told_without_a_key(gateway):
-    for path in ("/v1/models/count", "/v1/models/acme/two", "/v1/models/acme/two/endpoints", "/v1/providers"):
+    for path in ("/v1/models/count", "/v1/models/acme/two", "/v1/models/acme/two/endpoints", "/v1/providers", "/v1/rankings"):
         assert HTTP.get(f"{gateway.url}{path}").status_code == 401
     # The page is off unless it is wanted.
     assert HTTP.get(f"{gateway.url}/crosspoint", headers=KEYED).status_code == 404
@@ -176,14 +244,25 @@ def test_the_page_shows_live_numbers(start_gateway, simulator, browser, tmp_path
         gateway.chat("acme/two", headers=KEYED, provider={"order": ["openai"]})
     assert wait_until(lambda: count.inner_text() == "1 of 2", 15), count.inner_text()
     assert "down" in page.locator(".open li", has_text="openai").inner_text()
+    # The most used models, by name and number, as of now.
+    top = page.get_by_role("region", name="Most used models")
+    first = top.get_by_role("listitem").first
+    assert wait_until(lambda: "8 requests" in first.inner_text(), 15), first.inner_text()
+    assert "acme/one" in first.inner_text() and "Counted since" in top.inner_text()
+    gateway.chat("acme/one", headers=KEYED)
+    assert wait_until(lambda: "9 requests" in first.inner_text(), 15), first.inner_text()
+    page.get_by_label("Period").select_option("day")
+    assert wait_until(lambda: top.get_by_role("listitem").count() == 2, 10)
     page.screenshot(path=tmp_path / "desktop.png")
+    first.get_by_role("button").click()
+    assert wait_until(lambda: names.count() == 1 and page.input_value("#q") == "acme/one", 10)
     page.fill("#q", "other")
     assert wait_until(lambda: names.count() == 1, 10)
     page.fill("#q", "")
     assert wait_until(lambda: names.count() == 3, 10)
     # On a phone nothing is wider than the screen.
     page.set_viewport_size({"width": 375, "height": 720})
-    boxes = [cell.bounding_box() for cell in page.locator("input:visible, select:visible, tbody th, tbody td:visible").all()]
+    boxes = [cell.bounding_box() for cell in page.locator("input:visible, select:visible, #top li, tbody th, tbody td:visible").all()]
     assert len(boxes) > 20 and all(box["x"] >= 0 and box["x"] + box["width"] <= 375 for box in boxes), boxes
     page.screenshot(path=tmp_path / "phone.png")
     # The key stays in the tab: a reload asks for nothing.
