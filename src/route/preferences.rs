@@ -437,7 +437,7 @@ mod tests {
         };
         if let Ok(read) = &mut read {
             // All of the wishes but `require_parameters`.
-            assert_eq!(std::mem::take(&mut read.said).len(), 7);
+            assert_eq!(std::mem::take(&mut read.said).len(), 8);
         }
         assert_eq!(read.unwrap(), expected);
         assert_eq!(
