@@ -597,7 +597,7 @@ mod table {
                     "keys[1].preferences.zdr: expected true or false",
                     "keys[1].preferences.models[2]: no model named \"c\" is served here",
                     "keys[1].preferences.order: expected a list of provider names",
-                    "keys[1].preferences.fun: is unknown; known here: order, only, ignore, allow_fallbacks, require_parameters, data_collection, zdr, quantizations, sort, max_price, preferred_min_throughput, preferred_max_latency, models",
+                    "keys[1].preferences.fun: is unknown; known here: order, only, ignore, allow_fallbacks, require_parameters, data_collection, zdr, quantizations, sort, max_price, preferred_min_throughput, preferred_max_latency, region, models",
                 ],
             ),
             row(
