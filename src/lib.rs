@@ -68,6 +68,8 @@ pub mod middleware;
 pub mod provider;
 pub mod ranking;
 pub mod route;
+#[cfg(feature = "tokenizer")]
+pub mod tokenizer;
 pub mod web;
 pub mod wire;
 

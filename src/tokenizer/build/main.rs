@@ -1,0 +1,31 @@
+//! Makes the tables of the tokenizer: the vocabularies as one perfect hash table that is searched where it lies, and the
+//! classes of characters that their patterns tell apart. Nothing is made when the filter starts.
+//!
+//! The vocabularies come out of the crate `tiktoken`; a unit test holds them to the hashes that OpenAI publishes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a build that cannot go on ends"
+)]
+
+#[cfg(feature = "tokenizer")]
+mod classes;
+#[cfg(feature = "tokenizer")]
+#[path = "../hash.rs"]
+mod hash;
+#[cfg(feature = "tokenizer")]
+mod vocabulary;
+
+fn main() {
+    println!("cargo::rerun-if-changed=src/tokenizer/build");
+    println!("cargo::rerun-if-changed=src/tokenizer/hash.rs");
+    #[cfg(feature = "tokenizer")]
+    {
+        let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+        vocabulary::write(&out);
+        classes::write(&out);
+    }
+}
