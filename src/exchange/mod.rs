@@ -30,7 +30,7 @@ use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Fault, Kind, PreviousError};
 use crate::health::Sample;
-use crate::meter::{self, AttemptLine, Outcome, Rate, Receipt};
+use crate::meter::{self, AttemptLine, Outcome, Rate, Receipt, Source};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::Candidate;
 use attempt::Attempt;
@@ -62,7 +62,7 @@ pub struct Exchange {
     /// The same from then on, while its tokens may still have to be counted.
     uncounted: Option<Request>,
     /// What `request` comes to in tokens, from when somebody wanted to know.
-    prompt_tokens: OnceCell<u64>,
+    prompt_tokens: OnceCell<(u64, Source)>,
     envelope: Envelope,
     request_chain: RequestChain,
     plan: Vec<Candidate>,
@@ -257,7 +257,8 @@ impl Exchange {
             byok: provider.byok.filter(|_| own.is_some()),
             insured: false,
         };
-        let attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
+        let mut attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
+        attempt.tally.count_like(&names(&config, candidate));
         self.next += 1;
         if self.ahead().is_empty() {
             self.let_request_go();
@@ -385,9 +386,15 @@ impl Exchange {
     }
 
     /// An estimate of the prompt's tokens, made once. Not before the plan: until then middleware may change the request.
-    fn prompt_tokens(&self) -> u64 {
+    fn prompt_tokens(&self) -> (u64, Source) {
         let request = self.request.as_ref().or(self.uncounted.as_ref());
-        let estimate = || request.map_or(0, meter::estimate_prompt);
+        let candidate = self.plan.get(self.next.saturating_sub(1)).copied();
+        let names = candidate.map_or([""; 2], |candidate| names(&self.config, candidate));
+        let estimate = || {
+            request.map_or((0, Source::Estimate), |request| {
+                meter::estimate_prompt(request, &names)
+            })
+        };
         *self.prompt_tokens.get_or_init(estimate)
     }
 
@@ -412,7 +419,7 @@ impl Exchange {
             vectors: self.envelope.vectors,
             rate: attempt.rate.clone(),
             estimated_prompt: (self.client.operation() == Operation::Embeddings)
-                .then(|| self.prompt_tokens()),
+                .then(|| self.prompt_tokens().0),
             metadata: self.metadata(None),
         })
     }
@@ -522,6 +529,13 @@ impl Exchange {
             body: self.client.error(seen.as_ref().unwrap_or(error), &self.previous),
         }
     }
+}
+
+/// What a candidate's model is called: here, and by its provider.
+fn names(config: &Config, candidate: Candidate) -> [&str; 2] {
+    let model = config.models.get(candidate.model).map_or("", |model| &model.name);
+    let endpoint = parties(config, candidate).map_or("", |(endpoint, _)| &endpoint.model);
+    [model, endpoint]
 }
 
 fn parties(config: &Config, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {

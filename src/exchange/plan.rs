@@ -3,6 +3,7 @@
 use super::Exchange;
 use super::envelope::Envelope;
 use crate::error::{Error, Kind};
+use crate::meter::Source;
 use crate::route::{self, Asked, Candidate, Moment, Needs, Views};
 
 impl Exchange {
@@ -34,7 +35,7 @@ impl Exchange {
         let mut views = |key| views(operation.health_key(key));
         let chosen = route::choose(&self.config, &asked, &mut views, moment)?;
         if let Some(tokens) = needs.prompt_tokens() {
-            let _noted = self.prompt_tokens.get_or_init(|| tokens);
+            let _noted = self.prompt_tokens.get_or_init(|| (tokens, Source::Estimate));
         }
         let mut first_error = None;
         let stream = self.envelope.stream;

@@ -1,8 +1,6 @@
-//! Token counts where a provider reported none: an estimate from the text, always marked as one.
-//!
-//! [`TokenCounter`] is the seam for a real tokenizer: feed text as it streams, ask for the count at any time; the count
-//! does not depend on how the text was cut.
+//! The tokens of a prompt, where a provider reported none: its texts, and what its form adds.
 
+use super::{Source, TokenCounter};
 use crate::chat::{Input, Operation, Part, Request, ToolCall};
 use crate::json::Str;
 use serde::Deserialize;
@@ -10,80 +8,16 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Tokens that a chat prompt has per message beyond its text, for OpenAI's models.
+/// Tokens that a chat prompt has per message beyond its text, for OpenAI's models: three, and one for the role.
 /// <https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken>
 const PER_MESSAGE: u64 = 4;
+/// Tokens that a name of who speaks adds to its text, by the same source.
+const PER_NAME: u64 = 1;
+/// Tokens with which the answer is begun, by the same source.
+const PER_ANSWER: u64 = 3;
 /// Tokens of an image: OpenAI's figure for a 1024×1024 image in high detail.
 /// <https://platform.openai.com/docs/guides/images-vision>
 const PER_IMAGE: u64 = 765;
-
-/// Counts the tokens of a text that comes in pieces.
-///
-/// A rule of thumb over runs of like characters: a word is a token for every seven letters, a number one for every three
-/// digits, runs of punctuation one for every three, a line break one, and any other character (most scripts but Latin)
-/// one each. A space belongs to the word after it.
-#[derive(Clone, Debug, Default)]
-pub struct TokenCounter {
-    tokens: u64,
-    class: Class,
-    /// The length of the run that is not counted yet.
-    run: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Class {
-    #[default]
-    Space,
-    Letters,
-    Digits,
-    Punctuation,
-    Break,
-    Other,
-}
-
-impl Class {
-    fn of(c: char) -> Self {
-        match c {
-            'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' => Self::Letters,
-            '0'..='9' => Self::Digits,
-            '\n' | '\r' => Self::Break,
-            ' ' | '\t' => Self::Space,
-            c if c.is_ascii() => Self::Punctuation,
-            _ => Self::Other,
-        }
-    }
-
-    const fn tokens(self, run: u64) -> u64 {
-        match self {
-            Self::Letters => run.div_ceil(7),
-            Self::Digits | Self::Punctuation => run.div_ceil(3),
-            Self::Break => run.div_ceil(4),
-            Self::Other => run,
-            // One space belongs to what follows; a longer run is one token.
-            Self::Space => (run > 1) as u64,
-        }
-    }
-}
-
-impl TokenCounter {
-    /// Takes more text.
-    pub fn feed(&mut self, text: &str) {
-        for c in text.chars() {
-            let class = Class::of(c);
-            if class != self.class {
-                self.tokens += self.class.tokens(self.run);
-                self.class = class;
-                self.run = 0;
-            }
-            self.run += 1;
-        }
-    }
-
-    /// The tokens of all text so far.
-    pub const fn count(&self) -> u64 {
-        self.tokens + self.class.tokens(self.run)
-    }
-}
 
 /// What counts of a message. Whatever else it holds, images above all, is passed over once and not read.
 #[derive(Deserialize)]
@@ -93,6 +27,9 @@ struct Said<'a> {
     /// An assistant's, instead of content.
     #[serde(borrow)]
     refusal: Option<Str<'a>>,
+    /// Who speaks.
+    #[serde(borrow)]
+    name: Option<Str<'a>>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
     /// What an assistant drew.
@@ -152,86 +89,87 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
     }
 }
 
-/// An estimate of the prompt's tokens.
-pub fn estimate_prompt(request: &Request) -> u64 {
+/// The prompt's tokens for the model with these names, and how good the count is.
+pub fn estimate_prompt(request: &Request, names: &[&str]) -> (u64, Source) {
+    let counter = TokenCounter::of(names);
     match request.operation() {
-        Operation::Chat => of_messages(request),
-        Operation::Completions | Operation::Embeddings => of_inputs(request),
+        Operation::Chat => of_messages(request, counter),
+        Operation::Completions | Operation::Embeddings => of_inputs(request, &counter),
     }
 }
 
-fn of_inputs(request: &Request) -> u64 {
-    // What cannot be read was refused, or is the provider's to judge.
-    let inputs = request.inputs().unwrap_or_default();
-    let counts = inputs.iter().map(|input| match input {
-        Input::Text(text) => of_text(text),
-        Input::Tokens(count) => *count as u64,
-        Input::Parts(parts) => parts
-            .iter()
-            .map(|part| match part {
-                Part::Text { text, .. } => of_text(text),
-                Part::Image { .. } => PER_IMAGE,
-                Part::File { .. } | Part::Other { .. } => 0,
-            })
-            .sum(),
-    });
-    counts.sum()
-}
-
-fn of_text(text: &str) -> u64 {
-    let mut counter = TokenCounter::default();
-    counter.feed(text);
-    counter.count()
-}
-
-fn of_messages(request: &Request) -> u64 {
-    let mut counter = TokenCounter::default();
+fn of_inputs(request: &Request, counter: &TokenCounter) -> (u64, Source) {
+    let (mut tokens, mut source) = (0, counter.source());
+    let mut add = |text: &str| {
+        let mut counter = counter.clone();
+        counter.feed(text);
+        tokens += counter.count();
+    };
     let mut extra = 0;
+    // What cannot be read was refused, or is the provider's to judge.
+    for input in request.inputs().unwrap_or_default() {
+        match input {
+            Input::Text(text) => add(&text),
+            Input::Tokens(count) => extra += count as u64,
+            Input::Parts(parts) => {
+                for part in &parts {
+                    match part {
+                        Part::Text { text, .. } => add(text),
+                        Part::Image { .. } => {
+                            extra += PER_IMAGE;
+                            source = Source::Estimate;
+                        }
+                        Part::File { .. } | Part::Other { .. } => source = Source::Estimate,
+                    }
+                }
+            }
+        }
+    }
+    (tokens + extra, source)
+}
+
+fn of_messages(request: &Request, mut counter: TokenCounter) -> (u64, Source) {
+    let (mut extra, mut images) = (0, 0);
     // What is no conversation has no tokens.
     let messages: Vec<Said<'_>> = request.get("messages").ok().flatten().unwrap_or_default();
+    let mut source = counter.source();
+    if source == Source::Tokenizer && !messages.is_empty() {
+        extra += PER_ANSWER;
+    }
     for message in messages {
-        extra += PER_MESSAGE + PER_IMAGE * message.content.images;
+        extra += PER_MESSAGE;
+        images += message.content.images + message.images.map_or(0, |images| images.len() as u64);
         let refusal = message.refusal.filter(|_| message.content.texts.is_empty());
         for text in message.content.texts.iter().chain(&refusal) {
             counter.feed(text);
         }
-        extra += PER_IMAGE * message.images.map_or(0, |images| images.len() as u64);
         for call in message.tool_calls.iter().flatten() {
             counter.feed(&call.function.name);
             counter.feed(&call.function.arguments);
+            // How a call is written for the model is not documented.
+            source = Source::Estimate;
         }
-        counter.feed("\n");
+        counter.end_text();
+        if let Some(name) = message.name {
+            extra += PER_NAME;
+            counter.feed(&name);
+            counter.end_text();
+        }
     }
     if let Some(tools) = request.raw("tools") {
         counter.feed(tools);
+        source = Source::Estimate;
     }
-    counter.count() + extra
+    if images > 0 {
+        source = Source::Estimate;
+    }
+    (counter.count() + extra + PER_IMAGE * images, source)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::test;
-
-    #[test]
-    fn the_count_does_not_depend_on_the_cuts() {
-        let text = "Hello, wonderful world!  12345 is a number.\n\n日本語 and internationalization…";
-        let mut whole = TokenCounter::default();
-        whole.feed(text);
-        let mut pieces = TokenCounter::default();
-        for c in text.chars() {
-            pieces.feed(c.encode_utf8(&mut [0; 4]));
-        }
-        assert_eq!(whole.count(), pieces.count());
-    }
-
-    #[test]
-    fn english_is_near_what_a_tokenizer_says() {
-        let mut counter = TokenCounter::default();
-        // o200k_base: 20 tokens.
-        counter.feed("The quick brown fox jumps over the lazy dog, and then it sleeps for a whole day.");
-        assert!((16..=24).contains(&counter.count()), "{}", counter.count());
-    }
 
     #[test]
     fn texts_tokens_and_prompts_are_estimated_too() {
@@ -246,7 +184,7 @@ mod tests {
             ),
         ] {
             let request = Request::parse(body.as_bytes().to_vec()).unwrap().of(operation);
-            assert_eq!(estimate_prompt(&request), expected, "{body}");
+            assert_eq!(estimate_prompt(&request, &[]).0, expected, "{body}");
         }
     }
 
@@ -257,7 +195,7 @@ mod tests {
             "A".repeat(100_000)
         );
         let request = Request::parse(text.into_bytes()).unwrap();
-        assert!((PER_IMAGE..800).contains(&estimate_prompt(&request)));
+        assert!((PER_IMAGE..800).contains(&estimate_prompt(&request, &[]).0));
     }
 
     #[test]
@@ -265,7 +203,7 @@ mod tests {
         let check = |messages: &str, expected: u64| {
             let text = format!(r#"{{"messages":{messages}}}"#);
             let request = Request::parse(text.into_bytes()).unwrap();
-            assert_eq!(estimate_prompt(&request), expected, "{messages}");
+            assert_eq!(estimate_prompt(&request, &[]).0, expected, "{messages}");
         };
         let one = PER_MESSAGE + 1;
         check("[]", 0);

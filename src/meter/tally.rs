@@ -18,6 +18,8 @@ pub struct Tally {
 pub enum Source {
     /// The provider reported it.
     Provider,
+    /// We counted it by the model's own vocabulary.
+    Tokenizer,
     /// We estimated it.
     Estimate,
     /// The provider charges for what it goes on to write, up to this limit of the caller's.
@@ -29,6 +31,7 @@ impl Source {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Provider => "provider",
+            Self::Tokenizer => "tokenizer",
             Self::Estimate => "estimate",
             Self::Limit => "limit",
         }
@@ -59,6 +62,12 @@ impl Tally {
             delivered: TokenCounter::default(),
             reasoning: TokenCounter::default(),
         }
+    }
+
+    /// Counts what is delivered as a model with these names does.
+    pub fn count_like(&mut self, names: &[&str]) {
+        self.delivered = TokenCounter::of(names);
+        self.reasoning = self.delivered.clone();
     }
 
     /// Takes one step of the provider's response, before any middleware.
@@ -109,30 +118,32 @@ impl Tally {
     }
 
     /// Our own count of what the provider has delivered so far.
-    pub const fn delivered(&self) -> u64 {
+    pub fn delivered(&self) -> u64 {
         self.delivered.count() + self.reasoning.count()
     }
 
     /// What to bill. A response that came to its end is billed as the provider reports it. Of one that was cut, the last
     /// report of the completion is only a lower bound (Anthropic begins with 1), so the larger count stands.
-    pub fn bill(&self, complete: bool, estimate_prompt: impl FnOnce() -> u64) -> Bill {
+    pub fn bill(&self, complete: bool, estimate_prompt: impl FnOnce() -> (u64, Source)) -> Bill {
         let mut usage = self.report.unify(self.convention);
         let prompt_source = if self.report.input.is_some() {
             Source::Provider
         } else {
-            usage.prompt = estimate_prompt();
-            Source::Estimate
+            let (tokens, source) = estimate_prompt();
+            usage.prompt = tokens;
+            source
         };
+        let delivered = self.delivered();
         let completion_source = if complete && self.report.output.is_some() {
             Source::Provider
         } else {
-            usage.completion = usage.completion.max(self.delivered());
+            usage.completion = usage.completion.max(delivered);
             usage.reasoning = usage.reasoning.max(self.reasoning.count());
-            Source::Estimate
+            self.delivered.source()
         };
         Bill {
             usage,
-            delivered: self.delivered(),
+            delivered,
             prompt_source,
             completion_source,
         }
@@ -173,7 +184,7 @@ mod tests {
         tally.observe(&usage(10, 1));
         tally.observe(&text("a b c d e f g h"));
         tally.observe(&usage(12, 3));
-        let bill = tally.bill(true, || 99);
+        let bill = tally.bill(true, || (99, Source::Estimate));
         assert_eq!((bill.usage.prompt, bill.usage.completion), (12, 3));
         assert_eq!(
             (bill.prompt_source, bill.completion_source),
@@ -186,7 +197,7 @@ mod tests {
         let mut tally = tally();
         tally.observe(&usage(10, 1));
         tally.observe(&text("a b c d"));
-        let bill = tally.bill(false, || 99);
+        let bill = tally.bill(false, || (99, Source::Estimate));
         assert_eq!((bill.usage.prompt, bill.usage.completion), (10, 4));
         assert_eq!(
             (bill.prompt_source, bill.completion_source),
@@ -198,7 +209,7 @@ mod tests {
     fn a_provider_that_reports_nothing_is_estimated() {
         let mut tally = tally();
         tally.observe(&text("a b"));
-        let bill = tally.bill(true, || 99);
+        let bill = tally.bill(true, || (99, Source::Estimate));
         assert_eq!((bill.usage.prompt, bill.usage.completion), (99, 2));
         assert_eq!(
             (bill.prompt_source, bill.completion_source),

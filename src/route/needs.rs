@@ -100,7 +100,9 @@ impl<'r> Needs<'r> {
         if bytes.saturating_add(self.max_tokens) <= length {
             return true;
         }
-        let tokens = *self.prompt_tokens.get_or_init(|| meter::estimate_prompt(request));
+        let tokens = *self
+            .prompt_tokens
+            .get_or_init(|| meter::estimate_prompt(request, &[]).0);
         tokens.saturating_add(self.max_tokens) <= length
     }
 

@@ -99,6 +99,16 @@ impl Counter {
         }
     }
 
+    /// The vocabulary that it counts by.
+    pub const fn vocabulary(&self) -> Vocabulary {
+        self.vocabulary
+    }
+
+    /// What follows is another text.
+    pub fn end_text(&mut self) {
+        self.settle(true);
+    }
+
     /// The tokens of all text so far, as if nothing followed it.
     pub fn count(&self) -> u64 {
         if self.pending.is_empty() && self.long.is_none() {
