@@ -39,10 +39,11 @@ wasm-test: ## Run the core's unit tests as 32-bit wasm, in Node
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(abspath target/tools/bin/wasm-bindgen-test-runner) \
 		cargo test --locked --lib --target wasm32-unknown-unknown
 
-differential: tool ## Compare what is written for each provider with what litellm writes
+differential: tool ## Compare what is written for each provider with what litellm writes, and counts of tokens with tiktoken's
 	@$(SETUP) venv tests/requirements.txt
 	@$(SETUP) litellm
-	$(PYTHON) -m pytest -q tests/differential
+	cargo build --locked --example tokens
+	CROSSPOINT_TOKENS=$(abspath $(OUT)/debug/examples/tokens) $(PYTHON) -m pytest -q tests/differential
 
 e2e: wasm tool ## Run the end-to-end tests in a real Envoy (PYTEST='-k cancel' chooses)
 	@$(SETUP) venv tests/requirements.txt
@@ -54,6 +55,7 @@ check: ## Check formatting and lints, natively and for wasm
 	cargo fmt --check
 	cargo clippy --locked --all-targets $(FEATURES) -- -D warnings
 	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
+	cargo clippy --locked --lib --no-default-features --target wasm32-wasip1 -- -D warnings
 
 bench: wasm tool-release ## Measure against plain Envoy
 	@$(SETUP) venv tests/requirements.txt

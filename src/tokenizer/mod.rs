@@ -28,6 +28,8 @@ mod long;
 mod merge;
 mod pieces;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use long::Long;
 use merge::Merge;

@@ -1,7 +1,7 @@
 //! Makes the tables of the tokenizer: the vocabularies as one perfect hash table that is searched where it lies, and the
 //! classes of characters that their patterns tell apart. Nothing is made when the filter starts.
 //!
-//! The vocabularies come out of the crate `tiktoken`; a unit test holds them to the hashes that OpenAI publishes.
+//! The vocabularies come out of the crate `tiktoken`; tests/differential holds them to the hashes that OpenAI publishes.
 
 #![expect(
     clippy::unwrap_used,
