@@ -18,6 +18,7 @@
 //! route       which endpoints an exchange may try, in which order, and why
 //! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
 //! meter       counting, prices, receipts
+//! tokenizer   how many tokens a text is, by OpenAI's vocabularies
 //! ranking     how much each model is used: a fixed-size record, and the list of those that have one
 //! market      what callers may read of models, endpoints and providers, and of how well they do
 //! web         the page that shows the market to people

@@ -207,7 +207,7 @@ def receipt_of(generation):
 
 def print_receipt(receipt):
     tokens = receipt["tokens"]
-    source = {"provider": "counted by the provider", "estimate": "estimated from what was delivered"}
+    source = {"provider": "counted by the provider", "estimate": "estimated from what was delivered", "tokenizer": "counted from what was delivered"}
     for number, attempt in enumerate(receipt["attempts"], 1):
         why = f" ({attempt['error_type']}, in a response with status {attempt['status']})" if "error_type" in attempt else ""
         print(f"   attempt {number}: {attempt['provider']}: {attempt['outcome']}{why}, {attempt['duration_ms']} ms")
