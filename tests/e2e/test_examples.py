@@ -41,7 +41,7 @@ def test_make_run_ends_well_and_shows_what_it_promises():
         "attempt 1: anthropic: error (provider_overloaded, in a response with status 200)",
         "attempt 2: openai: success",
         "receipt: cancelled",
-        "(estimated from what was delivered)",
+        "(counted from what was delivered)",
         "(counted by the provider)",
         "USD",
     ):
