@@ -84,7 +84,10 @@ impl Merge {
 
     fn last_token(&self, vocabulary: Vocabulary, hash: u64) -> Prefix {
         let end = self.bytes.len();
-        for len in 1..=end.min(MAX_TOKEN) {
+        let most = end.min(MAX_TOKEN);
+        // In runs, which have the most candidates, the last token usually becomes one longer.
+        let longer = self.prefixes.last().map_or(1, |last| last.len + 1).min(most);
+        for len in std::iter::once(longer).chain(1..=most) {
             let before = self.prefix(end - len);
             let bytes = self.bytes.get(end - len..).unwrap_or_default();
             let Some(rank) = vocabulary.rank(bytes, between(before.hash, hash, len)) else {
