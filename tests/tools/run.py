@@ -207,7 +207,11 @@ def receipt_of(generation):
 
 def print_receipt(receipt):
     tokens = receipt["tokens"]
-    source = {"provider": "counted by the provider", "estimate": "estimated from what was delivered", "tokenizer": "counted from what was delivered"}
+    source = {
+        "provider": "counted by the provider",
+        "tokenizer": "counted from what was delivered",
+        "estimate": "estimated from what was delivered",
+    }
     for number, attempt in enumerate(receipt["attempts"], 1):
         why = f" ({attempt['error_type']}, in a response with status {attempt['status']})" if "error_type" in attempt else ""
         print(f"   attempt {number}: {attempt['provider']}: {attempt['outcome']}{why}, {attempt['duration_ms']} ms")
@@ -247,7 +251,7 @@ def samples():
     print("4. A client that leaves after five tokens is billed for what was generated")
     receipt = receipt_of(show(ask("openai/gpt-4o-mini"), leave_after=5))
     print_receipt(receipt)
-    expect(receipt["outcome"] == "cancelled" and receipt["tokens"]["completion_source"] == "estimate", receipt, "an estimate")
+    expect(receipt["outcome"] == "cancelled" and receipt["tokens"]["completion_source"] == "tokenizer", receipt, "a count of ours")
 
 
 def print_manual():
