@@ -167,6 +167,8 @@ pub struct Error {
     pub availability: Option<Box<Availability>>,
     /// How the request was routed, as JSON, for a caller who wants to see it.
     pub metadata: Option<Box<str>>,
+    /// The limit of ours that the caller has reached.
+    pub rate_limit: Option<Box<RateLimit>>,
 }
 
 impl Error {
@@ -189,6 +191,7 @@ impl Error {
             retry_after_ms: None,
             availability: None,
             metadata: None,
+            rate_limit: None,
         }
     }
 
@@ -207,6 +210,28 @@ impl Error {
     /// The HTTP status that a caller sees before the first token.
     pub const fn status(&self) -> u16 {
         self.kind.facts().status
+    }
+}
+
+/// A limit of a client's key, as `X-RateLimit-…` tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The limit.
+    pub limit: u64,
+    /// What is left of it.
+    pub remaining: u64,
+    /// When it begins anew, in milliseconds since 1970.
+    pub resets_ms: u64,
+}
+
+impl RateLimit {
+    /// The headers, spelled as OpenRouter spells them; it repeats them in the error's metadata.
+    pub fn headers(&self) -> [(&'static str, String); 3] {
+        [
+            ("X-RateLimit-Limit", self.limit.to_string()),
+            ("X-RateLimit-Remaining", self.remaining.to_string()),
+            ("X-RateLimit-Reset", self.resets_ms.to_string()),
+        ]
     }
 }
 

@@ -4,7 +4,6 @@
 //! bytes or another layout give an empty record. Times are milliseconds since 1970. Routing sees a [`View`] of it.
 
 mod breaker;
-pub(crate) mod bytes;
 mod running;
 mod sketch;
 mod window;
@@ -14,8 +13,8 @@ pub use running::HOLDS_MS;
 pub use sketch::Quantiles;
 pub use window::Outcomes;
 
+use crate::bytes::{Reader, Writer};
 use breaker::Breaker;
-use bytes::{Reader, Writer};
 use running::Running;
 use sketch::{FALLING, RISING, Sketch};
 use window::Window;

@@ -10,6 +10,8 @@
 //! auth        signatures and tokens, for providers that want more than a key in a header
 //! base64      base64, read and written
 //! hash        SHA-256, and a short hash that is the same everywhere
+//! bytes       numbers of fixed length: how records stand in shared data
+//! time        the calendar
 //! json        JSON, read member by member and written in order
 //! chat        the unified form: operations, requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
@@ -17,9 +19,10 @@
 //! middleware  stages that change requests and deltas, and may wait for a callout
 //! route       which endpoints an exchange may try, in which order, and why
 //! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
-//! meter       counting, prices, receipts
 //! tokenizer   how many tokens a text is, by OpenAI's vocabularies
 //! ranking     how much each model is used: a fixed-size record, and the list of those that have one
+//! meter       counting, prices, receipts, budgets
+//! account     what callers may read of what they have used
 //! market      what callers may read of models, endpoints and providers, and of how well they do
 //! web         the page that shows the market to people
 //! error       what a caller sees, what routing does, whose health it counts against: one table
@@ -51,8 +54,10 @@
 //! 12. An exchange carries its configuration from start to end. No registry borrow is held across a host call.
 //! 13. A body that was paused never gets more bytes than Envoy's buffer limit: our caps are below it.
 
+pub mod account;
 pub mod auth;
 pub mod base64;
+mod bytes;
 pub mod chat;
 pub mod config;
 pub mod dialect;
@@ -69,6 +74,7 @@ pub mod middleware;
 pub mod provider;
 pub mod ranking;
 pub mod route;
+pub mod time;
 #[cfg(feature = "tokenizer")]
 pub mod tokenizer;
 pub mod web;

@@ -3,9 +3,9 @@
 //! Both live in Envoy's shared data, where every worker adds to them. Losing a sample is fine; garbage bytes or another
 //! layout give an empty record. Times are milliseconds since 1970. The bill of an exchange is its receipt, not this.
 
+use crate::bytes::{Reader, TIME, Writer};
 use crate::config::Config;
 use crate::hash;
-use crate::health::bytes::{Reader, TIME, Writer};
 
 /// The length of a record in shared data, in bytes.
 pub const LENGTH: usize = 544;

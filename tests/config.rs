@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 mod table {
-    use crosspoint::config::{Adaptive, Config, Key, Waiting};
+    use crosspoint::config::{Adaptive, Config, Identity, Key, Waiting};
     use crosspoint::meter::{Kind, PicoUsd};
     use crosspoint::provider::{OnCancel, PARAMETERS};
     use serde_json::Value;
@@ -68,6 +68,14 @@ mod table {
             let text = format!("keys: [{{ name: a, sha256: \"{hash}\" }}, {second}]");
             text.replace("HASH", &hash).leak()
         };
+        let many: Vec<_> = (0..17).map(|index| format!("m{index}: a")).collect();
+        let metadata = format!(
+            "{{ name: b, sha256: {}, metadata: {{ {} }} }}",
+            "1".repeat(64),
+            many.join(", ")
+        );
+        let metadata = &metadata.replace("m0: a", &format!("m0: {}", "a".repeat(257)));
+        let metadata = &metadata.replace(&"1".repeat(64), &format!("\"{}\"", "1".repeat(64)));
         let too_long: &str = format!(
             "middleware: [{{ redact: {{ rules: [{{ literal: {} }}] }} }}]",
             "x".repeat(9_999)
@@ -105,7 +113,7 @@ mod table {
             row(
                 Beside("provider: {}"),
                 &[
-                    "provider: is unknown; known here: name, providers, models, catalogue, preferences, keys, middleware, limits, timeouts, routes, routing, billing, page, listen, admin",
+                    "provider: is unknown; known here: name, providers, models, catalogue, preferences, keys, identity, budgets, middleware, limits, timeouts, routes, routing, billing, page, listen, admin",
                 ],
             ),
             row(Beside("name: ''"), &["name: is empty"]),
@@ -479,7 +487,7 @@ mod table {
                     "{ provider: openai, price: { request: '0,01', times: [{ from: '24:00', to: '0:30' }, { from: '16:30' }, 7] } }",
                 ),
                 &[
-                    "models.a/b.endpoints[0].price.request: \"0,01\" is no price in USD, such as \"0.005\"",
+                    "models.a/b.endpoints[0].price.request: \"0,01\" is no amount of USD, such as \"0.005\"",
                     "models.a/b.endpoints[0].price.times[0].from: \"24:00\" is no time of the day (UTC), such as \"16:30\"",
                     "models.a/b.endpoints[0].price.times[0].to: \"0:30\" is no time of the day (UTC), such as \"16:30\"",
                     "models.a/b.endpoints[0].price.times[1].to: is missing",
@@ -575,7 +583,7 @@ mod table {
                 &[
                     "keys[0].sha256: is missing",
                     "keys[1].name: is missing",
-                    "keys[1].key: is unknown; known here: name, sha256, models, providers, preferences",
+                    "keys[1].key: is unknown; known here: name, sha256, models, providers, preferences, expires, disabled, metadata, requests_per_minute, tokens_per_minute, budget",
                     "keys[1].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
                 ],
             ),
@@ -583,13 +591,81 @@ mod table {
                 Beside(two_keys("{ name: b, sha256: \"HASH\" }")),
                 &["keys[1]: another key has the same name or the same hash"],
             ),
+            row(
+                Beside(two_keys(
+                    "{ name: b, sha256: 1, expires: soon, disabled: maybe, metadata: { a: 1 }, requests_per_minute: -1, tokens_per_minute: x, budget: { day: lots, year: 1 } }",
+                )),
+                &[
+                    "keys[1].expires: expected a date or a time, such as 2027-01-31 or 2027-01-31T12:00:00Z",
+                    "keys[1].disabled: expected true or false, found \"maybe\"",
+                    "keys[1].metadata.a: expected a string, found 1",
+                    "keys[1].requests_per_minute: expected a whole number, found -1",
+                    "keys[1].tokens_per_minute: expected a whole number, found \"x\"",
+                    "keys[1].budget.day: \"lots\" is no amount of USD, such as \"0.005\"",
+                    "keys[1].budget.year: is unknown; known here: day, week, month",
+                    "keys[1].sha256: expected a string, found 1",
+                    "keys[1].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
+                ],
+            ),
+            row(
+                Beside(two_keys(metadata)),
+                &[
+                    "keys[1].metadata: at most 16 members are written to receipts",
+                    "keys[1].metadata.m0: may have 256 bytes",
+                ],
+            ),
+            row(
+                Beside(two_keys("{ name: '*', sha256: \"HASH\" }")),
+                &[
+                    "keys[1].sha256: the key * stands for callers that identity names; leave it out",
+                    "keys[1]: another key has the same name or the same hash",
+                    "identity: is missing: the key * stands for callers that it names",
+                ],
+            ),
+            // Callers that another filter names.
+            row(
+                Beside("identity: {}"),
+                &["identity: needs one of header, filter_state and metadata"],
+            ),
+            row(
+                Beside("identity: { header: a, filter_state: b }"),
+                &["identity: needs one of header, filter_state and metadata"],
+            ),
+            row(
+                Beside("identity: { header: 'a b', cookie: c }"),
+                &[
+                    "identity.cookie: is unknown; known here: header, filter_state, metadata",
+                    "identity.header: \"a b\" is no name of a header",
+                ],
+            ),
+            row(
+                Beside("identity: { metadata: [a] }"),
+                &["identity.metadata: name a filter, and a path in its metadata"],
+            ),
+            // Budgets.
+            row(
+                Beside("budgets: { on_unavailable: shrug, when: now }"),
+                &[
+                    "budgets.on_unavailable: expected refuse or allow",
+                    "budgets.when: is unknown; known here: on_unavailable, balances",
+                ],
+            ),
+            row(
+                Beside("budgets: { balances: { a: { day: { start: today }, total: -1, hour: 1 }, b: 2 } }"),
+                &[
+                    "budgets.balances.a.day.start: expected a date, such as 2027-01-31",
+                    "budgets.balances.a.day.used: is missing",
+                    "budgets.balances.a.total: \"-1\" is no amount of USD, such as \"0.005\"",
+                    "budgets.balances.a.hour: is unknown; known here: day, week, month, total",
+                    "budgets.balances.b: expected a mapping, found 2",
+                ],
+            ),
             // What keys and routes allow and wish.
             row(
                 Beside(two_keys(
                     "{ name: b, sha256: abc, models: [], providers: ['open*', 'x*'], preferences: { only: [openai, x], sort: 1, zdr: 1, models: [a/b, 'a/b:nitro', c], order: {}, fun: 1 } }",
                 )),
                 &[
-                    "keys[1].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
                     "keys[1].models: is empty, which would allow nothing; leave it out to allow everything",
                     "keys[1].providers[1]: \"x*\" fits no provider that is served here",
                     "keys[1].preferences.only[1]: \"x\" names no provider here",
@@ -598,6 +674,7 @@ mod table {
                     "keys[1].preferences.models[2]: no model named \"c\" is served here",
                     "keys[1].preferences.order: expected a list of provider names",
                     "keys[1].preferences.fun: is unknown; known here: order, only, ignore, allow_fallbacks, require_parameters, data_collection, zdr, quantizations, sort, max_price, preferred_min_throughput, preferred_max_latency, region, models",
+                    "keys[1].sha256: expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum",
                 ],
             ),
             row(
@@ -914,7 +991,17 @@ models:
     endpoints:
       - { provider: anthropic, model: claude-x, timeouts: { first_token: 9s }, price: { prompt: "3.00", completion: 15, cache_read: 0.3, cache_write: "3.75", cache_write_1h: "6" } }
       - { provider: bedrock, model: "anthropic.claude-v1:0" }
-keys: [{ name: ann, sha256: "5E884898DA28047151D0E56F8DC6292773603D0D6AABBDD62A11EF721D1542D8" }]
+keys:
+  - name: ann
+    sha256: "5E884898DA28047151D0E56F8DC6292773603D0D6AABBDD62A11EF721D1542D8"
+    expires: "2027-01-01T01:00:00+01:00"
+    metadata: { team: red }
+    requests_per_minute: 60
+    tokens_per_minute: 100000
+    budget: { day: "2.50", month: 50 }
+  - { name: "*", disabled: true }
+identity: { header: X-User }
+budgets: { on_unavailable: allow, balances: { ann: { month: { start: "2026-11-01", used: "1" }, total: 2 } } }
 middleware: [{ redact: { rules: [{ pattern: '\d{4}', mask: '[card]' }, { literal: "secret" }] } }]
 limits: { request_body: 32MiB, response_body: 2097152 }
 timeouts: { first_token: 20s, stall: 30s, total: 10m, adaptive: { factor: 2.5, max: 15s }, waiting_comment: { after: 5s, every: 10s, early: true } }
@@ -981,7 +1068,31 @@ admin: { port: 9000.0 }
         );
         assert_ne!(claude.endpoints[0].health_key, claude.endpoints[1].health_key);
         assert_eq!(config.model("z/last").unwrap().endpoints[0].model, "z/last");
-        assert_eq!(config.key(&crosspoint::hash::sha256(b"password")), Some(0));
+        let ann = config
+            .keys
+            .get(config.key(&crosspoint::hash::sha256(b"password")).unwrap())
+            .unwrap();
+        assert_eq!((ann.name.as_str(), ann.disabled), ("ann", false));
+        assert_eq!(ann.expires_ms, Some(1_798_761_600_000));
+        assert_eq!(ann.metadata, [("team".to_owned(), "red".to_owned())]);
+        assert_eq!(ann.allowance.requests_per_minute, Some(60));
+        assert_eq!(ann.allowance.tokens_per_minute, Some(100_000));
+        let budget = [
+            Some(PicoUsd(2_500_000_000_000)),
+            None,
+            Some(PicoUsd(50_000_000_000_000)),
+        ];
+        assert_eq!(ann.allowance.budget, budget);
+        assert_eq!(config.key_named("ann"), Some(ann));
+        assert_eq!(config.key_named("ben").unwrap().name, "*");
+        assert_eq!(config.identity, Some(Identity::Header("x-user".to_owned())));
+        assert!(config.budgets.allow_when_unavailable);
+        let balance = config.budgets.balance("ann").unwrap();
+        assert_eq!(
+            balance.spent,
+            [None, None, Some((20_758, PicoUsd(1_000_000_000_000)))]
+        );
+        assert_eq!(balance.total, Some(PicoUsd(2_000_000_000_000)));
         assert_eq!(config.middleware.len(), 1);
         assert_eq!(
             (config.limits.request_body, config.limits.response_body),

@@ -510,6 +510,56 @@ mod targets {
     }
 
     #[test]
+    fn what_lies_in_shared_data_for_keys_may_be_anything() {
+        use crosspoint::account::{activity::Day, generation};
+        use crosspoint::meter::PicoUsd;
+        use crosspoint::meter::budget::{self, Allowance, Demand, Used};
+        run("budget", 8, |rng| {
+            let whole = !rng.chance(4);
+            let length = if whole { budget::LENGTH } else { rng.index(400) };
+            let mut bytes: Vec<u8> = (0..length).map(|_| rng.byte()).collect();
+            if let (Some(version), false) = (bytes.first_mut(), rng.chance(8)) {
+                *version = budget::VERSION;
+            }
+            let amount = |rng: &mut Rng| rng.below(u64::MAX) >> rng.below(64);
+            let (now, lifetime) = (amount(rng), amount(rng));
+            if let Some(record) = budget::Record::from_bytes(&bytes) {
+                let demand = Demand {
+                    tokens: amount(rng),
+                    completion: amount(rng),
+                    cost: PicoUsd(amount(rng)),
+                    completion_cost: PicoUsd(amount(rng)),
+                };
+                let allowance = Allowance {
+                    requests_per_minute: Some(amount(rng)),
+                    tokens_per_minute: Some(amount(rng)),
+                    budget: [Some(PicoUsd(amount(rng))), None, Some(PicoUsd(amount(rng)))],
+                };
+                let used = Used {
+                    tokens: amount(rng),
+                    cost: PicoUsd(amount(rng)),
+                };
+                let before = record.total();
+                let hold = match record.admit(&allowance, &demand, lifetime, now) {
+                    Ok((_, hold)) => Some(hold),
+                    Err(refusal) => {
+                        assert!(!refusal.error(&demand, now).message.is_empty());
+                        None
+                    }
+                };
+                assert!(record.settle(hold.as_ref(), &used, now).total() >= before);
+            }
+            let number = amount(rng);
+            let mut text = format!("1\t{number}\n").into_bytes();
+            text.extend(&bytes);
+            let day = Day::read(&text, number);
+            assert_eq!(Day::read(&day.to_bytes(), number), day);
+            assert_eq!(generation::answer(&bytes, "key", "gen-1"), None);
+            let _ = generation::place(&String::from_utf8_lossy(&bytes));
+        });
+    }
+
+    #[test]
     fn health_records_of_any_bytes_are_records() {
         run("health", 8, |rng| {
             let length = if rng.chance(4) { rng.index(1_000) } else { LENGTH };

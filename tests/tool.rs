@@ -196,7 +196,7 @@ fn every_problem_is_named_with_its_path() {
         ),
     ];
     for (more, expected) in cases {
-        let known = "name, providers, models, catalogue, preferences, keys, middleware, limits, timeouts, routes, routing, billing, page, listen, admin";
+        let known = "name, providers, models, catalogue, preferences, keys, identity, budgets, middleware, limits, timeouts, routes, routing, billing, page, listen, admin";
         let dialects: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
         let expected = expected
             .replace("KNOWN", known)
@@ -249,6 +249,46 @@ fn a_summary_says_which_keys_are_not_set() {
         "{said}"
     );
     assert!(!said.contains("sk-secret-value"), "{said}");
+}
+
+#[test]
+fn a_summary_says_how_much_each_key_may_use() {
+    let said = String::from_utf8(tool(&["check", "examples/keys.yaml"], "", &[]).stdout).unwrap();
+    for line in [
+        "  search-team  600 requests a minute, 200000 tokens a minute, 5 USD a day, 100 USD a month\n",
+        "  trial  until 2030-01-31T12:00:00.000Z, 2 requests a minute, 0.5 USD a month\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[test]
+fn balances_are_rendered_or_what_is_wrong_with_them_is_said() {
+    let file = std::env::temp_dir().join(format!("crosspoint-balances-{}.json", std::process::id()));
+    let path = file.to_str().unwrap();
+    let render = |balances: &str| {
+        std::fs::write(&file, balances).unwrap();
+        tool(
+            &["render", "envoy", "examples/keys.yaml", "--balances", path],
+            "",
+            &[],
+        )
+    };
+    let out = render(r#"{"trial": {"day": {"start": "2027-01-31", "used": "0.25"}}}"#);
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(said.contains(r#""start": "2027-01-31""#), "{said}");
+    for (balances, expected) in [
+        ("{", "is not JSON"),
+        (
+            r#"{"trial": {"day": 1}}"#,
+            "budgets.balances.trial.day: expected a mapping, found 1",
+        ),
+    ] {
+        let out = render(balances);
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert!(!out.status.success() && said.contains(expected), "{said}");
+    }
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[test]

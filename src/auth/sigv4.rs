@@ -13,6 +13,7 @@
 //! ```
 
 use crate::hash::{sha256, to_hex};
+use crate::time::{DAY_MS, Date};
 use std::fmt::Write as _;
 
 /// The header of temporary credentials.
@@ -127,23 +128,10 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     keyed(0x5c, &keyed(0x36, message))
 }
 
-/// The time as AWS wants it: `20150830T123600Z`. The days are counted in the years of four centuries that begin in March
-/// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
+/// The time as AWS wants it: `20150830T123600Z`.
 fn timestamp(now_ms: u64) -> String {
-    let seconds = now_ms / 1_000;
-    let (day, second) = (seconds / 86_400, seconds % 86_400);
-    let shifted = day.saturating_add(719_468);
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, later) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    let year = year + era.saturating_mul(400) + later;
+    let Date { year, month, day } = Date::of(now_ms / DAY_MS);
+    let second = now_ms / 1_000 % 86_400;
     let (hour, minute) = (second / 3_600, second / 60 % 60);
     format!(
         "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{:02}Z",

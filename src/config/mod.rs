@@ -7,6 +7,7 @@
 mod billing;
 mod credential;
 mod key;
+mod keys;
 mod models;
 mod parse;
 mod price;
@@ -17,6 +18,7 @@ mod rules;
 mod timeouts;
 
 pub use credential::{AccountKey, Key, Secret, SigningKey, TokenKey, Variable};
+pub use keys::{ANY, Balance, Budgets, ClientKey, Identity};
 pub use reader::Problem;
 pub use rules::{Match, Places, Route, Rules, Terms, Whose};
 pub use timeouts::{Adaptive, Timeouts, Waiting};
@@ -52,6 +54,10 @@ pub struct Config {
     pub models: Vec<Model>,
     /// The client keys. Empty: everybody may call.
     pub keys: Vec<ClientKey>,
+    /// Where the name of a caller stands whom another filter has let in.
+    pub identity: Option<Identity>,
+    /// How budgets are kept.
+    pub budgets: Budgets,
     /// What everybody's requests keep to, and what stands in for what they do not say.
     pub preferences: Option<Rc<Rules>>,
     /// The policies of routes, by name. A route without one is served as all this says.
@@ -257,17 +263,6 @@ impl Endpoint {
     }
 }
 
-/// A client key. Only its hash is configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientKey {
-    /// Its name in receipts.
-    pub name: String,
-    /// The SHA-256 of the key.
-    pub sha256: [u8; 32],
-    /// What it may be used for, and what its requests wish where they say nothing.
-    pub rules: Option<Rc<Rules>>,
-}
-
 /// Caps on sizes, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -328,11 +323,23 @@ impl Config {
     pub fn key(&self, sha256: &[u8; 32]) -> Option<usize> {
         let mut found = None;
         for (at, key) in self.keys.iter().enumerate() {
-            let differing = key.sha256.iter().zip(sha256).fold(0, |sum, (a, b)| sum | (a ^ b));
+            let Some(known) = &key.sha256 else { continue };
+            let differing = known.iter().zip(sha256).fold(0, |sum, (a, b)| sum | (a ^ b));
             if differing == 0 {
                 found = Some(at);
             }
         }
         found
+    }
+
+    /// Which client key has this name, or stands for every caller that no other one names.
+    pub fn key_at(&self, name: &str) -> Option<usize> {
+        let find = |name: &str| self.keys.iter().position(|key| key.name == name);
+        find(name).or_else(|| find(ANY).filter(|_| self.identity.is_some()))
+    }
+
+    /// That key.
+    pub fn key_named(&self, name: &str) -> Option<&ClientKey> {
+        self.keys.get(self.key_at(name)?)
     }
 }

@@ -1,17 +1,17 @@
 //! The members of a configuration, one function a section.
 
 use super::billing::billing;
+use super::keys;
 use super::models::models;
 use super::providers::providers;
 use super::reader::{self, Members, Node, Problem, Problems};
-use super::routes::{Served, Usual, preferences, routes, rules};
+use super::routes::{Served, Usual, preferences, routes};
 use super::rules::Whose;
 use super::timeouts::timeouts;
 use super::{
-    ClientKey, Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Environment, Limits, Listen,
-    Routing, Timeouts,
+    Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Environment, Limits, Listen, Routing,
+    Timeouts,
 };
-use crate::hash;
 use crate::middleware::{self, Middleware};
 use serde_json::Value;
 use std::rc::Rc;
@@ -60,9 +60,21 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         usual: preferences.as_deref(),
         ..served
     };
-    let keys = members
-        .optional("keys")
-        .map(|node| keys(&node, &served))
+    let keys_node = members.optional("keys");
+    let identity_node = members.optional("identity");
+    let keys = keys_node
+        .map(|node| keys::keys(&node, identity_node.is_some(), &served))
+        .unwrap_or_default();
+    let identity = identity_node.and_then(|node| keys::identity(&node));
+    if identity.is_none() && keys.iter().any(|key| key.name == keys::ANY) {
+        members.problem(
+            "identity",
+            "is missing: the key * stands for callers that it names",
+        );
+    }
+    let budgets = members
+        .optional("budgets")
+        .map(|node| keys::budgets(&node))
         .unwrap_or_default();
     let middleware = members
         .optional("middleware")
@@ -100,6 +112,8 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         providers: providers.into_iter().map(|(provider, _)| provider).collect(),
         models,
         keys,
+        identity,
+        budgets,
         preferences,
         routes,
         middleware,
@@ -119,41 +133,6 @@ fn listen_admin(members: &mut Members<'_>) -> Listen {
         "127.0.0.1",
         9_901,
     )
-}
-
-fn keys(node: &Node<'_>, served: &Served<'_>) -> Vec<ClientKey> {
-    let nodes = node.list();
-    if nodes.is_empty() && node.value.is_array() {
-        node.problem("is empty, which would let nobody in; leave it out to let everybody in");
-    }
-    let mut keys: Vec<ClientKey> = Vec::new();
-    for node in nodes {
-        let Some(mut members) = node.members() else {
-            continue;
-        };
-        let name = members.required("name").and_then(|node| node.string());
-        let sha256_node = members.required("sha256");
-        let whose = Whose::Key(Rc::from(name.unwrap_or_default()));
-        let rules = rules(&mut members, whose, served);
-        members.done();
-        let Some(sha256_node) = sha256_node else { continue };
-        let sha256 = sha256_node.string().and_then(hash::from_hex);
-        if sha256.is_none() {
-            sha256_node.problem("expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum");
-        }
-        let (Some(name), Some(sha256)) = (name, sha256) else {
-            continue;
-        };
-        if keys.iter().any(|key| key.name == name || key.sha256 == sha256) {
-            node.problem("another key has the same name or the same hash");
-        }
-        keys.push(ClientKey {
-            name: name.to_owned(),
-            sha256,
-            rules,
-        });
-    }
-    keys
 }
 
 pub(super) fn stages(node: &Node<'_>) -> Vec<Rc<dyn Middleware>> {

@@ -74,12 +74,15 @@ fn minute(node: &Node<'_>) -> Option<u16> {
     minute
 }
 
-/// A price in USD.
-fn usd(node: &Node<'_>) -> Option<PicoUsd> {
+/// An amount of USD.
+pub(super) fn usd(node: &Node<'_>) -> Option<PicoUsd> {
     let text = decimal(node);
     let price = PicoUsd::from_usd(&text);
     if price.is_none() {
-        node.problem(format!("{} is no price in USD, such as \"0.005\"", quoted(&text)));
+        node.problem(format!(
+            "{} is no amount of USD, such as \"0.005\"",
+            quoted(&text)
+        ));
     }
     price
 }

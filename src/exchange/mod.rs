@@ -10,6 +10,7 @@
 mod attempt;
 mod byok;
 mod deadline;
+mod demand;
 mod envelope;
 mod failure;
 mod outgoing;
@@ -337,6 +338,8 @@ impl Exchange {
             );
         }
         let message = match (kind, self.previous.len()) {
+            _ if details == "request_rate_limited" => "the rate limit of this gateway is reached",
+            _ if details == "rate_limiter_error" => "the rate limit of this gateway cannot be looked up",
             _ if details.contains("response_payload_too_large") => {
                 "the provider's response is larger than Envoy's buffers; raise them, and limits.response_body"
             }
@@ -523,6 +526,12 @@ impl Exchange {
             metadata: Some(metadata),
             ..error.clone()
         });
+        if let Some(limit) = &error.rate_limit {
+            let names = limit
+                .headers()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value));
+            headers.extend(names);
+        }
         Head {
             status: error.status(),
             headers,

@@ -93,6 +93,7 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
         state: State::Open,
         id: exchange.id.clone(),
         key: exchange.key.clone(),
+        key_metadata: exchange.key_metadata(),
         operation: exchange.client.operation(),
         model: exchange.envelope.models.first().cloned().unwrap_or_default(),
         served_model: served.map(|model| model.name.clone()),

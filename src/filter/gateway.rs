@@ -2,12 +2,14 @@
 
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
-use super::{health, market, outlet, ranking, stats, tokens};
+use super::{account, budget, health, identity, market, outlet, ranking, stats, tokens};
+use crate::account::generation;
 use crate::config::{Config, Terms};
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
 use crate::exchange::{Ending, Exchange, Head, OWN_KEYS_HEADER};
 use crate::hash;
+use crate::meter::budget::Hold;
 use crate::middleware::{Reply, Step};
 use crate::route::Moment;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -82,10 +84,14 @@ pub(super) struct GatewayContext {
     /// Who answers at the path that was asked for.
     client: &'static dyn ClientDialect,
     terms: Terms,
+    /// The caller's name, where callers have one.
+    caller: Option<String>,
     /// A local reply of Envoy's is being replaced with this.
     replacement: Option<Vec<u8>>,
     /// The answer is a stream.
     streams: bool,
+    /// What is held of the key's budget.
+    hold: Option<Hold>,
 }
 
 #[derive(Debug)]
@@ -113,18 +119,24 @@ impl GatewayContext {
                 route: None,
                 key: None,
             },
+            caller: None,
             replacement: None,
             streams: false,
+            hold: None,
         }
     }
 
     /// Opens the exchange of a request.
     fn open(&mut self) -> Rc<Slot> {
         let now = host::now_ms();
-        self.id = format!("gen-{now:012x}{:016x}", self.gateway.random());
+        // Nobody asks for an exchange that is nobody's.
+        let place = match &self.caller {
+            Some(_) => account::place(&self.gateway),
+            None => self.gateway.random(),
+        };
+        self.id = generation::id(now, self.gateway.random(), place);
         let config = Rc::clone(&self.gateway.config);
-        let key = self.terms.key.and_then(|key| config.keys.get(key));
-        let key = key.map(|key| key.name.clone());
+        let key = self.caller.clone();
         let exchange = Exchange::open(config, self.client, self.id.clone(), key, now).under(self.terms);
         let slot = registry::insert(exchange, self.gateway.namespace, self.context);
         self.slot = Some(Rc::clone(&slot));
@@ -154,31 +166,17 @@ impl GatewayContext {
         config.route(&host::property_text(&["xds", "route_name"]))
     }
 
-    /// The caller's key, if it may be used on this route.
-    fn authenticate(&self, headers: &Headers) -> Result<Option<usize>, Error> {
-        let config = &self.gateway.config;
-        if config.keys.is_empty() {
-            return Ok(None);
-        }
-        let header = headers.get("authorization").unwrap_or_default();
-        let Some(key) = header.strip_prefix(b"Bearer ") else {
-            return Err(Error::new(
-                Kind::Authentication,
-                "no API key; send it as Authorization: Bearer …",
-            ));
+    /// Notes who calls, if he may use this route.
+    fn authenticate(&mut self, headers: &Headers) -> Result<(), Error> {
+        let config = Rc::clone(&self.gateway.config);
+        let Some((name, key)) = identity::caller(&config, headers)? else {
+            return Ok(());
         };
-        let Some(key) = config.key(&hash::sha256(key)) else {
-            return Err(Error::new(
-                Kind::Authentication,
-                "the API key is not one of this gateway's",
-            ));
-        };
-        let key = Some(key);
         if config.is_admitted(Terms { key, ..self.terms }) {
-            return Ok(key);
+            self.terms.key = key;
+            self.caller = Some(name);
+            return Ok(());
         }
-        let name = key.and_then(|key| config.keys.get(key));
-        let name = name.map_or("", |key| &key.name);
         let route = self.terms.route.and_then(|route| config.routes.get(route));
         let route = route.map_or("", |route| &route.name);
         Err(Error::new(
@@ -194,7 +192,8 @@ impl GatewayContext {
 
     /// Answers what may be read here.
     fn serve(&mut self, path: &str, query: &str) -> Option<Action> {
-        let head = market::answer(&self.gateway, self.terms, path, query)?;
+        let account = account::answer(&self.gateway, self.caller.as_deref(), path, query);
+        let head = account.or_else(|| market::answer(&self.gateway, self.terms, path, query))?;
         Some(self.respond(&head))
     }
 
@@ -289,6 +288,12 @@ impl GatewayContext {
         let mut views = |key| health::view(namespace, key, now);
         let moment = Moment { now_ms: now, seed };
         let planned = slot.with(|exchange| exchange.plan(&mut views, moment).map(|()| exchange.trial()));
+        if let Some(Ok(_)) = planned {
+            match budget::admit(&self.gateway, slot, now) {
+                Ok(hold) => self.hold = hold,
+                Err(error) => return self.refuse(error),
+            }
+        }
         if let Some(Ok(Some(trial))) = planned
             && !health::claim(namespace, trial, now)
         {
@@ -311,6 +316,8 @@ impl GatewayContext {
         let (receipt, samples) =
             exchange.settle(ending(&host::property_text(&["response", "code_details"])), now);
         let _ = host::set_property(GENERATION, &receipt.to_json());
+        budget::settle(&self.gateway, &receipt, self.hold.take(), now);
+        account::keep(self.gateway.namespace, &receipt, now);
         health::store(self.gateway.namespace, samples, now);
         ranking::count(self.gateway.namespace, &receipt);
         stats::settled(&receipt, &self.gateway.config, self.gateway.namespace);
@@ -462,9 +469,8 @@ impl HttpContext for GatewayContext {
         }
         let client = client::at(path);
         self.client = client.unwrap_or(self.client);
-        match self.authenticate(&headers) {
-            Ok(key) => self.terms.key = key,
-            Err(error) => return self.refuse(error),
+        if let Err(error) = self.authenticate(&headers) {
+            return self.refuse(error);
         }
         let served = match (method, client) {
             ("POST", Some(_)) => Some(self.begin(&headers, end_of_stream)),

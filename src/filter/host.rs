@@ -56,8 +56,10 @@ pub(super) enum Level {
     Error = 4,
 }
 
-/// Any status but this is a failure.
+/// Any status but this is a failure; some calls tell these two apart.
 const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+const CAS_MISMATCH: u32 = 8;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -325,6 +327,57 @@ pub(super) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
         proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
     })?;
     Some((bytes, cas))
+}
+
+/// The host would not do it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed;
+
+/// What came of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    Yes,
+    /// Somebody else has written since.
+    Overtaken,
+    Failed,
+}
+
+/// The number that makes [`store_shared`] create a record, and only if there is none. Envoy's host creates a record
+/// whatever number it gets, and compares the number of one that there is; its numbers count all writes up from 1
+/// (proxy-wasm-cpp-host, src/shared_data.cc). With 0 the second of two workers would write over the first one's.
+pub(super) const CREATE: u32 = u32::MAX;
+
+/// A record of shared data, told apart from one that cannot be read.
+pub(super) fn find_shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, Failed> {
+    let mut data = std::ptr::null_mut();
+    let (mut size, mut cas) = (0, 0);
+    // SAFETY: see `log` and `buffer`.
+    let status = unsafe {
+        proxy_get_shared_data(
+            key.as_ptr(),
+            key.len(),
+            &raw mut data,
+            &raw mut size,
+            &raw mut cas,
+        )
+    };
+    let bytes = take(data, size);
+    match status {
+        OK => Ok(Some((bytes, cas))),
+        NOT_FOUND => Ok(None),
+        _ => Err(Failed),
+    }
+}
+
+/// Writes a record of shared data, if nobody has since `cas`.
+pub(super) fn store_shared(key: &str, value: &[u8], cas: u32) -> Stored {
+    // SAFETY: see `log`.
+    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
+    match status {
+        OK => Stored::Yes,
+        CAS_MISMATCH => Stored::Overtaken,
+        _ => Stored::Failed,
+    }
 }
 
 /// Writes a record of shared data, if nobody has since `cas`; 0 writes always.

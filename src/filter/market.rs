@@ -51,7 +51,8 @@ pub(super) fn page() -> Head {
     }
 }
 
-fn head(body: Result<Vec<u8>, Error>) -> Head {
+/// An answer, or why there is none.
+pub(super) fn head(body: Result<Vec<u8>, Error>) -> Head {
     let (status, body) = match body {
         Ok(body) => (200, body),
         Err(error) => (error.status(), client::OPENAI_CHAT.error(&error, &[])),

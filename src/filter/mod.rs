@@ -5,13 +5,16 @@
 //! `{"placement":"attempt"}` is the upstream HTTP filter that runs once per try. No registry borrow is held across a host
 //! call.
 
+mod account;
 #[cfg(feature = "shell")]
 mod added;
 mod attempt;
+mod budget;
 mod clock;
 mod gateway;
 mod health;
 mod host;
+mod identity;
 mod labels;
 mod market;
 mod outlet;

@@ -3,7 +3,7 @@
 use super::attempt::AttemptContext;
 use super::gateway::{Gateway, GatewayContext, call_reply};
 use super::host::{self, Buffer, Level};
-use super::{clock, health, outlet, ranking, registry, stats, tokens};
+use super::{account, budget, clock, health, outlet, ranking, registry, stats, tokens};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -129,6 +129,8 @@ impl RootContext for Root {
         outlet::close_ended();
         health::flush(now);
         ranking::flush(now);
+        budget::flush();
+        account::flush();
         clock::tick(now);
     }
 

@@ -48,7 +48,7 @@ const REASONING: &str = "gen_ai.client.inference.usage.reasoning.output_tokens";
 const STANDING_MS: u64 = 5_000;
 
 thread_local! {
-    static GAUGES: RefCell<HashMap<&'static str, u32>> = RefCell::new(HashMap::new());
+    static UNLABELLED: RefCell<HashMap<&'static str, u32>> = RefCell::new(HashMap::new());
     /// The gauges of the endpoints that this worker has asked, by namespace and health key.
     static STANDINGS: RefCell<HashMap<(u64, u64), u32>> = RefCell::new(HashMap::new());
     /// When these were shown last.
@@ -70,16 +70,27 @@ pub(super) fn running(exchanges: usize, now: u64) {
     }
 }
 
+/// Counts that what a key has used could not be read or written.
+pub(super) fn budgets_unavailable() {
+    if let Some(id) = unlabelled(Metric::Counter, "crosspoint.budgets_unavailable") {
+        host::increment_metric(id, 1);
+    }
+}
+
 fn gauge(name: &'static str, value: u64) {
-    let id = GAUGES.with_borrow_mut(|ids| match ids.get(name) {
-        Some(id) => Some(*id),
-        None => host::define_metric(Metric::Gauge, name).inspect(|id| {
-            ids.insert(name, *id);
-        }),
-    });
-    if let Some(id) = id {
+    if let Some(id) = unlabelled(Metric::Gauge, name) {
         host::record_metric(id, value);
     }
+}
+
+/// The id of a statistic without labels.
+fn unlabelled(kind: Metric, name: &'static str) -> Option<u32> {
+    UNLABELLED.with_borrow_mut(|ids| match ids.get(name) {
+        Some(id) => Some(*id),
+        None => host::define_metric(kind, name).inspect(|id| {
+            ids.insert(name, *id);
+        }),
+    })
 }
 
 /// A standing as a number, the worse the higher: `status` of `/v1/models/…/endpoints` without its sign.

@@ -3,8 +3,8 @@
 //! An outage lasts for a while; then one request claims a trial; when that succeeds, the endpoint gets its share back
 //! step by step, so that what has just come back is not run over.
 
-use super::bytes::{Reader, TIME, Writer};
 use super::window::Outcomes;
+use crate::bytes::{Reader, TIME, Writer};
 
 /// This many failures in a row are an outage, and more where there were many successes: at a busy endpoint that fails one
 /// time in five, three in a row are nothing.

@@ -1,7 +1,7 @@
 //! How many attempts are under way at an endpoint, as each VM says of itself: a VM that died is forgotten after a while,
 //! which a count of comings and goings would never do.
 
-use super::bytes::{Reader, TIME, Writer};
+use crate::bytes::{Reader, TIME, Writer};
 
 const SLOTS: usize = 8;
 /// How long a VM's word holds, in milliseconds. It renews it in time (`filter::health`).

@@ -3,7 +3,7 @@
 //! Two halves of 150 seconds each hold what came in the last five minutes; the older half is dropped as a whole. Inside a
 //! bucket values are taken to be spread evenly, so a quantile is a few percent off, and at most a third.
 
-use super::bytes::{Reader, TIME, Writer};
+use crate::bytes::{Reader, TIME, Writer};
 
 const BUCKETS: usize = 48;
 /// How long one half takes samples, in milliseconds.

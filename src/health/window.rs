@@ -1,6 +1,6 @@
 //! Successes and failures in a window that slides in steps: a ring of buckets.
 
-use super::bytes::{Reader, TIME, Writer};
+use crate::bytes::{Reader, TIME, Writer};
 
 /// How many outcomes there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

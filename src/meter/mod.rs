@@ -3,6 +3,7 @@
 //! Money and tokens are integers. A count that the provider reported is never replaced by an estimate, and an estimate
 //! is marked as one.
 
+pub mod budget;
 mod cancel;
 mod charge;
 mod counter;

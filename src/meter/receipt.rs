@@ -6,6 +6,7 @@ use super::{Bill, PicoUsd, Source};
 use crate::chat::Operation;
 use crate::json;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The version of the receipt's layout.
 pub const VERSION: u32 = 1;
@@ -100,6 +101,8 @@ pub struct Receipt {
     pub id: String,
     /// The name of the client's key.
     pub key: Option<String>,
+    /// What the configuration has beside that name.
+    pub key_metadata: Vec<(String, String)>,
     /// What was asked for.
     pub operation: Operation,
     /// The model that was asked for.
@@ -169,6 +172,8 @@ struct Wire<'a> {
     error_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    key_metadata: BTreeMap<&'a str, &'a str>,
     model: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     served_model: Option<&'a str>,
@@ -270,6 +275,11 @@ impl<'a> From<&'a Receipt> for Wire<'a> {
             status: receipt.status,
             error_type: receipt.error_type,
             key: receipt.key.as_deref(),
+            key_metadata: receipt
+                .key_metadata
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
             model: &receipt.model,
             served_model: receipt.served_model.as_deref(),
             provider: receipt.provider.as_deref(),

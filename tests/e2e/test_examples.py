@@ -96,6 +96,14 @@ def test_the_catalogue_serves_what_is_not_named(start_gateway, simulator):
     hosts.close()
 
 
+def test_each_key_of_the_example_has_its_limits(start_gateway, simulator):
+    gateway = start_gateway(simulated(simulator, yaml.safe_load((EXAMPLES / "keys.yaml").read_text())))
+    statuses = {}
+    for key in ("search-team-key", "trial-key", "no-key"):
+        headers = {"authorization": f"Bearer {key}"}
+        replies = [gateway.chat("openai/gpt-4o-mini", headers=headers) for _ in range(5)]
+        statuses[key] = {reply.status_code for reply in replies}
+    assert statuses == {"search-team-key": {200}, "trial-key": {200, 429}, "no-key": {401}}
 def test_each_team_has_its_own_rules(start_gateway, simulator):
     gateway = start_gateway(simulated(simulator, yaml.safe_load((EXAMPLES / "teams.yaml").read_text())))
     claude, gpt = "anthropic/claude-sonnet-4.5", "openai/gpt-4o-mini"

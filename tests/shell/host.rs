@@ -503,7 +503,8 @@ impl Shared {
             }
             return CAS_MISMATCH;
         }
-        if cas != 0 && cas != known {
+        // A record that is not there is made, whatever the number.
+        if cas != 0 && known != 0 && cas != known {
             return CAS_MISMATCH;
         }
         self.cas += 1;

@@ -17,7 +17,9 @@ mod schema;
 mod vm;
 
 mod access;
+mod account;
 mod answers;
+mod budgets;
 mod byok;
 mod configure;
 mod deadlines;

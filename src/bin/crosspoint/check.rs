@@ -3,7 +3,9 @@
 use crate::file;
 use crosspoint::config::{Config, Endpoint, Key, Match, Model, Provider, Route, Rules};
 use crosspoint::meter::Price;
+use crosspoint::meter::budget::{Allowance, SPANS, Span};
 use crosspoint::route::is_allowed;
+use crosspoint::time::rfc3339;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -59,10 +61,18 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
         );
     }
     let _ = match config.keys.len() {
+        0 if config.identity.is_some() => writeln!(out, "no client keys: whoever identity names may call"),
         0 => writeln!(out, "no client keys: everybody who reaches the listener may call"),
         count => writeln!(out, "{count} client keys"),
     };
     for key in &config.keys {
+        let limits = limits(&key.allowance);
+        if !limits.is_empty() || key.disabled || key.expires_ms.is_some() {
+            let ends = key.expires_ms.map(|ms| format!("until {}", rfc3339(ms)));
+            let disabled = key.disabled.then(|| "disabled".to_owned());
+            let said: Vec<_> = disabled.into_iter().chain(ends).chain(limits).collect();
+            let _ = writeln!(out, "  {}  {}", key.name, said.join(", "));
+        }
         if let Some(rules) = &key.rules {
             let _ = writeln!(out, "  {}  {}", key.name, allowed(rules, config));
         }
@@ -74,6 +84,18 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
         let _ = writeln!(out, "  {}", policy(route, config));
     }
     out
+}
+
+/// What a key may use.
+fn limits(allowance: &Allowance) -> Vec<String> {
+    let a_minute = |limit: Option<u64>, what| limit.map(|limit| format!("{limit} {what} a minute"));
+    let rates = [
+        a_minute(allowance.requests_per_minute, "requests"),
+        a_minute(allowance.tokens_per_minute, "tokens"),
+    ];
+    let budget = |(span, name): (Span, &str)| Some(format!("{} USD a {name}", allowance.budget(span)?));
+    let budgets = SPANS.into_iter().map(budget);
+    rates.into_iter().chain(budgets).flatten().collect()
 }
 
 fn policy(route: &Route, config: &Config) -> String {

@@ -13,7 +13,7 @@ mod template;
 use crate::file::{self, File};
 use crosspoint::config::Config;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -56,6 +56,10 @@ struct Source {
     /// Where Envoy writes the receipts, one a line
     #[arg(long, value_name = "PATH", default_value = "/dev/stdout")]
     access_log: String,
+    /// What keys have used before this Envoy starts, in JSON: {"<key>": {"day": {"start": "2027-01-31", "used": "1.25"},
+    /// "week": …, "month": …, "total": "9.5"}}; takes the place of budgets.balances
+    #[arg(long, value_name = "FILE")]
+    balances: Option<PathBuf>,
     /// For Envoy 1.36 to 1.38: each request gets one attempt
     #[arg(long)]
     without_failover: bool,
@@ -79,6 +83,13 @@ impl Gateway {
     }
 }
 
+/// What keys have used, as the ledger says.
+fn balances(path: &Path) -> Result<Value, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
+    serde_json::from_str(&text).map_err(|error| format!("{shown}: is not JSON: {error}"))
+}
+
 impl Source {
     fn read(&self) -> Result<Gateway, String> {
         let File { mut value, .. } = file::read(&self.config)?;
@@ -94,6 +105,16 @@ impl Source {
                         *limit = json!(BODY_LIMIT);
                     }
                 }
+            }
+        }
+        if let (Some(path), Some(root)) = (&self.balances, value.as_object_mut()) {
+            let balances = balances(path)?;
+            let budgets = root.entry("budgets").or_insert(Value::Null);
+            if budgets.is_null() {
+                *budgets = Value::Object(Map::new());
+            }
+            if let Some(budgets) = budgets.as_object_mut() {
+                budgets.insert("balances".to_owned(), balances);
             }
         }
         let config = file::resolve(&value)?;

@@ -14,6 +14,7 @@ use crate::error::{Availability, Error, Excluded, PreviousError};
 use crate::json::{self, Members};
 use buffered::Buffered;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use stream::Stream;
 use usage::UsageBody;
 pub(super) use usage::{charge, priced};
@@ -219,6 +220,9 @@ struct Metadata<'a> {
     provider_code: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     previous_errors: &'a [PreviousError],
+    /// The headers of a limit of ours, for clients that show nothing but the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<&'static str, String>>,
 }
 
 impl<'a> ErrorBody<'a> {
@@ -233,6 +237,7 @@ impl<'a> ErrorBody<'a> {
                 provider_name: error.provider.as_deref(),
                 provider_code: error.provider_code.as_deref(),
                 previous_errors: previous,
+                headers: error.rate_limit.as_ref().map(|limit| limit.headers().into()),
             },
             availability: error.availability.as_deref().map(AvailabilityBody::new),
         }

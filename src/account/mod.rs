@@ -1,0 +1,249 @@
+//! What callers may read of what they have used: `/v1/key`, `/v1/credits`, `/v1/generation` and `/v1/activity`.
+//!
+//! Paths and shapes are OpenRouter's (<https://openrouter.ai/docs/api-reference/api-keys/get-current-key> and beside it).
+//! Amounts are exact decimal numbers of USD. Where the records lie this module does not know: [`generation`] and
+//! [`activity`] say what is in them.
+
+pub mod activity;
+pub mod generation;
+
+use crate::config::ClientKey;
+use crate::error::{Error, quoted};
+use crate::json;
+use crate::meter::PicoUsd;
+use crate::meter::budget::{Allowance, Record, SPANS, Span};
+use crate::time::rfc3339;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// What may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// How much the key may use, and has used.
+    Key,
+    /// The same in two numbers.
+    Credits,
+    /// One exchange, by its id.
+    Generation(String),
+    /// What was used in the last days, or on one day since 1970.
+    Activity(Option<u64>),
+}
+
+impl Question {
+    /// Reads the path and the query of a `GET`; `None` for a path that is not one of these.
+    pub fn read(path: &str, query: &str) -> Option<Result<Self, Error>> {
+        Some(match path {
+            "/v1/key" | "/v1/auth/key" => parameter(query, None).map(|_| Self::Key),
+            "/v1/credits" => parameter(query, None).map(|_| Self::Credits),
+            "/v1/generation" => match parameter(query, Some("id")) {
+                Ok(Some(id)) => Ok(Self::Generation(id.to_owned())),
+                Ok(None) => Err(Error::invalid("id: missing; name the generation")),
+                Err(error) => Err(error),
+            },
+            "/v1/activity" => parameter(query, Some("date")).and_then(|date| {
+                let Some(date) = date else {
+                    return Ok(Self::Activity(None));
+                };
+                let day = crate::time::Date::parse(date)
+                    .ok_or_else(|| Error::invalid("date: expected a date such as 2027-01-31"))?;
+                Ok(Self::Activity(Some(day.days())))
+            }),
+            _ => return None,
+        })
+    }
+}
+
+/// The value of the only parameter that a query may have.
+fn parameter<'q>(query: &'q str, name: Option<&str>) -> Result<Option<&'q str>, Error> {
+    let mut found = None;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (known, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if name != Some(known) {
+            return Err(Error::invalid(format!("{} is unknown here", quoted(known))));
+        }
+        found = Some(value);
+    }
+    Ok(found)
+}
+
+/// An amount, as a number of USD.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usd(PicoUsd);
+
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A decimal number is JSON as it is; a float would not be exact.
+        match RawValue::from_string(self.0.to_string()) {
+            Ok(number) => number.serialize(serializer),
+            Err(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Data<T> {
+    data: T,
+}
+
+/// A key, and what it has used.
+#[derive(Clone, Copy, Debug)]
+pub struct Account<'a> {
+    /// The caller's name.
+    pub name: &'a str,
+    /// Its configuration, where it has any.
+    pub key: Option<&'a ClientKey>,
+    /// What it has used.
+    pub record: &'a Record,
+    /// What it has used that no worker has written yet is not in there; nor is the time.
+    pub now_ms: u64,
+}
+
+#[derive(Serialize)]
+struct KeyBody<'a> {
+    label: &'a str,
+    limit: Option<Usd>,
+    limit_remaining: Option<Usd>,
+    limit_reset: Option<&'static str>,
+    include_byok_in_limit: bool,
+    usage: Usd,
+    usage_daily: Usd,
+    usage_weekly: Usd,
+    usage_monthly: Usd,
+    byok_usage: u64,
+    byok_usage_daily: u64,
+    byok_usage_weekly: u64,
+    byok_usage_monthly: u64,
+    is_free_tier: bool,
+    is_management_key: bool,
+    is_provisioning_key: bool,
+    expires_at: Option<String>,
+    creator_user_id: Option<&'static str>,
+    rate_limit: RateLimit,
+    requests_per_minute: Option<Minute>,
+    tokens_per_minute: Option<Minute>,
+    budgets: Vec<Budget>,
+}
+
+/// OpenRouter has only this left of it.
+#[derive(Serialize)]
+struct RateLimit {
+    requests: i8,
+    interval: &'static str,
+}
+
+#[derive(Serialize)]
+struct Minute {
+    limit: u64,
+    remaining: u64,
+}
+
+#[derive(Serialize)]
+struct Budget {
+    span: &'static str,
+    limit: Usd,
+    usage: Usd,
+    held: Usd,
+    remaining: Usd,
+    resets_at: String,
+}
+
+#[derive(Serialize)]
+struct Credits {
+    total_credits: Option<Usd>,
+    total_usage: Usd,
+}
+
+impl Account<'_> {
+    fn allowance(&self) -> Allowance {
+        self.key.map(|key| key.allowance).unwrap_or_default()
+    }
+
+    fn spent(&self, span: Span) -> PicoUsd {
+        self.record.spent(span, self.now_ms)
+    }
+
+    fn budgets(&self) -> Vec<(Span, Budget)> {
+        let held = self.record.held(self.now_ms);
+        let allowance = self.allowance();
+        let budget = |(span, name): (Span, &'static str)| {
+            let limit = allowance.budget(span)?;
+            let used = self.spent(span);
+            let taken = used.plus(held);
+            let budget = Budget {
+                span: name,
+                limit: Usd(limit),
+                usage: Usd(used),
+                held: Usd(held),
+                remaining: Usd(PicoUsd(limit.0.saturating_sub(taken.0))),
+                resets_at: rfc3339(span.end_ms(self.now_ms)),
+            };
+            Some((span, budget))
+        };
+        SPANS.into_iter().filter_map(budget).collect()
+    }
+
+    /// The answer to `GET /v1/key`. Of several budgets `limit` is the one that has the least left.
+    pub fn key(&self) -> Vec<u8> {
+        let budgets = self.budgets();
+        let tightest = budgets.iter().min_by_key(|(_, budget)| budget.remaining.0);
+        let allowance = self.allowance();
+        let (requests, tokens) = self.record.of_minute(self.now_ms);
+        let minute = |limit: Option<u64>, used: u64| {
+            limit.map(|limit| Minute {
+                limit,
+                remaining: limit.saturating_sub(used),
+            })
+        };
+        let [daily, weekly, monthly] = SPANS.map(|(span, _)| Usd(self.spent(span)));
+        let data = KeyBody {
+            label: self.name,
+            limit: tightest.map(|(_, budget)| budget.limit),
+            limit_remaining: tightest.map(|(_, budget)| budget.remaining),
+            limit_reset: tightest.map(|(span, _)| match span {
+                Span::Day => "daily",
+                Span::Week => "weekly",
+                Span::Month => "monthly",
+            }),
+            include_byok_in_limit: false,
+            usage: Usd(self.record.total()),
+            usage_daily: daily,
+            usage_weekly: weekly,
+            usage_monthly: monthly,
+            byok_usage: 0,
+            byok_usage_daily: 0,
+            byok_usage_weekly: 0,
+            byok_usage_monthly: 0,
+            is_free_tier: false,
+            is_management_key: false,
+            is_provisioning_key: false,
+            expires_at: self.key.and_then(|key| key.expires_ms).map(rfc3339),
+            creator_user_id: None,
+            rate_limit: RateLimit {
+                requests: -1,
+                interval: "10s",
+            },
+            requests_per_minute: minute(allowance.requests_per_minute, requests),
+            tokens_per_minute: minute(allowance.tokens_per_minute, tokens),
+            budgets: budgets.into_iter().map(|(_, budget)| budget).collect(),
+        };
+        json::to_vec(&Data { data })
+    }
+
+    /// The answer to `GET /v1/credits`: the longest budget, and what was used of it; or all that was used at all.
+    pub fn credits(&self) -> Vec<u8> {
+        let data = match self.allowance().longest() {
+            Some((span, budget)) => Credits {
+                total_credits: Some(Usd(budget)),
+                total_usage: Usd(self.spent(span)),
+            },
+            None => Credits {
+                total_credits: None,
+                total_usage: Usd(self.record.total()),
+            },
+        };
+        json::to_vec(&Data { data })
+    }
+}
+
+#[cfg(test)]
+mod tests;

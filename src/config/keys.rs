@@ -1,0 +1,260 @@
+//! `keys`, `identity` and `budgets`: who may call, how that is known, and how much each may use.
+
+use super::Rules;
+use super::price::usd;
+use super::reader::{Members, Node};
+use super::routes::{Served, rules};
+use super::rules::Whose;
+use crate::error::quoted;
+use crate::hash;
+use crate::meter::PicoUsd;
+use crate::meter::budget::{Allowance, SPANS};
+use crate::time::{Date, parse_rfc3339};
+use std::rc::Rc;
+
+/// The name of the key that stands for every caller whom no other one names.
+pub const ANY: &str = "*";
+/// The most members of a key's metadata, and the longest name or value of one, in bytes: they are in every receipt.
+const MAX_METADATA: usize = 16;
+const MAX_METADATA_BYTES: usize = 256;
+
+/// A client's key. Only its hash is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey {
+    /// Its name in receipts.
+    pub name: String,
+    /// The SHA-256 of the key; `None` where its caller is known by [`Identity`] only.
+    pub sha256: Option<[u8; 32]>,
+    /// From when on it is refused, in milliseconds since 1970.
+    pub expires_ms: Option<u64>,
+    /// Whether it is refused.
+    pub disabled: bool,
+    /// What is written beside its name in receipts.
+    pub metadata: Vec<(String, String)>,
+    /// How much it may use.
+    pub allowance: Allowance,
+    /// What it may be used for, and what its requests wish where they say nothing.
+    pub rules: Option<Rc<Rules>>,
+}
+
+/// Where the name of a caller stands whom a filter before this one has let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// In a request header, lower case. That filter must write or remove it.
+    Header(String),
+    /// In the filter state of this name.
+    FilterState(String),
+    /// In dynamic metadata: the name of the filter, and the path below it.
+    Metadata(Vec<String>),
+}
+
+/// How budgets are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Budgets {
+    /// Whether a key with limits is let through when nobody can tell what it has used.
+    pub allow_when_unavailable: bool,
+    /// What was used before this Envoy started.
+    pub balances: Vec<Balance>,
+}
+
+impl Budgets {
+    /// What a key had used.
+    pub fn balance(&self, key: &str) -> Option<&Balance> {
+        self.balances.iter().find(|balance| balance.key == key)
+    }
+}
+
+/// What a key had used before this Envoy started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// The name of the key.
+    pub key: String,
+    /// By span: a day in it, since 1970, and the amount.
+    pub spent: [Option<(u64, PicoUsd)>; SPANS.len()],
+    /// What it had used at all.
+    pub total: Option<PicoUsd>,
+}
+
+/// Reads `keys`; with an identity, a key may do without a hash.
+pub(super) fn keys(node: &Node<'_>, identity: bool, served: &Served<'_>) -> Vec<ClientKey> {
+    let nodes = node.list();
+    if nodes.is_empty() && node.value.is_array() {
+        node.problem("is empty, which would let nobody in; leave it out to let everybody in");
+    }
+    let mut keys: Vec<ClientKey> = Vec::new();
+    for node in nodes {
+        let Some(key) = node.members().and_then(|members| key(members, identity, served)) else {
+            continue;
+        };
+        let same = |known: &ClientKey| {
+            known.name == key.name || (key.sha256.is_some() && known.sha256 == key.sha256)
+        };
+        if keys.iter().any(same) {
+            node.problem("another key has the same name or the same hash");
+        }
+        keys.push(key);
+    }
+    keys
+}
+
+fn key(mut members: Members<'_>, identity: bool, served: &Served<'_>) -> Option<ClientKey> {
+    let name = members.required("name").and_then(|node| node.string());
+    let sha256_node = match name {
+        Some(ANY) => members.optional("sha256"),
+        _ if identity => members.optional("sha256"),
+        _ => members.required("sha256"),
+    };
+    let whose = Whose::Key(Rc::from(name.unwrap_or_default()));
+    let rules = rules(&mut members, whose, served);
+    let expires_ms = members.optional("expires").and_then(|node| {
+        let time = parse_rfc3339(node.string()?);
+        if time.is_none() {
+            node.problem("expected a date or a time, such as 2027-01-31 or 2027-01-31T12:00:00Z");
+        }
+        time
+    });
+    let disabled = members.optional("disabled").and_then(|node| node.boolean());
+    let metadata = members.optional("metadata").map(|node| metadata(&node));
+    let allowance = Allowance {
+        requests_per_minute: members
+            .optional("requests_per_minute")
+            .and_then(|node| node.whole()),
+        tokens_per_minute: members
+            .optional("tokens_per_minute")
+            .and_then(|node| node.whole()),
+        budget: members
+            .optional("budget")
+            .and_then(|node| node.members())
+            .map(budget)
+            .unwrap_or_default(),
+    };
+    members.done();
+    let mut sha256 = None;
+    if let Some(node) = sha256_node {
+        sha256 = node.string().and_then(hash::from_hex);
+        if sha256.is_none() {
+            node.problem("expected 64 hexadecimal digits: printf %s \"$KEY\" | sha256sum");
+        } else if name == Some(ANY) {
+            node.problem("the key * stands for callers that identity names; leave it out");
+        }
+    } else if !identity && name != Some(ANY) {
+        return None;
+    }
+    Some(ClientKey {
+        name: name?.to_owned(),
+        sha256,
+        expires_ms,
+        disabled: disabled.unwrap_or(false),
+        metadata: metadata.unwrap_or_default(),
+        allowance,
+        rules,
+    })
+}
+
+fn metadata(node: &Node<'_>) -> Vec<(String, String)> {
+    let Some(members) = node.members() else {
+        return Vec::new();
+    };
+    let all = members.all();
+    if all.len() > MAX_METADATA {
+        node.problem(format!("at most {MAX_METADATA} members are written to receipts"));
+    }
+    let short = |text: &str| text.len() <= MAX_METADATA_BYTES;
+    let read = |(name, node): (&str, Node<'_>)| {
+        let value = node.string()?;
+        if !short(name) || !short(value) {
+            node.problem(format!("may have {MAX_METADATA_BYTES} bytes"));
+        }
+        Some((name.to_owned(), value.to_owned()))
+    };
+    all.into_iter().filter_map(read).collect()
+}
+
+fn budget(mut members: Members<'_>) -> [Option<PicoUsd>; SPANS.len()] {
+    let budget = SPANS.map(|(_, name)| members.optional(name).and_then(|node| usd(&node)));
+    members.done();
+    budget
+}
+
+/// Reads `identity`.
+pub(super) fn identity(node: &Node<'_>) -> Option<Identity> {
+    let mut members = node.members()?;
+    let header = members.optional("header");
+    let filter_state = members.optional("filter_state");
+    let metadata = members.optional("metadata");
+    members.done();
+    match (header, filter_state, metadata) {
+        (Some(header), None, None) => {
+            let name = header.string()?.to_ascii_lowercase();
+            let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            if !name.bytes().all(sound) {
+                header.problem(format!("{} is no name of a header", quoted(&name)));
+            }
+            Some(Identity::Header(name))
+        }
+        (None, Some(state), None) => state.string().map(|name| Identity::FilterState(name.to_owned())),
+        (None, None, Some(metadata)) => {
+            let nodes = metadata.list();
+            let path: Vec<String> = nodes
+                .iter()
+                .filter_map(|node| node.string().map(ToOwned::to_owned))
+                .collect();
+            if metadata.value.is_array() && nodes.len() < 2 {
+                metadata.problem("name a filter, and a path in its metadata");
+            }
+            Some(Identity::Metadata(path))
+        }
+        _ => {
+            node.problem("needs one of header, filter_state and metadata");
+            None
+        }
+    }
+}
+
+/// Reads `budgets`.
+pub(super) fn budgets(node: &Node<'_>) -> Budgets {
+    let mut budgets = Budgets::default();
+    let Some(mut members) = node.members() else {
+        return budgets;
+    };
+    if let Some(node) = members.optional("on_unavailable") {
+        match node.value.as_str() {
+            Some("refuse") => {}
+            Some("allow") => budgets.allow_when_unavailable = true,
+            _ => node.problem("expected refuse or allow"),
+        }
+    }
+    if let Some(node) = members.optional("balances") {
+        let all = node.members().map(|members| members.all()).unwrap_or_default();
+        budgets.balances = all
+            .into_iter()
+            .filter_map(|(key, node)| balance(key, &node))
+            .collect();
+    }
+    members.done();
+    budgets
+}
+
+fn balance(key: &str, node: &Node<'_>) -> Option<Balance> {
+    let mut members = node.members()?;
+    let spent = SPANS.map(|(_, name)| {
+        let mut members = members.optional(name)?.members()?;
+        let start = members.required("start").and_then(|node| {
+            let date = Date::parse(node.string()?);
+            if date.is_none() {
+                node.problem("expected a date, such as 2027-01-31");
+            }
+            date
+        });
+        let used = members.required("used").and_then(|node| usd(&node));
+        members.done();
+        Some((start?.days(), used?))
+    });
+    let total = members.optional("total").and_then(|node| usd(&node));
+    members.done();
+    Some(Balance {
+        key: key.to_owned(),
+        spent,
+        total,
+    })
+}

@@ -1,0 +1,175 @@
+//! Serves what callers may read of what they have used, and writes it down: recent exchanges at once, sums by tick.
+//!
+//! These are for people to look at. What cannot be written is tried again by the next tick, where it is a sum; an
+//! exchange that cannot be kept is still in the ledger.
+
+use super::budget::{self, Unavailable};
+use super::gateway::Gateway;
+use super::host::{self, Stored};
+use crate::account::activity::{self, DAYS, Day, Row, SLOTS};
+use crate::account::{Account, Question, generation};
+use crate::error::{Error, Kind};
+use crate::exchange::Head;
+use crate::hash;
+use crate::meter::Receipt;
+use crate::time::DAY_MS;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// How often a write is tried again when another worker was faster.
+const TRIES: usize = 16;
+
+thread_local! {
+    /// The places that this worker may still use, by namespace: the next one, and the end.
+    static PLACES: RefCell<HashMap<u64, (u64, u64)>> = RefCell::new(HashMap::new());
+    /// What was used and is not written: the name of the record, its day, and the row.
+    static WAITING: RefCell<Vec<(String, u64, Row)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn place_name(namespace: u64, place: u64) -> String {
+    format!("crosspoint.{namespace:016x}.generation.{place:03x}")
+}
+
+fn day_name(namespace: u64, key: &str, day: u64) -> String {
+    let key = hash::stable(&[key]);
+    format!(
+        "crosspoint.{namespace:016x}.activity.{key:016x}.{:02}",
+        day % SLOTS
+    )
+}
+
+/// The place where a new exchange will be kept.
+pub(super) fn place(gateway: &Gateway) -> u64 {
+    let namespace = gateway.namespace;
+    let own = PLACES.with_borrow(|places| places.get(&namespace).copied());
+    let (next, end) = match own.filter(|(next, end)| next < end) {
+        Some(own) => own,
+        None => claim(namespace).unwrap_or_else(|| {
+            let somewhere = gateway.random() % generation::PLACES;
+            (somewhere, somewhere + 1)
+        }),
+    };
+    PLACES.with_borrow_mut(|places| places.insert(namespace, (next + 1, end)));
+    next
+}
+
+/// Claims a block of places.
+fn claim(namespace: u64) -> Option<(u64, u64)> {
+    let name = format!("crosspoint.{namespace:016x}.generations");
+    for _ in 0..TRIES {
+        let (begin, cas) = match host::find_shared(&name).ok()? {
+            Some((bytes, cas)) => (u64::from_le_bytes(bytes.try_into().ok()?), cas),
+            None => (0, host::CREATE),
+        };
+        let end = begin.wrapping_add(generation::BLOCK) % (generation::PLACES << 16);
+        match host::store_shared(&name, &end.to_le_bytes(), cas) {
+            Stored::Yes => return Some((begin, begin.saturating_add(generation::BLOCK))),
+            Stored::Overtaken => {}
+            Stored::Failed => return None,
+        }
+    }
+    None
+}
+
+/// Keeps what a caller may read of an exchange.
+pub(super) fn keep(namespace: u64, receipt: &Receipt, now: u64) {
+    let Some(key) = &receipt.key else { return };
+    if let Some(place) = generation::place(&receipt.id) {
+        // Whatever lies there is older.
+        let _ = host::set_shared(&place_name(namespace, place), &generation::entry(receipt), 0);
+    }
+    if let Some(row) = Row::of(receipt) {
+        let day = now / DAY_MS;
+        WAITING.with_borrow_mut(|all| all.push((day_name(namespace, key, day), day, row)));
+    }
+}
+
+/// Writes the sums that wait.
+pub(super) fn flush() {
+    let mut all = WAITING.take();
+    all.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    for of_day in all.chunk_by(|(a, ..), (b, ..)| a == b) {
+        if !add(of_day) {
+            WAITING.with_borrow_mut(|all| all.extend_from_slice(of_day));
+        }
+    }
+}
+
+fn add(all: &[(String, u64, Row)]) -> bool {
+    let Some((name, day, _)) = all.first() else {
+        return true;
+    };
+    for _ in 0..TRIES {
+        let (mut record, cas) = match host::find_shared(name) {
+            Ok(Some((bytes, cas))) => (Day::read(&bytes, *day), cas),
+            Ok(None) => (Day::read(b"", *day), host::CREATE),
+            Err(host::Failed) => return false,
+        };
+        for (_, _, row) in all {
+            record.add(row);
+        }
+        match host::store_shared(name, &record.to_bytes(), cas) {
+            Stored::Yes => return true,
+            Stored::Overtaken => {}
+            Stored::Failed => return false,
+        }
+    }
+    false
+}
+
+/// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
+pub(super) fn answer(gateway: &Gateway, key: Option<&str>, path: &str, query: &str) -> Option<Head> {
+    let question = Question::read(path, query)?;
+    let now = host::now_ms();
+    let body = match (question, key) {
+        (Err(error), _) => Err(error),
+        (Ok(_), None) => Err(Error::new(
+            Kind::NotFound,
+            "no account is kept here: this gateway has no keys",
+        )),
+        (Ok(question), Some(key)) => tell(gateway, key, &question, now),
+    };
+    Some(super::market::head(body))
+}
+
+fn tell(gateway: &Gateway, key: &str, question: &Question, now: u64) -> Result<Vec<u8>, Error> {
+    let namespace = gateway.namespace;
+    match question {
+        Question::Key | Question::Credits => {
+            // What this worker has not written yet is to be seen, too.
+            budget::flush();
+            let record = budget::record(gateway, key)
+                .map_err(|Unavailable| Error::new(Kind::Server, "what this key has used is not to be had"))?;
+            let account = Account {
+                name: key,
+                key: gateway.config.key_named(key),
+                record: &record,
+                now_ms: now,
+            };
+            Ok(match question {
+                Question::Credits => account.credits(),
+                _ => account.key(),
+            })
+        }
+        Question::Generation(id) => {
+            let place = generation::place(id);
+            let entry = place.and_then(|place| host::shared(&place_name(namespace, place)));
+            let found = entry.and_then(|(entry, _)| generation::answer(&entry, key, id));
+            let message = "no such generation of this key, or it is too long ago; the ledger has it";
+            found.ok_or_else(|| Error::new(Kind::NotFound, message))
+        }
+        Question::Activity(date) => {
+            flush();
+            let today = now / DAY_MS;
+            let days = (today.saturating_sub(DAYS - 1)..=today).rev();
+            let wanted = days.filter(|day| date.is_none_or(|date| date == *day));
+            let days: Vec<Day> = wanted
+                .filter_map(|day| {
+                    let (bytes, _) = host::shared(&day_name(namespace, key, day))?;
+                    Some(Day::read(&bytes, day))
+                })
+                .collect();
+            Ok(activity::answer(&days))
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What keys may use, in Envoy's shared data: one record a key, for all workers.
+//!
+//! An exchange of a key with limits is admitted and settled at once, so that no worker is ahead of another; what keys
+//! without limits use waits for the tick. A settlement that cannot be written waits for the tick too, and is never lost
+//! while this VM lives. An exchange that cannot be admitted because shared data is away is refused, unless the
+//! configuration says otherwise.
+
+use super::gateway::Gateway;
+use super::host::{self, Level, Stored};
+use super::registry::Slot;
+use super::stats;
+use crate::config::{Budgets, Config};
+use crate::error::{Error, Kind};
+use crate::hash;
+use crate::meter::budget::{Demand, Hold, Record, SPANS, Used};
+use crate::meter::{PicoUsd, Receipt};
+use std::cell::RefCell;
+
+/// How often a write is tried again when another worker was faster. That many are not faster in a row; and if they are,
+/// nothing is lost.
+const TRIES: usize = 64;
+/// How much longer than its deadline an exchange may live, in milliseconds.
+const SLACK_MS: u64 = 60_000;
+/// Filter state for Envoy's own rate limits: who used how much.
+const KEY: &str = "crosspoint_key";
+const TOKENS: &str = "crosspoint_tokens";
+const COST: &str = "crosspoint_cost_micro_usd";
+
+thread_local! {
+    static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A settlement that is not written yet.
+#[derive(Debug)]
+struct Waiting {
+    /// The name of the record.
+    name: String,
+    /// What the record begins with, should there be none.
+    fresh: Record,
+    hold: Option<Hold>,
+    used: Used,
+    at_ms: u64,
+}
+
+/// Nobody can tell what a key has used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unavailable;
+
+fn name(namespace: u64, key: &str) -> String {
+    format!("crosspoint.{namespace:016x}.budget.{:016x}", hash::stable(&[key]))
+}
+
+/// The record of a key that has none: what it had used before this Envoy started.
+fn fresh(budgets: &Budgets, key: &str) -> Record {
+    let mut record = Record::default();
+    if let Some(balance) = budgets.balance(key) {
+        for ((span, _), spent) in SPANS.into_iter().zip(balance.spent) {
+            if let Some((day, amount)) = spent {
+                record.begin_with(span, span.start(day), amount);
+            }
+        }
+        record.begin_with_total(balance.total.unwrap_or_default());
+    }
+    record
+}
+
+/// What a key has used.
+pub(super) fn record(gateway: &Gateway, key: &str) -> Result<Record, Unavailable> {
+    match host::find_shared(&name(gateway.namespace, key)) {
+        Ok(Some((bytes, _))) => Record::from_bytes(&bytes).ok_or(Unavailable),
+        Ok(None) => Ok(fresh(&gateway.config.budgets, key)),
+        Err(host::Failed) => Err(Unavailable),
+    }
+}
+
+/// Changes a record, however many workers do at the same time. The inner error is that of `change`.
+fn update<T, E>(
+    name: &str,
+    fresh: &Record,
+    change: impl Fn(Record) -> Result<(Record, T), E>,
+) -> Result<Result<T, E>, Unavailable> {
+    for _ in 0..TRIES {
+        let (record, cas) = match host::find_shared(name) {
+            Ok(Some((bytes, cas))) => (Record::from_bytes(&bytes).ok_or(Unavailable)?, cas),
+            Ok(None) => (*fresh, host::CREATE),
+            Err(host::Failed) => return Err(Unavailable),
+        };
+        let (record, result) = match change(record) {
+            Ok(changed) => changed,
+            Err(error) => return Ok(Err(error)),
+        };
+        match host::store_shared(name, &record.to_bytes(), cas) {
+            Stored::Yes => return Ok(Ok(result)),
+            Stored::Overtaken => {}
+            Stored::Failed => return Err(Unavailable),
+        }
+    }
+    Err(Unavailable)
+}
+
+/// Admits a planned exchange, and says what is held for it.
+pub(super) fn admit(gateway: &Gateway, slot: &Slot, now: u64) -> Result<Option<Hold>, Error> {
+    let config = &gateway.config;
+    let Some(Some(key)) = slot.with(|exchange| exchange.key().map(ToOwned::to_owned)) else {
+        return Ok(None);
+    };
+    let _ = host::set_property(KEY, key.as_bytes());
+    let Some(allowance) = limits(config, &key) else {
+        return Ok(None);
+    };
+    let counts = allowance.tokens_per_minute.is_some() || allowance.longest().is_some();
+    let demand = if counts {
+        slot.with(|exchange| exchange.demand(now)).unwrap_or_default()
+    } else {
+        Demand::default()
+    };
+    let lifetime = config.timeouts.total_ms.saturating_add(SLACK_MS);
+    let name = name(gateway.namespace, &key);
+    let admitted = update(&name, &fresh(&config.budgets, &key), |record| {
+        record.admit(allowance, &demand, lifetime, now)
+    });
+    match admitted {
+        Ok(Ok(hold)) => Ok(Some(hold)),
+        Ok(Err(refusal)) => Err(refusal.error(&demand, now)),
+        Err(Unavailable) => {
+            stats::budgets_unavailable();
+            host::log(
+                Level::Warn,
+                &format!("crosspoint: what the key {key} has used is not to be had"),
+            );
+            if config.budgets.allow_when_unavailable {
+                return Ok(None);
+            }
+            let message = "what this key has used is not to be had, so nothing may be used";
+            Err(Error::new(Kind::Server, message))
+        }
+    }
+}
+
+/// The limits of a key that has any.
+fn limits<'c>(config: &'c Config, key: &str) -> Option<&'c crate::meter::budget::Allowance> {
+    let key = config.key_named(key)?;
+    Some(&key.allowance).filter(|allowance| allowance.is_limited())
+}
+
+/// Takes what an exchange has used, and gives back what was held for it.
+pub(super) fn settle(gateway: &Gateway, receipt: &Receipt, hold: Option<Hold>, now: u64) {
+    let Some(key) = &receipt.key else { return };
+    let usage = receipt.bill.map(|bill| bill.usage).unwrap_or_default();
+    let used = Used {
+        tokens: usage.prompt.saturating_add(usage.completion),
+        cost: receipt.cost,
+    };
+    let _ = host::set_property(TOKENS, used.tokens.to_string().as_bytes());
+    let _ = host::set_property(COST, micro_usd(used.cost).to_string().as_bytes());
+    if hold.is_none() && used == Used::default() {
+        return;
+    }
+    let waiting = Waiting {
+        name: name(gateway.namespace, key),
+        fresh: fresh(&gateway.config.budgets, key),
+        hold,
+        used,
+        at_ms: now,
+    };
+    let urgent = limits(&gateway.config, key).is_some();
+    if !urgent || write(&waiting.name, std::slice::from_ref(&waiting)).is_err() {
+        WAITING.with_borrow_mut(|all| push(all, waiting));
+    }
+}
+
+/// In whole millionths of a USD, rounded up: many small amounts must not come to nothing.
+const fn micro_usd(cost: PicoUsd) -> u64 {
+    cost.0.div_ceil(1_000_000)
+}
+
+/// Adds a settlement to those that wait; to one of the same minute and the same hold, so that they do not grow without end.
+fn push(all: &mut Vec<Waiting>, new: Waiting) {
+    let place = |one: &Waiting| one.hold.map(|hold| (hold.until_ms, hold.minute));
+    let minute = |one: &Waiting| one.at_ms / 60_000;
+    let same = all
+        .iter_mut()
+        .find(|one| one.name == new.name && place(one) == place(&new) && minute(one) == minute(&new));
+    let Some(known) = same else {
+        all.push(new);
+        return;
+    };
+    known.used.tokens = known.used.tokens.saturating_add(new.used.tokens);
+    known.used.cost = known.used.cost.plus(new.used.cost);
+    if let (Some(known), Some(new)) = (&mut known.hold, new.hold) {
+        known.cost = known.cost.plus(new.cost);
+        known.tokens = known.tokens.saturating_add(new.tokens);
+    }
+}
+
+/// Writes settlements of one key.
+fn write(name: &str, all: &[Waiting]) -> Result<(), Unavailable> {
+    let Some(first) = all.first() else { return Ok(()) };
+    let settled = update(name, &first.fresh, |record| {
+        let settle = |record: Record, one: &Waiting| record.settle(one.hold.as_ref(), &one.used, one.at_ms);
+        Ok::<_, std::convert::Infallible>((all.iter().fold(record, settle), ()))
+    });
+    settled.map(|_| ())
+}
+
+/// Writes what waits.
+pub(super) fn flush() {
+    let mut all = WAITING.take();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    for of_key in all.chunk_by_mut(|a, b| a.name == b.name) {
+        let Some(first) = of_key.first() else { continue };
+        if write(&first.name, of_key).is_err() {
+            stats::budgets_unavailable();
+            let kept = of_key.iter_mut().map(|one| Waiting {
+                name: std::mem::take(&mut one.name),
+                ..*one
+            });
+            WAITING.with_borrow_mut(|all| all.extend(kept));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The record of one key.
+
+use super::{Allowance, Demand, Held, Hold, Rate, Refusal, SPANS, Span, Used, held};
+use crate::bytes::{Reader, TIME, Writer};
+use crate::meter::PicoUsd;
+use crate::time::DAY_MS;
+
+/// The version of the record's layout.
+pub const VERSION: u8 = 1;
+const MINUTE_MS: u64 = 60_000;
+/// The length of a record in shared data, in bytes.
+pub const LENGTH: usize = 1 + TIME + 8 + 8 + SPANS.len() * (4 + 8) + 8 + held::LENGTH;
+
+/// What one key has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The minute since 1970 that the two numbers below belong to.
+    minute: u64,
+    requests: u64,
+    tokens: u64,
+    /// Money by [`Span`], each with the first day of the span that it belongs to.
+    spent: [(u64, PicoUsd); SPANS.len()],
+    /// Money since the record was made, with what was known then.
+    total: PicoUsd,
+    held: Held,
+}
+
+impl Record {
+    /// Reads a record; `None` for anything but a record of this version.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        if bytes.len() != LENGTH || reader.u8() != VERSION {
+            return None;
+        }
+        let mut record = Self {
+            minute: reader.time(),
+            requests: reader.number(8),
+            tokens: reader.number(8),
+            ..Self::default()
+        };
+        for spent in &mut record.spent {
+            *spent = (reader.number(4), PicoUsd(reader.number(8)));
+        }
+        record.total = PicoUsd(reader.number(8));
+        record.held = Held::read(&mut reader);
+        Some(record)
+    }
+
+    /// Writes the record, in [`LENGTH`] bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer(Vec::with_capacity(LENGTH));
+        writer.number(u64::from(VERSION), 1);
+        writer.number(self.minute, TIME);
+        writer.number(self.requests, 8);
+        writer.number(self.tokens, 8);
+        for (start, amount) in self.spent {
+            writer.number(start, 4);
+            writer.number(amount.0, 8);
+        }
+        writer.number(self.total.0, 8);
+        self.held.write(&mut writer);
+        writer.0
+    }
+
+    /// Takes over what was spent in the span that begins on this day, before there was a record.
+    pub fn begin_with(&mut self, span: Span, start: u64, amount: PicoUsd) {
+        if let Some(spent) = self.spent.get_mut(span as usize) {
+            *spent = (start, amount);
+        }
+    }
+
+    /// Takes over what was spent at all.
+    pub const fn begin_with_total(&mut self, amount: PicoUsd) {
+        self.total = amount;
+    }
+
+    /// Admits an exchange that lives for `lifetime_ms` at the most.
+    ///
+    /// # Errors
+    /// When a limit is reached, or what is left of a budget does not cover the demand. The record is then unchanged.
+    pub fn admit(
+        mut self,
+        allowance: &Allowance,
+        demand: &Demand,
+        lifetime_ms: u64,
+        now: u64,
+    ) -> Result<(Self, Hold), Refusal> {
+        self.turn(now);
+        let rate = |limit: u64, used: u64| Rate {
+            limit,
+            remaining: limit.saturating_sub(used),
+            resets_ms: self.minute.saturating_add(1).saturating_mul(MINUTE_MS),
+        };
+        if let Some(limit) = allowance.requests_per_minute
+            && self.requests >= limit
+        {
+            return Err(Refusal::Requests(rate(limit, self.requests)));
+        }
+        if let Some(limit) = allowance.tokens_per_minute {
+            // One that wants more than a minute has may have a whole minute.
+            let wanted = demand.tokens.min(limit);
+            if self.tokens.saturating_add(wanted) > limit || self.tokens >= limit {
+                return Err(Refusal::Tokens(rate(limit, self.tokens)));
+            }
+        }
+        for (span, _) in SPANS {
+            let Some(budget) = allowance.budget(span) else {
+                continue;
+            };
+            let (spent, held) = (self.spent(span, now), self.held.sum(now));
+            let needed = spent.plus(held).plus(demand.cost);
+            if spent >= budget || needed > budget {
+                return Err(Refusal::Budget {
+                    span,
+                    budget,
+                    spent,
+                    held,
+                    resets_ms: span.end_ms(now),
+                });
+            }
+        }
+        self.requests = self.requests.saturating_add(1);
+        self.tokens = self.tokens.saturating_add(demand.tokens);
+        let hold = Hold {
+            until_ms: self.held.add(demand.cost, lifetime_ms, now),
+            cost: demand.cost,
+            minute: self.minute,
+            tokens: demand.tokens,
+        };
+        Ok((self, hold))
+    }
+
+    /// Takes what an exchange has used, and gives back what was held for it.
+    #[must_use]
+    pub fn settle(mut self, hold: Option<&Hold>, used: &Used, now: u64) -> Self {
+        self.turn(now);
+        match hold {
+            Some(hold) => {
+                self.held.give_back(hold.until_ms, hold.cost);
+                if hold.minute == self.minute {
+                    self.tokens = self.tokens.saturating_sub(hold.tokens);
+                    self.tokens = self.tokens.saturating_add(used.tokens);
+                } else {
+                    // The minute that it was admitted in is over; what it did not count there counts now.
+                    let beyond = used.tokens.saturating_sub(hold.tokens);
+                    self.tokens = self.tokens.saturating_add(beyond);
+                }
+            }
+            None => {
+                self.requests = self.requests.saturating_add(1);
+                self.tokens = self.tokens.saturating_add(used.tokens);
+            }
+        }
+        for (span, _) in SPANS {
+            let sum = self.spent(span, now).plus(used.cost);
+            let start = span.start(now / DAY_MS);
+            if let Some(spent) = self.spent.get_mut(span as usize) {
+                *spent = (spent.0.max(start), sum);
+            }
+        }
+        self.total = self.total.plus(used.cost);
+        self
+    }
+
+    /// What was spent in the span that `now` is in.
+    pub fn spent(&self, span: Span, now: u64) -> PicoUsd {
+        let (start, amount) = self.spent.get(span as usize).copied().unwrap_or_default();
+        // A clock that went back is still in the span that it was in.
+        if start < span.start(now / DAY_MS) {
+            PicoUsd::default()
+        } else {
+            amount
+        }
+    }
+
+    /// What was spent at all.
+    pub const fn total(&self) -> PicoUsd {
+        self.total
+    }
+
+    /// What exchanges under way may still cost.
+    pub fn held(&self, now: u64) -> PicoUsd {
+        self.held.sum(now)
+    }
+
+    /// The requests and the tokens of this minute.
+    pub fn of_minute(mut self, now: u64) -> (u64, u64) {
+        self.turn(now);
+        (self.requests, self.tokens)
+    }
+
+    /// Begins a new minute, if it is time.
+    const fn turn(&mut self, now: u64) {
+        let minute = now / MINUTE_MS;
+        if minute > self.minute {
+            self.minute = minute;
+            self.requests = 0;
+            self.tokens = 0;
+        }
+    }
+}
