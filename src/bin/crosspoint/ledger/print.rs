@@ -72,7 +72,7 @@ fn columns(sums: &Sums) -> impl Iterator<Item = (&'static str, String)> {
 }
 
 /// Sums as members of an object.
-pub(super) fn members(sums: &Sums) -> Map<String, Value> {
+fn members(sums: &Sums) -> Map<String, Value> {
     let mut members: Map<String, Value> = columns(sums)
         .map(|(name, text)| (name.to_owned(), json!(text)))
         .collect();
