@@ -43,7 +43,8 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use visible::Routing;
 
-/// The longest request that stays until its prompt is counted, in bytes: an open stream must not hold much.
+/// The longest request that stays until its prompt is counted, and that is counted by a model's own vocabulary, in bytes:
+/// an open stream must not hold much, and a worker must not count for long.
 const MAX_UNCOUNTED: usize = 128 << 10;
 
 /// One client request and its one response, with all the attempts in between.
@@ -380,11 +381,13 @@ impl Exchange {
         if self.attempt.as_ref().is_some_and(counted) {
             return;
         }
-        let long = request.capacity() > MAX_UNCOUNTED;
-        self.uncounted = Some(request);
-        if long {
-            let _noted = self.prompt_tokens();
-            self.uncounted = None;
+        if request.capacity() <= MAX_UNCOUNTED {
+            self.uncounted = Some(request);
+        } else {
+            // By a rule of thumb: a vocabulary could keep the worker busy for seconds.
+            let _noted = self
+                .prompt_tokens
+                .get_or_init(|| meter::estimate_prompt(&request, &[]));
         }
     }
 
@@ -395,7 +398,8 @@ impl Exchange {
         let names = candidate.map_or([""; 2], |candidate| names(&self.config, candidate));
         let estimate = || {
             request.map_or((0, Source::Estimate), |request| {
-                meter::estimate_prompt(request, &names)
+                let short = request.capacity() <= MAX_UNCOUNTED;
+                meter::estimate_prompt(request, if short { &names } else { &[] })
             })
         };
         *self.prompt_tokens.get_or_init(estimate)
