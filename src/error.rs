@@ -166,10 +166,14 @@ pub struct Error {
     /// Why nobody may serve the request, where that is what is wrong.
     pub availability: Option<Box<Availability>>,
     /// How the request was routed, as JSON, for a caller who wants to see it.
-    pub metadata: Option<Box<str>>,
+    pub metadata: Option<Box<Routed>>,
     /// The limit of ours that the caller has reached.
     pub rate_limit: Option<Box<RateLimit>>,
 }
+
+/// How a request was routed, as JSON; in a box, as errors are passed around.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routed(pub Box<str>);
 
 impl Error {
     /// This, said by the dialect `name` and not by `dialect`, whose code it has in common.

@@ -159,7 +159,7 @@ impl Exchange {
     /// Fails an answer that has begun: the client's last bytes.
     fn break_off(&mut self, mut error: Error, now_ms: u64) -> Vec<u8> {
         error.provider = self.attempt_provider().map(|provider| provider.id.clone());
-        error.metadata = self.metadata(Some(&error));
+        error.metadata = self.routed(&error);
         let bytes = self.attempt.as_mut().map(|attempt| attempt.break_off(&error));
         self.fail(error, now_ms);
         bytes.unwrap_or_default()

@@ -451,7 +451,7 @@ impl Exchange {
             }
             Progress::Broken(mut error) => {
                 error.provider = self.attempt_provider().map(|provider| provider.id.clone());
-                error.metadata = self.metadata(Some(&error));
+                error.metadata = self.routed(&error);
                 let bytes = self.attempt.as_mut().map(|attempt| attempt.break_off(&error));
                 self.fail(error, now_ms);
                 Action::Pass(bytes.unwrap_or_default())
@@ -525,7 +525,7 @@ impl Exchange {
         if let Some(ms) = error.retry_after_ms {
             headers.push(("retry-after".to_owned(), ms.div_ceil(1_000).to_string()));
         }
-        let metadata = self.metadata(Some(error));
+        let metadata = self.routed(error);
         let seen = metadata.map(|metadata| Error {
             metadata: Some(metadata),
             ..error.clone()

@@ -2,7 +2,7 @@
 //! same, shortened, in the receipt. Shape: <https://openrouter.ai/docs/guides/features/router-metadata>.
 
 use super::Exchange;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Routed};
 use crate::json;
 use crate::meter::{Outcome, PlaceLine};
 use crate::route::{Candidate, Exclusion};
@@ -162,6 +162,11 @@ impl Exchange {
             [] | [_] => "direct",
             _ => "fallback",
         }
+    }
+
+    /// [`Exchange::metadata`] of an error.
+    pub(super) fn routed(&self, error: &Error) -> Option<Box<Routed>> {
+        self.metadata(Some(error)).map(|json| Box::new(Routed(json)))
     }
 
     /// `openrouter_metadata`, where the caller wants it: of an answer of the current attempt, or of an error. There is none

@@ -10,7 +10,7 @@ mod usage;
 
 use super::{Answer, ClientDialect, Encoder};
 use crate::chat::{Format, Operation, Reasoning};
-use crate::error::{Availability, Error, Excluded, PreviousError};
+use crate::error::{Availability, Error, Excluded, PreviousError, Routed};
 use crate::json::{self, Members};
 use buffered::Buffered;
 use serde::Serialize;
@@ -118,9 +118,9 @@ pub(super) fn error_body(error: &Error, previous: &[PreviousError]) -> Vec<u8> {
     let mut body = json::to_vec(&Body {
         error: ErrorBody::new(error, previous),
     });
-    if error.metadata.is_some() {
+    if let Some(Routed(routed)) = error.metadata.as_deref() {
         body.pop();
-        metadata(&mut body, error.metadata.as_deref());
+        metadata(&mut body, Some(routed));
         body.push(b'}');
     }
     body

@@ -328,7 +328,7 @@ impl Encoder for Stream {
         self.begin(out);
         out.push(b',');
         member(out, "error", &ErrorBody::new(error, &[]));
-        metadata(out, error.metadata.as_deref());
+        metadata(out, error.metadata.as_deref().map(|routed| &*routed.0));
         out.extend_from_slice(match self.form {
             Form::Chat => {
                 b",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n"
