@@ -7,11 +7,12 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import httpx
 import pytest
 from clients import endpoint
-from harness import HTTP, MODELS, wait_until
+from harness import HTTP, MODELS, run_tool, wait_until
 
 EXCHANGES = 2000
 CLIENTS = 16
@@ -20,7 +21,9 @@ BATCH = 500
 PROVIDERS = ["openai", "anthropic", "bedrock", "gemini", "mistral", "cohere", "ollama"]
 # As the simulator does it.
 GOES_ON = {"bedrock", "gemini"}
-KEYS = {"ann": "cp-key-of-ann", "bob": "cp-key-of-bob"}
+# The last one has used its budget up before long.
+KEYS = {"ann": "cp-key-of-ann", "bob": "cp-key-of-bob", "poor": "cp-key-of-poor"}
+BUDGETS = {"ann": "1000", "bob": "1000", "poor": "0.02"}
 # USD per million tokens, and so pico-USD per token, times a million.
 PRICES = {name: {"prompt": str(1 + at), "completion": str(10 + at)} for at, name in enumerate(PROVIDERS)}
 # What goes wrong before the first token, so that another provider answers.
@@ -49,7 +52,10 @@ def config(simulator):
             name: {**providers[name], "on_cancel": "bills_all" if name in GOES_ON else "stops"} for name in PROVIDERS
         },
         "models": {name: {"endpoints": endpoints} for name, endpoints in models.items()},
-        "keys": [{"name": name, "sha256": hashlib.sha256(key.encode()).hexdigest()} for name, key in KEYS.items()],
+        "keys": [
+            {"name": name, "sha256": hashlib.sha256(key.encode()).hexdigest(), "budget": {"month": BUDGETS[name]}}
+            for name, key in KEYS.items()
+        ],
     }
 
 
@@ -70,7 +76,7 @@ class Asked:
             ["ok", "over", "cut", "down", "slow", "leave", "bad_model", "bad_body", "bad_key"],
             [40, 15, 8, 5, 3, 20, 3, 3, 3],
         )[0]
-        self.key = dice.choice(list(KEYS))
+        self.key = dice.choices(list(KEYS), [45, 45, 10])[0]
         self.stream = dice.random() < 0.6
         provider = dice.choice(PROVIDERS)
         model = {
@@ -111,6 +117,10 @@ class Asked:
             assert self.kind in ("cut", "over"), self.kind
 
 
+def pico_usd(usd):
+    return int(Decimal(usd) * 10**12)
+
+
 def cost(provider, prompt, completion):
     price = PRICES[provider]
     return prompt * int(price["prompt"]) * 1_000_000 + completion * int(price["completion"]) * 1_000_000
@@ -143,6 +153,9 @@ def judge(asked, receipt, records):
     assert receipt["key"] == asked.key
     if outcome == "refused":
         assert not records and not attempts and receipt["cost_pico_usd"] == 0 and "tokens" not in receipt
+        if receipt["status"] == 402:
+            assert asked.key == "poor"
+            return "over budget"
         return "refused"
     # Who was asked, in order. What never reached a provider, because the client left first, it does not know.
     assert [one["provider"] for one in attempts][: len(records)] == [provider for provider, _ in records], receipt
@@ -174,7 +187,7 @@ def judge(asked, receipt, records):
         return "cancelled, as it ended"
     # One that stops: what came before the client left, by our own count.
     if tokens:
-        assert tokens["completion_source"] == "estimate" and tokens["completion"] == tokens["delivered"]
+        assert tokens["completion_source"] in ("estimate", "tokenizer") and tokens["completion"] == tokens["delivered"]
     return "cancelled, as delivered"
 
 
@@ -226,4 +239,22 @@ def test_every_exchange_has_one_receipt_and_it_is_right(start_gateway, simulator
         ]
         assert all(tokens == LIMIT for tokens in found), found
         assert len(found) >= len(billed), (found, billed)
+    spent = Counter()
+    for receipt in receipts:
+        spent[receipt["key"]] += receipt["cost_pico_usd"]
+    assert seen["over budget"] > 20 and spent["poor"] <= pico_usd(BUDGETS["poor"]), (seen, spent)
+    # What the counters of the budgets say.
+    for name, key in KEYS.items():
+        def used(key=key):
+            answer = HTTP.get(f"{gateway.url}/v1/key", headers={"authorization": f"Bearer {key}"}).raise_for_status()
+            return pico_usd(json.loads(answer.text, parse_float=str, parse_int=str)["data"]["usage_monthly"])
+
+        assert wait_until(lambda: used() == spent[name], 5), (name, used(), spent[name])
+    # What the ledger makes of the log.
+    table = json.loads(run_tool("ledger", "--by", "key", "--format", "json", gateway.access_log).stdout)
+    assert {row["key"]: row["cost_pico_usd"] for row in table["rows"]} == dict(spent)
+    assert table["total"]["exchanges"] == len(exchanges)
+    tokens = [receipt["tokens"] for receipt in receipts if receipt.get("tokens")]
+    for kind in ("prompt", "completion"):
+        assert table["total"][kind] == sum(one[kind] for one in tokens)
     print(f"{EXCHANGES / seconds:.0f} exchanges/s:", dict(seen), f"and {len(unnamed)} whose clients never knew their id")
