@@ -265,7 +265,7 @@ pub(crate) fn uncharged(body: &[u8]) -> String {
     let body = std::str::from_utf8(body).unwrap();
     let mut rest = body;
     let mut out = String::new();
-    while let Some((before, charged)) = rest.split_once(",\"cost\":0.0") {
+    while let Some((before, charged)) = rest.split_once(",\"cost\":0") {
         out.push_str(before);
         // It ends with an object of its own.
         rest = charged.split_once('}').unwrap().1;
