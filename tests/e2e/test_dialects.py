@@ -556,7 +556,7 @@ def test_a_failure_of_cohere_in_an_answer_is_its_last_event(gateway):
     assert last["error"]["metadata"]["error_type"] == "timeout"
     assert last["choices"][0]["finish_reason"] == "error"
     receipt = gateway.receipt(response.headers["x-generation-id"])
-    assert receipt["outcome"] == "cut" and receipt["tokens"]["completion_source"] == "estimate"
+    assert receipt["outcome"] == "cut" and receipt["tokens"]["completion_source"] in ("estimate", "tokenizer")
 
 
 def test_unknown_members_reach_a_provider_of_the_same_dialect(gateway, simulator):
@@ -583,7 +583,7 @@ def test_an_error_inside_a_stream_of_responses_is_translated(gateway):
     assert last["error"]["code"] == 502 and last["choices"][0]["finish_reason"] == "error"
     assert "response.failed" not in breaking.text
     receipt = gateway.receipt(breaking.headers["x-generation-id"])
-    assert (receipt["outcome"], receipt["tokens"]["completion_source"]) == ("cut", "estimate")
+    assert receipt["outcome"] == "cut" and receipt["tokens"]["completion_source"] in ("estimate", "tokenizer")
 
 
 @pytest.mark.parametrize("text", ["hello", "use a tool wisely", "explain, then use both tools in parallel"])
