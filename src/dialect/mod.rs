@@ -88,6 +88,11 @@ pub trait Dialect: Sync + Debug {
         self.encode(request, target).map(drop)
     }
 
+    /// Whether `web_search_options` make the provider search the web, where they go out at all.
+    fn searches(&self, _target: &Target<'_>) -> bool {
+        true
+    }
+
     /// How a streamed response is framed.
     fn framing(&self) -> Framing;
 

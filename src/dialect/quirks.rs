@@ -27,6 +27,8 @@ pub struct Quirks {
     pub thinking: ThinkingWords,
     /// What becomes of how hard `reasoning` asks to think, where the provider does not know every word: ours, and theirs.
     pub efforts: &'static [(Effort, Effort)],
+    /// Words in the ids of the models for which `web_search_options` make the provider search the web.
+    pub searching: &'static [&'static str],
     /// Whether the reported completion tokens leave the thinking tokens out.
     pub reasoning_outside_completion: bool,
 }
@@ -66,6 +68,7 @@ impl Quirks {
         document_parts: false,
         thinking: ThinkingWords::Effort,
         efforts: &[],
+        searching: &[],
         reasoning_outside_completion: false,
     };
 }

@@ -55,8 +55,11 @@ const NEWER_MAX_TOKENS: Edits = Edits {
     renames: &[("max_tokens", "max_completion_tokens")],
 };
 
-/// <https://platform.openai.com/docs/api-reference/chat/create>. Unknown members are refused, in parts of messages too.
+/// <https://platform.openai.com/docs/api-reference/chat/create>. Unknown members are refused, in parts of messages too. In
+/// chats only `gpt-5-search-api`, `gpt-4o-search-preview` and `gpt-4o-mini-search-preview` search the web:
+/// <https://platform.openai.com/docs/guides/tools-web-search>.
 pub(super) static OPENAI: Quirks = Quirks {
+    searching: &["-search-"],
     parameters: NEWER_MAX_TOKENS,
     cache_control: false,
     ..Quirks::NONE

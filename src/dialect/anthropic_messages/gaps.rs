@@ -22,8 +22,18 @@ pub(super) static GAPS: Gaps = Gaps {
 /// Of hosts that are not Anthropic.
 pub(super) static HOSTED: Gaps = Gaps {
     models: MODELS,
-    list: &with_more::<{ LIST.len() + MORE.len() }>(LIST, MORE),
+    list: HOSTED_LIST,
 };
+
+/// Of Bedrock.
+pub(super) static BEDROCK: Gaps = Gaps {
+    models: MODELS,
+    list: &with_more::<{ HOSTED_LIST.len() + ON_BEDROCK.len() }>(HOSTED_LIST, ON_BEDROCK),
+};
+
+const HOSTED_LIST: &[Gap] = &with_more::<{ LIST.len() + MORE.len() }>(LIST, MORE);
+
+const ON_BEDROCK: &[Gap] = &[dropped("web_search_options", "does not search the web")];
 
 const MORE: &[Gap] = &[
     dropped("service_tier: default", "has no tiers"),
@@ -73,7 +83,6 @@ const LIST: &[Gap] = &[
     dropped("max_tool_calls", NO_PLACE),
     refused("functions", "has no such form of tools; send them as tools"),
     refused("function_call", "has no such form of tools; send tool_choice"),
-    dropped("web_search_options", NO_PLACE),
     dropped("x_search_filter", NO_PLACE),
     dropped("service_tier: flex", "has no such tier"),
     dropped("metadata", "takes only a user_id of it"),

@@ -23,6 +23,8 @@ pub(in crate::dialect) struct Host {
     /// Whether it takes what only Anthropic's own service does: images and documents by their address, a mark for the
     /// cache beside the messages, service tiers.
     pub(super) is_anthropic: bool,
+    /// How it searches the web.
+    pub(super) search: Search,
     /// How a stream is framed.
     pub(super) framing: Framing,
     /// Reads the body of a failed response.
@@ -36,6 +38,19 @@ pub(super) enum Version {
     Body(&'static str),
 }
 
+/// Whether a host searches the web:
+/// <https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// It does.
+    Plain,
+    /// It does where this beta is named:
+    /// <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/web-search>.
+    Beta(&'static str),
+    /// It does not.
+    Never,
+}
+
 /// Anthropic itself. There is no other version: <https://docs.anthropic.com/en/api/versioning>.
 pub(in crate::dialect) static ANTHROPIC: Host = Host {
     name: "anthropic-messages",
@@ -45,6 +60,7 @@ pub(in crate::dialect) static ANTHROPIC: Host = Host {
     names_stream: true,
     beta_in_body: false,
     is_anthropic: true,
+    search: Search::Plain,
     framing: Framing::Sse,
     error: error::of_response,
 };
@@ -67,6 +83,7 @@ pub(in crate::dialect) static VERTEX: Host = Host {
     names_stream: true,
     beta_in_body: false,
     is_anthropic: false,
+    search: Search::Beta("web-search-2025-03-05"),
     framing: Framing::Sse,
     // What Google itself refuses, it refuses in its own form.
     error: |status, body| match error::said(status, body) {
@@ -93,6 +110,7 @@ pub(in crate::dialect) static BEDROCK: Host = Host {
     names_stream: false,
     beta_in_body: true,
     is_anthropic: false,
+    search: Search::Never,
     framing: Framing::EventStream,
     error: bedrock_converse::error::of_response,
 };

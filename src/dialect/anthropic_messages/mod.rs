@@ -18,6 +18,7 @@ pub(super) mod host;
 pub(super) mod ids;
 pub(super) mod request;
 mod response;
+pub(super) mod search;
 mod turns;
 mod wire;
 
@@ -50,10 +51,10 @@ impl Dialect for AnthropicMessages {
     }
 
     fn gaps(&self) -> &'static Gaps {
-        if self.host.is_anthropic {
-            &gaps::GAPS
-        } else {
-            &gaps::HOSTED
+        match self.host.search {
+            _ if self.host.is_anthropic => &gaps::GAPS,
+            host::Search::Never => &gaps::BEDROCK,
+            host::Search::Plain | host::Search::Beta(_) => &gaps::HOSTED,
         }
     }
 

@@ -3,7 +3,8 @@
 //! What it cannot carry is in [`gaps`](super::gaps).
 
 use super::claude::{Plan, Rules, Thinking};
-use super::host::{Host, Version};
+use super::host::{Host, Search, Version};
+use super::search::{self, search};
 use super::turns::{Block, Turn, conversation, refuse_addresses};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
@@ -72,6 +73,7 @@ struct Body<'a> {
 #[serde(untagged)]
 enum ToolEntry<'a> {
     Function(FunctionEntry<'a>),
+    Search(Raws<'a>),
     Native(&'a RawValue),
 }
 
@@ -151,7 +153,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
     if let Version::Header(version) = host.version {
         headers.push(("anthropic-version", version.to_owned()));
     }
-    let beta = beta(request)?;
+    let beta = beta(request, host)?;
     if !beta.is_empty() && !host.beta_in_body {
         headers.push(("anthropic-beta", beta));
     }
@@ -189,8 +191,9 @@ fn translate(
         talk.mark_end(mark);
         cache_control = None;
     }
-    beta(request)?;
-    let tools = tools(&offered)?;
+    beta(request, host)?;
+    let mut tools = tools(&offered)?;
+    tools.extend(search(request, host)?.map(ToolEntry::Search));
     let tool_choice = match tools.is_empty() {
         true => None,
         false => tool_choice(
@@ -247,7 +250,7 @@ fn user(request: &Request) -> Result<Option<Str<'_>>, Error> {
 }
 
 /// The names of betas as a header lists them.
-fn beta(request: &Request) -> Result<String, Error> {
+fn beta(request: &Request, host: &Host) -> Result<String, Error> {
     let names = request.get::<Vec<Str<'_>>>(BETA)?.unwrap_or_default();
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let unsound = |name: &Str<'_>| name.is_empty() || !name.bytes().all(sound);
@@ -256,7 +259,13 @@ fn beta(request: &Request) -> Result<String, Error> {
             "{BETA}[{at}]: a name of letters, digits, '.', '_' and '-' is wanted"
         )));
     }
-    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let mut names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    if let Search::Beta(beta) = host.search
+        && search::is_asked(request)
+        && !names.contains(&beta)
+    {
+        names.push(beta);
+    }
     Ok(names.join(","))
 }
 

@@ -42,7 +42,6 @@ pub(super) static GAPS: Gaps = Gaps {
         dropped("max_tool_calls", NO_PLACE),
         refused("functions", "has no such form of tools; send them as tools"),
         refused("function_call", "has no such form of tools; send tool_choice"),
-        dropped("web_search_options", NO_PLACE),
         dropped("x_search_filter", NO_PLACE),
         dropped("user", NO_PLACE),
         dropped("safety_identifier", NO_PLACE),

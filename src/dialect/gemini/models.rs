@@ -56,6 +56,12 @@ impl<'a> Model<'a> {
         self.generation >= 30
     }
 
+    /// Whether Google searches the web for it. For Gemma it does not, and for the first Gemini by another tool:
+    /// <https://ai.google.dev/gemini-api/docs/google-search>.
+    pub(super) const fn searches(&self) -> bool {
+        self.generation >= 20
+    }
+
     /// Whether instructions have a place of their own. Gemma takes them as the user's words.
     pub(super) fn has_instructions(&self) -> bool {
         !self.is("gemma-3")

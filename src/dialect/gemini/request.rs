@@ -138,7 +138,7 @@ fn translate(
             quoted(url)
         )));
     }
-    let tools = tools(&offered)?;
+    let mut tools = tools(&offered)?;
     let strict = model.validates_calls()
         && offered
             .iter()
@@ -146,6 +146,7 @@ fn translate(
     let has_functions = tools
         .iter()
         .any(|tool| matches!(tool, ToolEntry::FunctionDeclarations(_)));
+    search(request, model, has_functions, &mut tools)?;
     let (config, others): (Vec<_>, Vec<_>) =
         native(request, TRANSLATED).partition(|(name, _)| CONFIG.contains(name));
     let mut generation_config = generation(request, target, model)?;
@@ -333,6 +334,35 @@ fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {
         native.insert(0, ToolEntry::FunctionDeclarations(functions));
     }
     Ok(native)
+}
+
+/// The search of the web that a chat asks for by a member of its own. Where its user is, and how much of what it finds goes
+/// into the context, cannot be said there: <https://ai.google.dev/gemini-api/docs/google-search>.
+fn search(
+    request: &Request,
+    model: Model<'_>,
+    has_functions: bool,
+    tools: &mut Vec<ToolEntry<'_>>,
+) -> Result<(), Error> {
+    const SEARCH: &str = "googleSearch";
+    let offered = tools.iter().any(|tool| match tool {
+        ToolEntry::Native(tool) => tool.0.iter().any(|(name, _)| *name == SEARCH),
+        ToolEntry::FunctionDeclarations(_) => false,
+    });
+    if offered || !model.searches() || !request.has("web_search_options") {
+        return Ok(());
+    }
+    // Older models refuse the two together, and newer ones want what was searched told back to them in each turn:
+    // https://ai.google.dev/gemini-api/docs/tool-combination.
+    if has_functions {
+        return Err(Error::invalid(
+            "web_search_options: gemini does not search the web where functions are offered; leave out one of the two",
+        ));
+    }
+    let mut entry = Raws::default();
+    entry.set(SEARCH, &Raws::default());
+    tools.push(ToolEntry::Native(entry));
+    Ok(())
 }
 
 /// Google holds calls to their schemas only all together, and does so anyway when a call is forced.

@@ -59,6 +59,10 @@ fn what_cannot_be_carried_is_refused_by_its_path() {
             "tools[0]: gemini cannot carry openrouter:web_search",
         ),
         (
+            r#""tools":[{"type":"function","function":{"name":"f"}}],"web_search_options":{}"#,
+            "web_search_options: gemini does not search the web where functions are offered; leave out one of the two",
+        ),
+        (
             r#""response_format":{"type":"grammar"}"#,
             "response_format: gemini cannot carry grammar",
         ),

@@ -45,6 +45,12 @@ impl Dialect for OpenAiChat {
         request::check(request, target)
     }
 
+    /// Many who call themselves compatible ignore the member, and OpenAI refuses it for most of its models.
+    fn searches(&self, target: &Target<'_>) -> bool {
+        let mut words = target.quirks.searching.iter();
+        words.any(|word| target.model.contains(word))
+    }
+
     fn framing(&self) -> Framing {
         Framing::Sse
     }

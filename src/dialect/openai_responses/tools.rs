@@ -2,6 +2,7 @@
 
 use crate::chat::{FunctionTool, Request, Tool, ToolChoice};
 use crate::dialect::anthropic_messages::request::schema;
+use crate::dialect::anthropic_messages::search::place;
 use crate::dialect::raws::Raws;
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Shape, Str};
@@ -75,21 +76,11 @@ fn flat<'a>(function: &'a FunctionTool<'a>) -> Function<'a> {
     }
 }
 
-/// A chat has the place of its user one object deeper.
 fn search(raw: &RawValue) -> Raws<'_> {
-    let given = Members::of(raw);
     let mut out = Raws::default();
     out.set("type", "web_search");
-    out.keep("search_context_size", given.get("search_context_size"));
-    let place = given.get("user_location").map(Members::of).unwrap_or_default();
-    if let Some(place) = place.get("approximate").map(Members::of) {
-        let mut location = Raws::default();
-        location.set("type", "approximate");
-        for name in ["city", "country", "region", "timezone"] {
-            location.keep(name, place.get(name));
-        }
-        out.set("user_location", &location);
-    }
+    out.keep("search_context_size", Members::of(raw).get("search_context_size"));
+    place(raw, &mut out);
     out
 }
 
