@@ -81,6 +81,8 @@ pub struct View {
     breaker: Breaker,
     /// How reliable it was.
     pub band: Band,
+    /// The share of its attempts of the last minutes that succeeded, in thousandths, where enough were made to tell.
+    pub uptime: Option<u32>,
     /// The times to the first token in the last five minutes, in milliseconds.
     pub latency: Option<Quantiles>,
     /// The throughput in the last five minutes, in tokens per 10 seconds.
@@ -214,6 +216,7 @@ impl Record {
                 Some(UNRELIABLE..DEGRADED) => Band::Degraded,
                 _ => Band::Normal,
             },
+            uptime,
             latency: self.latency.recent(RISING, KNOWN, now),
             throughput: self.throughput.recent(FALLING, KNOWN, now),
             usual_ms: self.latency.usual(KNOWN, REMEMBERED_MS, now),

@@ -113,7 +113,7 @@ mod table {
             row(
                 Beside("provider: {}"),
                 &[
-                    "provider: is unknown; known here: name, providers, models, catalogue, preferences, keys, identity, budgets, middleware, limits, timeouts, routes, routing, billing, page, listen, admin",
+                    "provider: is unknown; known here: name, providers, models, catalogue, aliases, auto, preferences, keys, identity, budgets, middleware, limits, timeouts, routes, routing, billing, page, listen, admin",
                 ],
             ),
             row(Beside("name: ''"), &["name: is empty"]),
@@ -682,11 +682,21 @@ mod table {
                     "preferences: { sort: { by: speed }, max_price: { prompt: -1 }, order: [openai/eu], ignore: [7], models: a }",
                 ),
                 &[
-                    "preferences.sort.by: \"speed\" is not supported; use \"price\", \"throughput\" or \"latency\"",
+                    "preferences.sort.by: \"speed\" is not supported; use \"price\", \"throughput\", \"latency\" or \"exacto\"",
                     "preferences.max_price.prompt: expected a number of at least 0",
                     "preferences.order[0]: \"openai/eu\" names no provider here",
                     "preferences.ignore: expected a list of provider names",
                     "preferences.models: expected a list, found \"a\"",
+                ],
+            ),
+            row(
+                Beside(
+                    "aliases: { quick: 'a/b:nitro' }\npreferences: { models: [quick, 'quick:slow', ~a/b-latest, ~a/c-latest, crosspoint/auto] }",
+                ),
+                &[
+                    "preferences.models[1]: \"quick:slow\": it has no variant :slow here; known: :nitro, :floor, :exacto, :free, :online, :thinking",
+                    "preferences.models[3]: no model named \"~a/c-latest\" is served here",
+                    "preferences.models[4]: \"crosspoint/auto\" needs a shortlist: write auto.models",
                 ],
             ),
             row(
@@ -901,6 +911,57 @@ mod table {
                     "middleware: expected a list, found a mapping",
                 ],
             ),
+            // Other names of models.
+            row(
+                Beside("aliases: [a/b]\nauto: fast"),
+                &[
+                    "aliases: expected a mapping, found a list",
+                    "auto: expected a mapping, found \"fast\"",
+                ],
+            ),
+            row(
+                Beside(
+                    "aliases: { a/b: a/b, openrouter/auto: a/b, ~x: a/b, none: [], odd: 7, lost: c/d, slow: 'a/b:slow', empty: [''], pick: crosspoint/auto }",
+                ),
+                &[
+                    "aliases.a/b: is the name of a model, which an alias may not stand before",
+                    "aliases.openrouter/auto: is the name of the automatic choice; write auto.models for that",
+                    "aliases.~x: a name is wanted that is not empty and does not begin with ~",
+                    "aliases.none: name at least one model",
+                    "aliases.odd: expected a string, found 7",
+                    "aliases.lost: \"c/d\" is no model here, and no alias",
+                    "aliases.slow: \"a/b:slow\": it has no variant :slow here; known: :nitro, :floor, :exacto, :free, :online, :thinking",
+                    "aliases.empty[0]: is empty",
+                    "aliases.pick: \"crosspoint/auto\" needs a shortlist: write auto.models",
+                ],
+            ),
+            row(
+                Beside("aliases: { one: 'two:nitro', two: [a/b, three], three: one, self: self }"),
+                &[
+                    "aliases.three: leads back to itself: one → two → three → one",
+                    "aliases.self: leads back to itself: self → self",
+                ],
+            ),
+            row(
+                Beside("auto: { model: a/b }"),
+                &[
+                    "auto.models: is missing",
+                    "auto.model: is unknown; known here: models",
+                ],
+            ),
+            row(
+                Beside("auto: { models: {} }"),
+                &["auto.models: name at least one model"],
+            ),
+            row(
+                Beside("auto: { models: { a/b: { coding: 2 }, c/d: { score: high } } }"),
+                &[
+                    "auto.models.a/b.score: is missing",
+                    "auto.models.a/b.coding: expected a number from 0 to 1",
+                    "auto.models.c/d: is no model here",
+                    "auto.models.c/d.score: expected a number from 0 to 1",
+                ],
+            ),
             // Values are cut, and control characters shown.
             row(
                 Provider(
@@ -955,6 +1016,7 @@ mod table {
         messages.extend(messages_of(include_str!("../src/config/billing.rs")));
         messages.extend(messages_of(include_str!("../src/config/key.rs")));
         messages.extend(messages_of(include_str!("../src/config/models.rs")));
+        messages.extend(messages_of(include_str!("../src/config/names.rs")));
         messages.extend(messages_of(include_str!("../src/config/price.rs")));
         messages.extend(messages_of(include_str!("../src/config/routes.rs")));
         messages.extend(messages_of(include_str!("../src/config/providers.rs")));

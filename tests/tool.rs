@@ -32,7 +32,8 @@ fn tool(arguments: &[&str], input: &str, env: &[(&str, &str)]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // A tool that refuses its arguments may end before it has read anything.
+    let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
 
@@ -196,7 +197,7 @@ fn every_problem_is_named_with_its_path() {
         ),
     ];
     for (more, expected) in cases {
-        let known = "name, providers, models, catalogue, preferences, keys, identity, budgets, middleware, limits, timeouts, routes, routing, billing, page, listen, admin";
+        let known = "name, providers, models, catalogue, aliases, auto, preferences, keys, identity, budgets, middleware, limits, timeouts, routes, routing, billing, page, listen, admin";
         let dialects: Vec<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
         let expected = expected
             .replace("KNOWN", known)
@@ -782,7 +783,8 @@ fn explain_shows_every_attempt_without_credentials() {
     std::fs::write(
         &path,
         "providers: { openai: { key: { env: OPENAI_API_KEY } }, anthropic: { key: { env: K } } }\n\
-         models: { a/b: { endpoints: [ { provider: anthropic, model: claude }, { provider: openai, model: gpt } ] } }\n",
+         models: { a/b: { endpoints: [ { provider: anthropic, model: claude }, { provider: openai, model: gpt } ] } }\n\
+         aliases: { short: a/b }\nauto: { models: { a/b: { score: 0.7 } } }\n",
     )
     .unwrap();
     let explain = |request: &str| {
@@ -822,6 +824,16 @@ fn explain_shows_every_attempt_without_credentials() {
         message.contains("nothing is posted to /v1/else; known: /v1/chat/completions"),
         "{message}"
     );
+    let named = |model: &str| {
+        let request = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
+        let text = String::from_utf8(explain(&request).stdout).unwrap();
+        serde_json::from_str::<Value>(text.lines().next().unwrap()).unwrap()
+    };
+    assert_eq!(named("short:floor")["strategy"], "alias");
+    assert_eq!(named("short:floor")["model"], "a/b");
+    let picked = named("crosspoint/auto");
+    assert_eq!(picked["strategy"], "auto");
+    assert_eq!(picked["automatic"], "score 0.7: able");
     let refused = explain(r#"{"model":"c","messages":[]}"#);
     assert!(!refused.status.success());
     let message = String::from_utf8(refused.stderr).unwrap();

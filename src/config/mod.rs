@@ -9,6 +9,7 @@ mod credential;
 mod key;
 mod keys;
 mod models;
+mod names;
 mod parse;
 mod price;
 mod providers;
@@ -19,6 +20,8 @@ mod timeouts;
 
 pub use credential::{AccountKey, Key, Secret, SigningKey, TokenKey, Variable};
 pub use keys::{ANY, Balance, Budgets, ClientKey, Identity};
+pub(crate) use models::fits;
+pub use names::{Alias, Meant, Shortlisted};
 pub use reader::Problem;
 pub use rules::{Match, Places, Route, Rules, Terms, Whose};
 pub use timeouts::{Adaptive, Timeouts, Waiting};
@@ -52,6 +55,10 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// The models, by name.
     pub models: Vec<Model>,
+    /// Other names of models, by name.
+    pub aliases: Vec<Alias>,
+    /// The shortlist of the automatic choice. Empty: there is none.
+    pub auto: Vec<Shortlisted>,
     /// The client keys. Empty: everybody may call.
     pub keys: Vec<ClientKey>,
     /// Where the name of a caller stands whom another filter has let in.

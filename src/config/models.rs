@@ -104,16 +104,22 @@ fn chosen(node: &Node<'_>, catalogue: &Catalogue<'_>) -> Vec<Model> {
     }
 }
 
-/// Whether a text fits a pattern, in which `*` stands for anything.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+/// Whether a text fits a pattern, in which `*` stands for anything. The time that it takes does not grow with the number
+/// of stars: callers may send patterns, too.
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };
-    let Some(text) = text.strip_prefix(head) else {
-        return false;
-    };
-    let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-    ends.any(|at| text.get(at..).is_some_and(|text| fits(rest, text)))
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let between = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail));
+    let Some(mut text) = between else { return false };
+    middle.split('*').all(|part| match text.split_once(part) {
+        Some((_, after)) => {
+            text = after;
+            true
+        }
+        None => false,
+    })
 }
 
 impl Catalogue<'_> {

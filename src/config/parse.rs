@@ -3,6 +3,7 @@
 use super::billing::billing;
 use super::keys;
 use super::models::models;
+use super::names::names;
 use super::providers::providers;
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::routes::{Served, Usual, preferences, routes};
@@ -50,8 +51,11 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         .map(|node| providers(&node, env))
         .unwrap_or_default();
     let models = models(&mut members, &providers);
+    let (aliases, auto) = names(&mut members, &models);
     let served = Served {
         models: &models,
+        aliases: &aliases,
+        has_auto: !auto.is_empty(),
         providers: &providers,
         usual: None,
     };
@@ -111,6 +115,8 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         name,
         providers: providers.into_iter().map(|(provider, _)| provider).collect(),
         models,
+        aliases,
+        auto,
         keys,
         identity,
         budgets,

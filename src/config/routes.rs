@@ -5,14 +5,18 @@ use super::parse::{limits, stages};
 use super::reader::{Members, Node};
 use super::rules::{Match, Places, Route, Rules, Whose};
 use super::timeouts::timeouts;
-use super::{ClientKey, Limits, Model, Provider, Timeouts};
+use super::{Alias, ClientKey, Limits, Model, Provider, Timeouts};
 use crate::error::quoted;
-use crate::route::{self, MEMBERS, Preferences};
+use crate::route::names::{self, Base};
+use crate::route::{self, MEMBERS, Preferences, variant};
 use std::rc::Rc;
 
 /// What rules may name.
 pub(super) struct Served<'a> {
     pub(super) models: &'a [Model],
+    pub(super) aliases: &'a [Alias],
+    /// Whether there is a shortlist.
+    pub(super) has_auto: bool,
     pub(super) providers: &'a [(Provider, bool)],
     /// What holds for all.
     pub(super) usual: Option<&'a Rules>,
@@ -155,20 +159,23 @@ fn check(name: &str, node: &Node<'_>, served: &Served<'_>) {
 }
 
 fn fallbacks(node: &Node<'_>, served: &Served<'_>) -> Vec<String> {
-    let known = |name: &str| {
-        let base = name.rsplit_once(':').map_or(name, |(base, _)| base);
-        let mut models = served.models.iter();
-        models.any(|model| model.name == name || model.name == base)
-    };
-    let mut names = Vec::new();
+    let known = |name: &str| names::base(served.models, served.aliases, name);
+    let mut fallbacks = Vec::new();
     for node in node.list() {
         let Some(name) = node.string() else { continue };
-        if !known(name) {
-            node.problem(format!("no model named {} is served here", quoted(name)));
+        match variant::split(name, known) {
+            Ok((Base::Auto, _)) if !served.has_auto => {
+                node.problem(format!("{} needs a shortlist: write auto.models", quoted(name)));
+            }
+            Ok(_) => {}
+            Err(unknown) => node.problem(match unknown.problem() {
+                Some(problem) => format!("{}: {problem}", quoted(name)),
+                None => format!("no model named {} is served here", quoted(name)),
+            }),
         }
-        names.push(name.to_owned());
+        fallbacks.push(name.to_owned());
     }
-    names
+    fallbacks
 }
 
 /// Reads `routes`.

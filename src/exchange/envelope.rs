@@ -5,6 +5,9 @@ use crate::error::Error;
 use crate::json::Str;
 use crate::route::Preferences;
 
+/// The most names that `models` may have. Each is looked up, and an exchange makes 20 attempts at the most.
+const MAX_MODELS: usize = 64;
+
 /// What the gateway itself must know of a request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Envelope {
@@ -37,7 +40,14 @@ impl Envelope {
             .map(Str::into_string)
             .into_iter()
             .collect();
-        for model in request.get::<Vec<Str<'_>>>("models")?.unwrap_or_default() {
+        let others = request.get::<Vec<Str<'_>>>("models")?.unwrap_or_default();
+        if others.len() > MAX_MODELS {
+            return Err(Error::invalid(format!(
+                "models: {} names; at most {MAX_MODELS} are looked up",
+                others.len()
+            )));
+        }
+        for model in others {
             if !models.iter().any(|known| **known == *model) {
                 models.push(model.into_string());
             }
@@ -77,5 +87,25 @@ impl Envelope {
             max_tokens: request.max_tokens().ok().flatten(),
             preferences: Preferences::of(request)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn more_names_than_can_be_tried_are_refused() {
+        let of = |count: usize| {
+            let names: Vec<_> = (0..count).map(|at| format!("\"m{at}\"")).collect();
+            let text = format!(r#"{{"models":[{}]}}"#, names.join(","));
+            Envelope::of(&Request::parse(text.into_bytes()).unwrap())
+        };
+        assert_eq!(of(64).unwrap().models.len(), 64);
+        assert_eq!(
+            of(65).unwrap_err().message,
+            "models: 65 names; at most 64 are looked up"
+        );
     }
 }

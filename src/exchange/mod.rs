@@ -33,7 +33,8 @@ use crate::error::{Error, Fault, Kind, PreviousError};
 use crate::health::Sample;
 use crate::meter::{self, AttemptLine, Outcome, Rate, Receipt, Source};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
-use crate::route::Candidate;
+use crate::route::auto::Rated;
+use crate::route::{Candidate, Strategy};
 use attempt::Attempt;
 use byok::OwnKeys;
 use deadline::Deadlines;
@@ -70,6 +71,8 @@ pub struct Exchange {
     plan: Vec<Candidate>,
     deadlines: Deadlines,
     routing: Routing,
+    /// The shortlist as it was judged, where the model was picked automatically.
+    rated: Vec<Rated>,
     /// Where in the plan the next attempt stands.
     next: usize,
     /// The first candidate's request, made while planning.
@@ -136,6 +139,7 @@ impl Exchange {
             plan: Vec::new(),
             deadlines: Deadlines::default(),
             routing: Routing::default(),
+            rated: Vec::new(),
             next: 0,
             encoded: None,
             token: None,
@@ -238,14 +242,15 @@ impl Exchange {
             (Some(id), Some((of, token))) if id == of => Some(token),
             (Some(_), _) => return Err(Refused::NoToken),
         };
-        let request = self.request.as_ref().ok_or(Refused::NothingPlanned)?;
+        let request = self.request.as_mut().ok_or(Refused::NothingPlanned)?;
         let operation = request.operation();
         let dialect = endpoint.dialect_for(operation).ok_or(Refused::CannotEncode)?;
         let mut encoded = match self.encoded.take() {
             Some(encoded) if self.next == 0 => encoded,
             _ => {
                 let target = provider.target(endpoint, self.envelope.stream);
-                let encoded = dialect.encode(request, &target);
+                let variant = candidate.variant;
+                let encoded = variant.of(request, |request| dialect.encode(request, &target));
                 encoded.map_err(|_| Refused::CannotEncode)?
             }
         };
@@ -417,6 +422,7 @@ impl Exchange {
         Some(Answer {
             id: self.id.clone(),
             model: self.config.models.get(candidate.model)?.name.clone(),
+            names_model: !matches!(candidate.strategy, Strategy::Direct | Strategy::Variant),
             provider: provider.id.clone(),
             created: self.started_ms / 1_000,
             stream: self.envelope.stream,

@@ -1,7 +1,8 @@
 //! The stages of one response: bytes → frames → deltas → middleware → the client's bytes.
 //!
 //! A buffered response runs through the same stages as a streamed one. Frames of a provider that speaks the client's own
-//! dialect, with no middleware in between, are passed on as they came, but for thinking under another name.
+//! dialect, with no middleware in between, are passed on as they came, but for thinking under another name. They are not
+//! where the caller named something else than the model: the provider's name for it would say nothing.
 
 use crate::chat::{Delta, Finish, Piece, Place, Reasoning, Usage};
 use crate::dialect::client::{Answer, ClientDialect, Encoder};
@@ -78,6 +79,7 @@ impl Pipeline {
         let hidden = answer.hides_thinking.then(Hidden::default);
         let forward = chain.is_empty()
             && hidden.is_none()
+            && !answer.names_model
             && dialect.name() == client.name()
             && streamed == answer.stream;
         let fidelity = if forward {

@@ -1,10 +1,12 @@
 //! Whom an exchange will try, in which order, and for how long.
 
-use super::Exchange;
 use super::envelope::Envelope;
+use super::{Exchange, parties};
+use crate::chat::Request;
 use crate::error::{Error, Kind};
 use crate::meter::Source;
-use crate::route::{self, Asked, Candidate, Moment, Needs, Views};
+use crate::route::auto::Rated;
+use crate::route::{self, Asked, Candidate, Moment, Needs, Variant, Views};
 
 impl Exchange {
     /// Makes the plan.
@@ -14,61 +16,55 @@ impl Exchange {
     /// # Errors
     /// When there is no candidate, or none can carry the request.
     pub fn plan(&mut self, views: Views<'_>, moment: Moment) -> Result<(), Error> {
-        let Some(request) = &self.request else {
+        let Some(mut request) = self.request.take() else {
             return Err(Error::new(Kind::Server, "there is no request to plan"));
         };
+        let planned = self.plan_for(&mut request, views, moment);
+        self.request = Some(request);
+        planned
+    }
+
+    fn plan_for(&mut self, request: &mut Request, views: Views<'_>, moment: Moment) -> Result<(), Error> {
         // Middleware may have changed what was read before it ran.
         self.envelope = Envelope::of(request)?;
-        let needs = Needs::of(request, self.session.as_deref());
-        let rules = self.config.rules(self.terms);
-        self.envelope.preferences.complete(&rules, request);
-        self.envelope.preferences.own_keys = self.own_keys.providers();
-        let asked = Asked {
-            models: &self.envelope.models,
-            preferences: &self.envelope.preferences,
-            needs: &needs,
-            rules: &rules,
-        };
         let operation = request.operation();
-        let excluded = route::excluded(&self.config, &asked);
-        self.routing.begin(excluded);
         let mut views = |key| views(operation.health_key(key));
-        let chosen = route::choose(&self.config, &asked, &mut views, moment)?;
-        if let Some(tokens) = needs.prompt_tokens() {
-            let _noted = self.prompt_tokens.get_or_init(|| (tokens, Source::Estimate));
-        }
+        let chosen = self.choose(request, &mut views, moment)?;
         let mut first_error = None;
         let stream = self.envelope.stream;
         let prompt = request.raw("messages").map_or(0, str::len);
-        // What each format lacks, if anything.
-        let mut verdicts: Vec<(&'static str, Option<String>)> = Vec::with_capacity(2);
+        // What each format lacks for each variant, if anything.
+        let mut verdicts: Vec<(&'static str, Variant, Option<String>)> = Vec::with_capacity(2);
         self.routing.consider(chosen.len());
         for candidate in chosen {
-            let Some((endpoint, provider)) = self.parties(candidate) else {
+            let Some((endpoint, provider)) = parties(&self.config, candidate) else {
                 continue;
             };
             let Some(dialect) = endpoint.dialect_for(operation) else {
                 continue;
             };
-            let known = verdicts.iter().position(|(name, _)| *name == dialect.name());
+            let variant = candidate.variant;
+            let known = verdicts
+                .iter()
+                .position(|(name, of, _)| *name == dialect.name() && *of == variant);
             let at = match known {
                 Some(at) => at,
                 None => {
                     let target = provider.target(endpoint, self.envelope.stream);
                     // What the first attempt will send is kept; one such body at a time is enough.
                     let tried = if self.plan.is_empty() {
-                        let encoded = dialect.encode(request, &target);
+                        let encoded = variant.of(request, |request| dialect.encode(request, &target));
                         encoded.map(|encoded| self.encoded = Some(encoded))
                     } else {
-                        dialect.check(request, &target)
+                        variant.of(request, |request| dialect.check(request, &target))
                     };
                     let lacks = tried.as_ref().err().map(|error| error.message.clone());
-                    verdicts.push((dialect.name(), lacks));
+                    verdicts.push((dialect.name(), variant, lacks));
                     first_error = first_error.or(tried.err());
                     verdicts.len().saturating_sub(1)
                 }
             };
-            match verdicts.get(at).and_then(|(_, lacks)| lacks.as_deref()) {
+            match verdicts.get(at).and_then(|(_, _, lacks)| lacks.as_deref()) {
                 Some(lacks) => self.routing.lacks_words(candidate, lacks),
                 None => self.plan.push(candidate),
             }
@@ -82,6 +78,39 @@ impl Exchange {
                 Ok(())
             }
         }
+    }
+
+    /// Finds out what the names of the request mean, who may serve, and in which order.
+    fn choose(
+        &mut self,
+        request: &Request,
+        views: Views<'_>,
+        moment: Moment,
+    ) -> Result<Vec<Candidate>, Error> {
+        let needs = Needs::of(request, self.session.as_deref());
+        let rules = self.config.rules(self.terms);
+        self.envelope.preferences.complete(&rules, request);
+        self.envelope.preferences.own_keys = self.own_keys.providers();
+        let asked = Asked {
+            models: &self.envelope.models,
+            preferences: &self.envelope.preferences,
+            needs: &needs,
+            rules: &rules,
+        };
+        let resolved = route::resolve(&self.config, &asked, views, moment)?;
+        self.rated = resolved.rated;
+        let excluded = route::excluded(&self.config, &resolved.models, &asked);
+        self.routing.begin(excluded);
+        let chosen = route::choose_among(&self.config, &resolved.models, &asked, views, moment)?;
+        if let Some(tokens) = needs.prompt_tokens() {
+            let _noted = self.prompt_tokens.get_or_init(|| (tokens, Source::Estimate));
+        }
+        Ok(chosen)
+    }
+
+    /// The shortlist as it was judged for this request, in the order in which it is tried; empty where none was asked for.
+    pub fn rated(&self) -> &[Rated] {
+        &self.rated
     }
 
     /// The health key of the endpoint whose trial the plan begins with: it has to be claimed first.

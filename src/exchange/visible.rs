@@ -5,6 +5,7 @@ use super::Exchange;
 use crate::error::{Error, Kind, Routed};
 use crate::json;
 use crate::meter::{Outcome, PlaceLine};
+use crate::route::auto::Rated;
 use crate::route::{Candidate, Exclusion};
 use serde::Serialize;
 
@@ -108,7 +109,17 @@ struct Metadata<'a> {
     is_byok: bool,
     endpoints: Endpoints<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    shortlist: Vec<Listed<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<Tried<'a>>,
+}
+
+/// Ours: what the automatic choice made of a model.
+#[derive(Serialize)]
+struct Listed<'a> {
+    model: &'a str,
+    score: f64,
+    reason: String,
 }
 
 /// `excluded` is ours: OpenRouter does not say why an endpoint is not available.
@@ -156,12 +167,14 @@ impl Exchange {
         self.routing.shown = true;
     }
 
-    /// How the models were chosen, in OpenRouter's words.
+    /// How the model was found that was asked last, or that would be asked first.
     pub(super) fn strategy(&self) -> &'static str {
-        match self.envelope.models.as_slice() {
-            [] | [_] => "direct",
-            _ => "fallback",
-        }
+        let asked = self.attempt.as_ref().map(|attempt| attempt.candidate);
+        let asked = asked.or_else(|| self.plan.first().copied());
+        asked
+            .map(|candidate| candidate.strategy)
+            .unwrap_or_default()
+            .name()
     }
 
     /// [`Exchange::metadata`] of an error.
@@ -203,11 +216,23 @@ impl Exchange {
                 available: self.available(served),
                 excluded: self.excluded(),
             },
+            shortlist: self.shortlist(),
             attempts: self.tried(error),
         };
         String::from_utf8(json::to_vec(&metadata))
             .ok()
             .map(String::into_boxed_str)
+    }
+
+    fn shortlist(&self) -> Vec<Listed<'_>> {
+        let line = |rated: &Rated| {
+            Some(Listed {
+                model: &self.config.models.get(rated.model)?.name,
+                score: rated.score(),
+                reason: rated.verdict.to_string(),
+            })
+        };
+        self.rated.iter().take(MAX_SHOWN).filter_map(line).collect()
     }
 
     fn available(&self, served: Option<Candidate>) -> Vec<Available<'_>> {

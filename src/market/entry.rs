@@ -13,6 +13,8 @@ use serde::{Serialize, Serializer};
 pub(super) struct Shown<'a> {
     pub(super) model: &'a Model,
     pub(super) endpoints: Vec<&'a Endpoint>,
+    /// The alias under which it is shown, if it is one.
+    pub(super) alias: Option<&'a str>,
     pub(super) top: Option<&'a Endpoint>,
     pub(super) context: Option<u64>,
     pub(super) input: Modalities,
@@ -27,6 +29,7 @@ impl<'a> Shown<'a> {
         let facts = || endpoints.iter().map(|endpoint| endpoint.facts);
         Self {
             model,
+            alias: None,
             top: endpoints
                 .iter()
                 .copied()
@@ -54,7 +57,7 @@ impl<'a> Shown<'a> {
     pub(super) fn entry(&self, prefix: &str) -> Entry<'a> {
         let model = self.model;
         Entry {
-            id: &model.name,
+            id: self.alias.unwrap_or(&model.name),
             canonical_slug: &model.name,
             object: "model",
             name: &model.title,
@@ -72,6 +75,10 @@ impl<'a> Shown<'a> {
             used_last_week: self
                 .used
                 .map(|Count { requests, tokens }| Used { requests, tokens }),
+            alias_target: self.alias.map(|_| AliasTarget {
+                name: &model.title,
+                slug: &model.name,
+            }),
             links: Details {
                 details: format!("{prefix}{MODELS}/{}/endpoints", model.name),
             },
@@ -104,7 +111,16 @@ pub(super) struct Entry<'a> {
     supported_parameters: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     used_last_week: Option<Used>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias_target: Option<AliasTarget<'a>>,
     links: Details,
+}
+
+/// The model that an alias means first: <https://openrouter.ai/docs/client-sdks/typescript/models/modelaliastarget>.
+#[derive(Serialize)]
+struct AliasTarget<'a> {
+    name: &'a str,
+    slug: &'a str,
 }
 
 #[derive(Serialize)]

@@ -19,6 +19,7 @@ use crate::health::Standing;
 use crate::json;
 use crate::ranking::{Count, Period, Ranking};
 use crate::route;
+use crate::route::names::{self, Base};
 use entry::{Entry, Shown};
 use query::{Query, Sort, decode};
 use serde::Serialize;
@@ -117,12 +118,12 @@ impl<'a> Market<'a> {
     }
 
     /// The models that a query asks for, in the order that it asks for.
-    fn chosen(&self, query: &Query) -> Vec<Shown<'a>> {
+    fn chosen<'s>(&'s self, query: &Query) -> Vec<Shown<'s>> {
         let used = query
             .sort
             .is_some_and(Sort::is_by_use)
             .then(|| self.used_in_a_week());
-        let all = (0..self.config.models.len()).filter_map(|at| {
+        let models = (0..self.config.models.len()).filter_map(|at| {
             let used = used.as_ref().map(|used| {
                 let found = used.binary_search_by_key(&at, |(at, _)| *at);
                 let found = found.ok().and_then(|found| used.get(found));
@@ -133,6 +134,9 @@ impl<'a> Market<'a> {
                 ..self.shown(at)?
             })
         });
+        let aliases = self.config.aliases.iter();
+        let aliases = aliases.filter_map(|alias| self.named(&alias.name));
+        let all = models.chain(aliases);
         let mut models: Vec<_> = all.filter(|shown| query.matches(self.config, shown)).collect();
         if let Some(sort) = query.sort {
             models.sort_by_cached_key(|shown| sort.key(self, shown));
@@ -158,12 +162,21 @@ impl<'a> Market<'a> {
         })
     }
 
-    fn named(&self, name: &str) -> Option<Shown<'a>> {
-        let models = &self.config.models;
-        let at = models
-            .binary_search_by(|model| model.name.as_str().cmp(name))
-            .ok()?;
-        self.shown(at)
+    /// What is shown under a name: a model, or what an alias or a family means first.
+    fn named<'s>(&'s self, name: &'s str) -> Option<Shown<'s>> {
+        let Config { models, aliases, .. } = self.config;
+        let base = names::base(models, aliases, name)?;
+        let meant = match base {
+            Base::Alias(at) => aliases.get(at)?.targets.first()?.base,
+            Base::Model(_) | Base::Latest(_) | Base::Auto => base,
+        };
+        let (Base::Model(at) | Base::Latest(at)) = meant else {
+            return None;
+        };
+        Some(Shown {
+            alias: Some(name).filter(|_| !matches!(base, Base::Model(_))),
+            ..self.shown(at)?
+        })
     }
 
     /// A model with those of its endpoints that the caller may use, if there are any.

@@ -192,7 +192,8 @@ impl Query {
     /// Whether a model is asked for. What is not known of it does not match.
     pub(super) fn matches(&self, config: &Config, shown: &Shown<'_>) -> bool {
         let model = shown.model;
-        let (id, title) = (model.name.to_lowercase(), model.title.to_lowercase());
+        let id = shown.alias.unwrap_or(&model.name).to_lowercase();
+        let title = model.title.to_lowercase();
         let within = |price: PicoUsd, [from, to]: [Option<PicoUsd>; 2]| {
             from.is_none_or(|from| price >= from) && to.is_none_or(|to| price <= to)
         };

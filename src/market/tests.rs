@@ -407,6 +407,48 @@ fn other_paths_are_not_of_the_market() {
     }
 }
 
+#[test]
+fn aliases_are_listed_with_what_they_mean() {
+    let value = json!({
+        "providers": {"openai": {}},
+        "models": {
+            "acme/big-1": {"endpoints": [{"provider": "openai"}]},
+            "acme/big-2": {"endpoints": [{"provider": "openai"}]},
+        },
+        "aliases": {"fast": ["acme/big-1:nitro", "acme/big-2"], "best": "crosspoint/auto"},
+        "auto": {"models": {"acme/big-2": {"score": 1}}},
+    });
+    let config = Config::read(&value, None).unwrap();
+    let market = Market {
+        config: &config,
+        rules: &[],
+        prefix: "",
+        live: &|_| Live::default(),
+        ranking: &Ranking::default,
+    };
+    let ask = |path: &str, query: &str| -> Value {
+        let body = market.answer(path, query).unwrap().unwrap();
+        serde_json::from_slice(&body).unwrap()
+    };
+    let list = ask(MODELS, "");
+    let ids: Vec<_> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["id"])
+        .collect();
+    assert_eq!(ids, ["acme/big-1", "acme/big-2", "fast"]);
+    assert!(list["data"][0].get("alias_target").is_none());
+    let target = json!({"name": "acme/big-1", "slug": "acme/big-1"});
+    assert_eq!(list["data"][2]["alias_target"], target);
+    assert_eq!(ask(MODELS, "q=fast")["total_count"], 1);
+    assert_eq!(ask("/v1/models/fast", "")["canonical_slug"], "acme/big-1");
+    let latest = ask("/v1/models/~acme/big-latest", "");
+    assert_eq!(latest["id"], "~acme/big-latest");
+    assert_eq!(latest["alias_target"]["slug"], "acme/big-2");
+    assert_eq!(ask("/v1/models/fast/endpoints", "")["data"]["id"], "acme/big-1");
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 mod properties {
     use super::*;

@@ -1,7 +1,7 @@
 //! Whom a caller or an operator excludes, and what the caller is told when nobody is left.
 
 use super::wishes::Wish;
-use super::{Asked, Named, Preferences};
+use super::{Asked, Named, Preferences, Sort};
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider, Rules, Whose};
 use crate::dialect::{Fate, Feature};
@@ -52,6 +52,9 @@ pub(super) enum Why {
     Quantizations,
     MaxPrice,
     Free,
+    Exacto,
+    Thinking,
+    Online,
     OwnKey,
     RequireParameters,
 }
@@ -71,16 +74,20 @@ impl Why {
             Self::Quantizations => ("quantizations", "quantization"),
             Self::MaxPrice => ("max_price", "max_price"),
             Self::Free => ("model", "max_price"),
+            Self::Exacto => ("sort", "exacto"),
+            Self::Thinking => ("model", "variant:thinking"),
+            Self::Online => ("model", "variant:online"),
             Self::OwnKey => (OWN_KEYS_HEADER, "byok"),
             Self::RequireParameters => ("require_parameters", "require_parameters"),
         }
     }
 
     /// The path of that member, in a request or in rules.
-    fn field(self, of_rules: bool) -> String {
+    pub(super) fn field(self, of_rules: bool) -> String {
         let (member, _) = self.words();
         match self {
-            Self::Models | Self::Providers | Self::Free | Self::OwnKey => member.to_owned(),
+            Self::Models | Self::Providers | Self::OwnKey => member.to_owned(),
+            Self::Free | Self::Thinking | Self::Online => member.to_owned(),
             _ if of_rules => format!("preferences.{member}"),
             _ => format!("provider.{member}"),
         }
@@ -114,6 +121,12 @@ impl Why {
             },
             Self::Quantizations => format!("has {}", endpoint.facts.quantization.unwrap_or("unknown")),
             Self::MaxPrice | Self::Free => price(),
+            Self::Exacto => "takes no tools".to_owned(),
+            Self::Thinking => "does not think when it is asked to".to_owned(),
+            Self::Online => {
+                let dialect = endpoint.dialect.name();
+                format!("has no search of the web that its provider runs, when asked in {dialect}")
+            }
             Self::OwnKey => "wants the caller's own key".to_owned(),
             Self::RequireParameters => {
                 let names: Vec<_> = lost(preferences, provider, endpoint).collect();
@@ -123,23 +136,34 @@ impl Why {
     }
 }
 
+/// Ids of service tiers end so. They cost otherwise, so that a base name does not mean them:
+/// <https://openrouter.ai/docs/guides/routing/provider-selection>.
+const TIERS: &[&str] = &["flex", "priority"];
+
 /// Whether a caller's name of a provider means this endpoint's: the provider, all of whose regions and variants a base
-/// name means, or `provider/region`, `provider/quantization`.
+/// name means, or `provider/region`, `provider/quantization`, or both of these behind it.
 pub fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> bool {
-    let id = provider.id.as_str();
     let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
-    if same(name, id) {
-        return true;
+    let (mut id, mut name) = (provider.id.split('/'), name.split('/'));
+    let known = [endpoint.policy.region.as_deref(), endpoint.facts.quantization];
+    loop {
+        match (id.next(), name.next()) {
+            (Some(own), Some(asked)) if same(own, asked) => {}
+            (Some(_), Some(_)) => return false,
+            // More of the id than was asked for.
+            (Some(own), None) => {
+                return std::iter::once(own)
+                    .chain(id)
+                    .all(|own| !TIERS.iter().any(|tier| same(own, tier)));
+            }
+            (None, None) => return true,
+            // More was asked for than the id says.
+            (None, Some(asked)) => {
+                let has = |asked: &str| known.into_iter().flatten().any(|known| same(known, asked));
+                return std::iter::once(asked).chain(name).all(has);
+            }
+        }
     }
-    let base = id
-        .rmatch_indices('/')
-        .any(|(at, _)| id.get(..at).is_some_and(|base| same(name, base)));
-    let variant = name.split_once('/').is_some_and(|(base, variant)| {
-        let region = endpoint.policy.region.as_deref();
-        let known = [region, endpoint.facts.quantization];
-        same(base, id) && known.into_iter().flatten().any(|known| same(known, variant))
-    });
-    base || variant
 }
 
 /// Why an endpoint may not serve, if it may not, and by whose word if not by the request's.
@@ -174,13 +198,29 @@ pub(super) fn why<'a>(
             let (_, why, wish) = checks.find(|(excludes, ..)| *excludes)?;
             Some((why, preferences.whose(wish)))
         })
-        .or_else(|| (named.free && endpoint.price.rank() > 0).then_some((Why::Free, None)))
+        .or_else(|| (named.variant.free && endpoint.price.rank() > 0).then_some((Why::Free, None)))
+        .or_else(|| {
+            let exacto = preferences.sort.or(named.variant.sort) == Some(Sort::Exacto);
+            let lacks = endpoint.facts.parameters.supports("tools") == Some(false);
+            // What a name says is the request's own word.
+            let whose = preferences
+                .whose(Wish::Sort)
+                .filter(|_| named.variant.sort.is_none());
+            (exacto && lacks).then_some((Why::Exacto, whose))
+        })
         .or_else(|| {
             let own = preferences.own_keys.contains(&endpoint.provider);
             (!own && provider.wants_own_key()).then_some((Why::OwnKey, None))
         })
-        // This one is costly to find out.
+        // These are costly to find out.
         .or_else(|| {
+            let lacks = |name| lacks(name, preferences, provider, endpoint);
+            if named.variant.thinking && lacks("reasoning.enabled") {
+                return Some((Why::Thinking, None));
+            }
+            if named.variant.online && (!searches(provider, endpoint) || lacks("web_search_options")) {
+                return Some((Why::Online, None));
+            }
             let _lost = lost(preferences, provider, endpoint).next()?;
             Some((Why::RequireParameters, preferences.whose(Wish::RequireParameters)))
         })
@@ -238,6 +278,24 @@ fn restricted(preferences: &Preferences, provider: &Provider, endpoint: &Endpoin
     checks.find(|(excludes, _)| *excludes).map(|(_, why)| why)
 }
 
+/// Whether an endpoint would be asked without a feature of chats, by its format or by what is known of it.
+fn lacks(name: &str, preferences: &Preferences, provider: &Provider, endpoint: &Endpoint) -> bool {
+    let target = provider.target(endpoint, false);
+    let (Some(feature), Operation::Chat) = (Feature::find(name), preferences.operation) else {
+        return true;
+    };
+    endpoint.facts.parameters.supports(feature.member()) == Some(false)
+        || feature.fate(endpoint.dialect, &target) != Fate::Carried
+}
+
+/// Whether the provider searches the web for this model when it is asked to. In OpenAI's chats nothing but a member says
+/// that it is to, which many providers ignore; so there the configuration or the provider's quirks say who does not.
+fn searches(provider: &Provider, endpoint: &Endpoint) -> bool {
+    let named = endpoint.facts.parameters.supports("web_search_options") == Some(true);
+    let target = provider.target(endpoint, false);
+    named || endpoint.dialect.searches(&target)
+}
+
 /// The required parameters that an endpoint would be served without, by its format or by what is known of it.
 fn lost<'a>(
     preferences: &'a Preferences,
@@ -255,18 +313,15 @@ fn lost<'a>(
     required.filter(lacks).map(|feature| feature.name)
 }
 
-/// Every endpoint of the request's models that somebody excludes.
-pub fn excluded(config: &Config, asked: &Asked<'_>) -> Vec<Exclusion> {
-    let mut named = Named::all(config, asked.models);
-    if let [_] = asked.models {
-        Named::add(&mut named, config, asked.fallbacks());
-    }
-    of_named(config, &named, asked)
-}
-
-fn of_named(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Vec<Exclusion> {
+/// Every endpoint of these models that somebody excludes.
+pub fn excluded(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Vec<Exclusion> {
     let mut exclusions = Vec::new();
     for named in models {
+        let preferences = asked.preferences.for_variant(named.variant.sort);
+        let asked = &Asked {
+            preferences: &preferences,
+            ..*asked
+        };
         for (at, endpoint) in named.model.endpoints.iter().enumerate() {
             let Some(provider) = config.providers.get(endpoint.provider) else {
                 continue;
@@ -308,7 +363,7 @@ pub(super) fn nobody_left(config: &Config, models: &[Named<'_>], asked: &Asked<'
             set_by: exclusion.set_by,
         })
     };
-    let endpoints: Vec<_> = of_named(config, models, asked)
+    let endpoints: Vec<_> = excluded(config, models, asked)
         .into_iter()
         .filter_map(told)
         .collect();

@@ -3,23 +3,29 @@
 //! It knows nothing of shared data or clocks: what is known of an endpoint's health is asked of a function that the
 //! caller gives, and the time and the seed of every draw are arguments.
 
+pub mod auto;
 mod balance;
 mod deadline;
 mod exclude;
+pub mod latest;
+pub mod names;
 mod needs;
 mod preferences;
 mod region;
+pub mod variant;
 mod wishes;
 
 pub use deadline::first_token_ms;
 pub use exclude::{Exclusion, excluded, is_allowed, names};
+pub use names::{Named, Resolved, Strategy, resolve};
 pub use needs::Needs;
 pub use preferences::{Cutoffs, MEMBERS, Preferences, Wrong};
 pub use region::{Regions, around, lies_in};
+pub use variant::Variant;
 
 use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Model, Rules};
-use crate::error::{Error, Kind, quoted};
+use crate::config::{Config, Endpoint, Rules};
+use crate::error::Error;
 use crate::hash;
 use crate::health::{Band, Standing, View};
 
@@ -32,6 +38,10 @@ pub struct Candidate {
     pub endpoint: usize,
     /// Why it stands where it stands.
     pub reason: &'static str,
+    /// How its model was found.
+    pub strategy: Strategy,
+    /// What the variants of its model's name ask for.
+    pub variant: Variant,
 }
 
 /// The reason of an endpoint that is tried for the first time after an outage.
@@ -48,12 +58,15 @@ pub enum Sort {
     Throughput,
     /// The shortest time to the first token.
     Latency,
+    /// The highest uptime, for requests with tools: who is known to take none is left out.
+    /// <https://openrouter.ai/docs/guides/routing/auto-exacto>
+    Exacto,
 }
 
 impl Sort {
     /// The one of this name.
     pub fn of(name: &str) -> Option<Self> {
-        let all = [Self::Price, Self::Throughput, Self::Latency];
+        let all = [Self::Price, Self::Throughput, Self::Latency, Self::Exacto];
         all.into_iter().find(|sort| sort.name() == name)
     }
 
@@ -63,6 +76,7 @@ impl Sort {
             Self::Price => "price",
             Self::Throughput => "throughput",
             Self::Latency => "latency",
+            Self::Exacto => "exacto",
         }
     }
 }
@@ -106,6 +120,8 @@ pub type Views<'v> = &'v mut dyn FnMut(u64) -> View;
 
 /// One request in this many looks at an endpoint of which nobody knows how fast it is, where that decides.
 const EXPLORE: u64 = 32;
+/// As many thousandths of attempts that failed are held against an endpoint of which nobody knows how reliable it is.
+const UNKNOWN_UPTIME: u64 = 50;
 
 /// The plan of an exchange: candidates in the order in which they are to be tried. The first `routing.max_attempts` may
 /// be; the others take the places of those that a failure rules out.
@@ -128,25 +144,26 @@ pub fn choose(
     views: Views<'_>,
     moment: Moment,
 ) -> Result<Vec<Candidate>, Error> {
+    let resolved = resolve(config, asked, views, moment)?;
+    choose_among(config, &resolved.models, asked, views, moment)
+}
+
+/// The same, where it is known already what the names of the request mean.
+///
+/// # Errors
+/// When the rules and preferences exclude every endpoint of these models.
+pub fn choose_among(
+    config: &Config,
+    named: &[Named<'_>],
+    asked: &Asked<'_>,
+    views: Views<'_>,
+    moment: Moment,
+) -> Result<Vec<Candidate>, Error> {
     let preferences = asked.preferences;
-    let mut named = Named::all(config, asked.models);
-    if named.is_empty() {
-        let names: Vec<_> = asked.models.iter().map(|name| quoted(name)).collect();
-        return Err(Error::new(
-            Kind::NotFound,
-            format!(
-                "no model named {} is served here; GET /v1/models lists those that are",
-                names.join(" or ")
-            ),
-        ));
-    }
-    if let [_] = asked.models {
-        Named::add(&mut named, config, asked.fallbacks());
-    }
     let mut plan: Vec<Candidate> = Vec::new();
     let together = if preferences.mix_models { named.len() } else { 1 };
-    for models in named.chunks(together) {
-        let variant = models.first().and_then(|named| named.sort);
+    for models in named.chunks(together.max(1)) {
+        let variant = models.first().and_then(|named| named.variant.sort);
         let preferences = preferences.for_variant(variant);
         let asked = &Asked {
             preferences: &preferences,
@@ -155,13 +172,15 @@ pub fn choose(
         let mut entries = entries(config, models, asked, views, moment, plan.is_empty());
         order(&mut entries, models, asked, moment);
         plan.extend(entries.iter().map(|entry| Candidate {
-            model: entry.model,
+            model: entry.named.at,
             endpoint: entry.at,
             reason: entry.reason,
+            strategy: entry.named.strategy,
+            variant: entry.named.variant,
         }));
     }
     if plan.is_empty() {
-        return Err(exclude::nobody_left(config, &named, asked));
+        return Err(exclude::nobody_left(config, named, asked));
     }
     // Without fallbacks only the first choice is left, or all that `order` names.
     if !preferences.allow_fallbacks && preferences.order.is_empty() {
@@ -195,60 +214,6 @@ fn spread(plan: &mut Vec<Candidate>, most: usize) {
     plan.append(&mut later);
 }
 
-/// A model as a caller names it.
-#[derive(Clone, Copy)]
-struct Named<'c> {
-    at: usize,
-    model: &'c Model,
-    /// `:nitro`, `:floor`
-    sort: Option<Sort>,
-    /// `:free`
-    free: bool,
-}
-
-impl<'c> Named<'c> {
-    /// Those that are served here, each once.
-    fn all(config: &'c Config, names: &[String]) -> Vec<Self> {
-        let mut all = Vec::with_capacity(names.len());
-        Self::add(&mut all, config, names);
-        all
-    }
-
-    fn add(all: &mut Vec<Self>, config: &'c Config, names: &[String]) {
-        for named in names.iter().filter_map(|name| Self::find(config, name)) {
-            if !all.iter().any(|known| known.at == named.at) {
-                all.push(named);
-            }
-        }
-    }
-
-    /// The model of this name, or the variant of one: <https://openrouter.ai/docs/faq#what-are-model-variants>.
-    fn find(config: &'c Config, name: &str) -> Option<Self> {
-        let find = |name: &str| {
-            let by_name = |model: &Model| model.name.as_str().cmp(name);
-            let at = config.models.binary_search_by(by_name).ok()?;
-            Some((at, config.models.get(at)?))
-        };
-        let named = |(at, model), sort, free| Self {
-            at,
-            model,
-            sort,
-            free,
-        };
-        if let Some(found) = find(name) {
-            return Some(named(found, None, false));
-        }
-        let (base, variant) = name.rsplit_once(':')?;
-        let (sort, free) = match variant {
-            "nitro" => (Some(Sort::Throughput), false),
-            "floor" => (Some(Sort::Price), false),
-            "free" => (None, true),
-            _ => return None,
-        };
-        Some(named(find(base)?, sort, free))
-    }
-}
-
 /// Where an endpoint stands by its health, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
@@ -266,7 +231,7 @@ enum Place {
 
 /// An endpoint that may serve, with all that its place depends on.
 struct Entry<'c> {
-    model: usize,
+    named: Named<'c>,
     at: usize,
     endpoint: &'c Endpoint,
     view: View,
@@ -324,7 +289,7 @@ fn entries<'c>(
             let view = views(endpoint.health_key);
             let unfit = !asked.needs.fit(endpoint);
             entries.push(Entry {
-                model: named.at,
+                named: *named,
                 at,
                 endpoint,
                 view,
@@ -394,7 +359,7 @@ fn order(entries: &mut [Entry<'_>], models: &[Named<'_>], asked: &Asked<'_>, mom
     let preferences = asked.preferences;
     let sort = preferences
         .sort
-        .or_else(|| models.first().and_then(|named| named.sort));
+        .or_else(|| models.first().and_then(|named| named.variant.sort));
     let balanced = sort.is_none() && preferences.order.is_empty();
     let explores = hash::mix(!moment.seed).is_multiple_of(EXPLORE);
     let unknown = if explores { 0 } else { u64::MAX };
@@ -404,6 +369,12 @@ fn order(entries: &mut [Entry<'_>], models: &[Named<'_>], asked: &Asked<'_>, mom
     for entry in entries.iter_mut() {
         entry.by = match sort {
             None | Some(Sort::Price) => entry.price,
+            Some(Sort::Exacto) => match entry.view.uptime {
+                Some(uptime) => u64::from(1_000_u32.saturating_sub(uptime)),
+                // Nobody knows: after who is known to be good, before who is known to be bad.
+                None if explores => 0,
+                None => UNKNOWN_UPTIME,
+            },
             Some(Sort::Latency) => entry.view.latency.map_or(unknown, |known| known.median().into()),
             Some(Sort::Throughput) => entry.view.throughput.map_or(unknown, |known| {
                 u64::from(u32::MAX).saturating_sub(known.median().into())

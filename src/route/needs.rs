@@ -73,18 +73,36 @@ impl<'r> Needs<'r> {
 
     /// Whether an endpoint is not known to lack anything.
     pub(super) fn fit(&self, endpoint: &Endpoint) -> bool {
+        self.lacking(endpoint).is_none()
+    }
+
+    /// What an endpoint is known to lack first, by the name that it has in a configuration.
+    pub(super) fn lacking(&self, endpoint: &Endpoint) -> Option<&'static str> {
         let facts = &endpoint.facts;
-        let lacks = |name: &&str| facts.parameters.supports(name) == Some(false);
+        let lacks = |name: &&&'static str| facts.parameters.supports(name) == Some(false);
         let takes = |has: Modalities, needed: Modalities| {
             has.is_empty() || needed.names().all(|name| has.contains(name))
         };
-        !self.parameters.iter().any(lacks)
-            && facts
-                .max_completion_tokens
-                .is_none_or(|most| self.max_tokens <= most)
-            && takes(facts.output_modalities, self.output)
-            && (facts.input_modalities.is_empty() || takes(facts.input_modalities, self.input()))
-            && facts.context_length.is_none_or(|length| self.fits_into(length))
+        if let Some(name) = self.parameters.iter().find(lacks) {
+            return Some(name);
+        }
+        if facts
+            .max_completion_tokens
+            .is_some_and(|most| self.max_tokens > most)
+        {
+            return Some("max_completion_tokens");
+        }
+        if !takes(facts.output_modalities, self.output) {
+            return Some("output_modalities");
+        }
+        if !facts.input_modalities.is_empty() && !takes(facts.input_modalities, self.input()) {
+            return Some("input_modalities");
+        }
+        let short = |length| !self.fits_into(length);
+        facts
+            .context_length
+            .is_some_and(short)
+            .then_some("context_length")
     }
 
     /// The estimate of the prompt's tokens, if it mattered.

@@ -2,6 +2,7 @@
 //! key, which stand in for what a request does not say.
 
 use super::Sort;
+use super::auto;
 use super::region::Regions;
 use super::wishes::Wish;
 use crate::chat::{Operation, Request};
@@ -91,6 +92,8 @@ pub struct Preferences {
     pub min_throughput: Cutoffs,
     /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
     pub max_latency: Cutoffs,
+    /// What the request says about an automatic choice of the model.
+    pub auto: auto::Wishes,
     /// Where prompts should go, and where they may. Ours: OpenRouter has an address for each region instead.
     pub region: Regions,
     /// The wishes among these that were said; whose they are, where the request did not say them itself.
@@ -119,6 +122,7 @@ impl Default for Preferences {
             max_price: [None; 2],
             min_throughput: Cutoffs::default(),
             max_latency: Cutoffs::default(),
+            auto: auto::Wishes::default(),
             region: Regions::default(),
             said: Vec::new(),
         }
@@ -137,6 +141,7 @@ impl Preferences {
             Some(text) => Self::parse(text)?,
         };
         preferences.operation = request.operation();
+        preferences.auto = auto::Wishes::of(request)?;
         // The older word for it.
         if request.raw("route") == Some("\"sort\"") {
             preferences.mix_models = true;
@@ -289,7 +294,7 @@ fn sort(name: &str, raw: &RawValue) -> Result<Sort, Wrong> {
         Wrong::new(
             name,
             format!(
-                "{} is not supported; use \"price\", \"throughput\" or \"latency\"",
+                "{} is not supported; use \"price\", \"throughput\", \"latency\" or \"exacto\"",
                 quoted(&word)
             ),
         )
@@ -429,6 +434,7 @@ mod tests {
             max_price: [Some(PicoUsd(100_000)), Some(PicoUsd(2_000_000))],
             min_throughput: [Some(500), None, None, None],
             max_latency: [Some(500), None, None, Some(3_000)],
+            auto: auto::Wishes::default(),
             region: Regions {
                 order: Some(vec!["eu".to_owned(), "us".to_owned()]),
                 only: vec!["eu".to_owned()],
@@ -470,8 +476,8 @@ mod tests {
                 r#"provider.quantizations: "fp7" is unknown; known: int4, "#,
             ),
             (
-                r#"{"sort":"exacto"}"#,
-                r#"provider.sort: "exacto" is not supported; use "price", "throughput" or "latency""#,
+                r#"{"sort":"uptime"}"#,
+                r#"provider.sort: "uptime" is not supported; use "price", "throughput", "latency" or "exacto""#,
             ),
             (r#"{"sort":{"by":7}}"#, "provider.sort.by: expected a word"),
             (

@@ -117,7 +117,7 @@ def test_an_exclusion_says_who_and_why(gateway, provider, excluded_by, code):
 
 
 @pytest.mark.parametrize("provider", [
-    {"enforce_distillable_text": True}, {"sort": "exacto"}, {"max_price": {"audio": 1}}, {"zdr": "yes"}, {"quantizations": ["q8"]},
+    {"enforce_distillable_text": True}, {"sort": "uptime"}, {"max_price": {"audio": 1}}, {"zdr": "yes"}, {"quantizations": ["q8"]},
     {"region": 1},
 ])
 def test_what_is_not_honoured_is_refused(gateway, provider):

@@ -261,3 +261,47 @@ fn a_receipt_says_who_was_left_and_who_was_passed_over() {
         assert!(receipt.get("strategy").is_none() && receipt.get("passed_over").is_none());
     });
 }
+
+#[test]
+fn a_caller_and_the_receipt_are_told_how_the_model_was_found() {
+    let mut config = super::provider::config();
+    config["aliases"] = json!({"quick": "m/openai"});
+    config["auto"] = json!({"models": {"m/anthropic": {"score": 0.5}, "m/openai": {"score": 0.75}, "m/bedrock": {"score": 1}}});
+    test_with(&config, |envoy| {
+        for (name, strategy) in [
+            ("m/openai", "direct"),
+            ("m/openai:nitro", "variant"),
+            ("quick", "alias"),
+            ("~m/openai-latest", "latest"),
+            ("crosspoint/auto", "auto"),
+        ] {
+            let mut body = chat(name, false);
+            body["provider"] = json!({"ignore": ["bedrock"]});
+            let id = ask(envoy, OURS, &body, &[("openai", answer("openai", false, "good"))]);
+            let (seen, receipt) = (metadata(envoy, id), envoy.receipt(id));
+            assert_eq!(
+                (&seen["requested"], &seen["strategy"]),
+                (&json!(name), &json!(strategy))
+            );
+            let noted = (strategy != "direct").then_some(strategy);
+            assert_eq!(receipt.get("strategy").and_then(Value::as_str), noted);
+            assert_eq!(receipt["served_model"], "m/openai");
+            let shortlist = json!([
+                {"model": "m/openai", "score": 0.75, "reason": "able"},
+                {"model": "m/anthropic", "score": 0.5, "reason": "able"},
+                {"model": "m/bedrock", "score": 1.0, "reason": "excluded by provider.ignore"},
+            ]);
+            let shown = seen.get("shortlist").cloned();
+            assert_eq!(shown, (strategy == "auto").then_some(shortlist));
+        }
+        let scripts = [
+            ("openai", error("openai", 503)),
+            ("anthropic", answer("anthropic", false, "good")),
+        ];
+        let mut body = chat("crosspoint/auto", false);
+        body["provider"] = json!({"ignore": ["bedrock"]});
+        let id = ask(envoy, OURS, &body, &scripts);
+        assert_eq!(metadata(envoy, id)["strategy"], "fallback");
+        assert_eq!(envoy.receipt(id)["strategy"], "fallback");
+    });
+}

@@ -152,6 +152,12 @@ fn attempts(
             upstream_model: endpoint.model.clone(),
             cluster: provider.cluster.clone(),
             reason: candidate.reason,
+            strategy: candidate.strategy.name(),
+            automatic: exchange
+                .rated()
+                .iter()
+                .find(|rated| rated.model == candidate.model)
+                .map(|rated| format!("score {}: {}", rated.score(), rated.verdict)),
             request: Sent::of(outgoing)?,
         });
     }
@@ -166,6 +172,11 @@ struct Attempt {
     upstream_model: String,
     cluster: String,
     reason: &'static str,
+    /// How the model was found by the name that the request has.
+    strategy: &'static str,
+    /// What the automatic choice made of the model, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automatic: Option<String>,
     request: Sent,
 }
 

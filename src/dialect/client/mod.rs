@@ -52,6 +52,8 @@ pub struct Answer {
     pub id: String,
     /// The model that serves.
     pub model: String,
+    /// Whether the caller cannot know that from what was asked for, so that the answer must say it in our words.
+    pub names_model: bool,
     /// The provider that serves.
     pub provider: String,
     /// When the exchange began, in seconds since 1970.

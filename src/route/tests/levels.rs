@@ -231,3 +231,45 @@ fn patterns_allow_and_leave_out() {
         assert_eq!(names.join(" "), expected);
     }
 }
+
+#[test]
+fn rules_hold_for_what_a_name_means() {
+    let config = config(json!({
+        "aliases": {"both": ["m", "n"], "other": "n:floor"},
+        "auto": {"models": {"m": {"score": 1}, "n": {"score": 0.5}}},
+        "routes": {"r": {"models": ["n"], "preferences": {"sort": "throughput", "models": ["other"]}}},
+        "keys": [{"name": "k", "sha256": "0".repeat(64), "providers": ["a", "b"]}],
+    }));
+    let named = |name: &str| tried(&config, &format!(r#""model":"{name}""#));
+    for name in ["both", "crosspoint/auto"] {
+        assert_eq!(named(name), "n/a n/b", "{name}");
+    }
+    // The fallback of a route may have any kind of name.
+    assert_eq!(named("m"), "n/a n/b");
+    // What a name says counts more than what the route does.
+    let plan = try_plan_under(&config, TERMS, r#""model":"other""#, &[], 1).unwrap();
+    assert!(plan.iter().all(|place| place.ends_with(":price")), "{plan:?}");
+    let nobody = refused(
+        &config,
+        r#""model":"crosspoint/auto","provider":{"only":["b"],"ignore":["b"]}"#,
+    );
+    assert_eq!(
+        nobody.message,
+        "no model of the shortlist of crosspoint/auto may serve this request: m: excluded by models of the policy of \
+         route r; n: excluded by provider.only"
+    );
+}
+
+#[test]
+fn who_takes_no_tools_is_told_whose_wish_excludes_him() {
+    let exacto = levels(json!({}), json!({"sort": "exacto"}), json!({}));
+    let message = refused(&exacto, r#""model":"m""#).message;
+    let expected = "a (m) takes no tools [preferences.sort of the policy of route r]";
+    assert!(message.contains(expected), "{message}");
+    let message = refused(&exacto, r#""model":"m:exacto""#).message;
+    assert!(
+        message.contains("a (m) takes no tools [provider.sort]"),
+        "{message}"
+    );
+    assert!(try_plan_under(&exacto, TERMS, r#""model":"m:floor""#, &[], 1).is_ok());
+}

@@ -1,0 +1,247 @@
+//! Other names of models: `aliases`, and the shortlist of `auto`.
+
+use super::Model;
+use super::reader::{Members, Node};
+use crate::error::quoted;
+use crate::route::auto;
+use crate::route::names::{self, Base};
+use crate::route::variant::{self, Unknown, Variant};
+
+/// Another name for a model, or for several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The name.
+    pub name: String,
+    /// What it means, in the order in which that is tried. Other aliases are resolved.
+    pub targets: Vec<Meant>,
+}
+
+/// What an alias means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meant {
+    /// A model, or the shortlist; no alias.
+    pub base: Base,
+    /// What the variants of the name ask for.
+    pub variant: Variant,
+}
+
+/// A model that may be picked automatically.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortlisted {
+    /// Which of the configuration's models.
+    pub model: usize,
+    /// How good it is in general, in thousandths.
+    pub score: u32,
+    /// How good it is at what callers may hint at.
+    pub skills: Vec<(String, u32)>,
+}
+
+/// Reads `aliases`; `models` are sorted by name, and so is what comes out.
+pub(super) fn aliases(node: &Node<'_>, models: &[Model], has_auto: bool) -> Vec<Alias> {
+    let Some(members) = node.members() else {
+        return Vec::new();
+    };
+    let mut written: Vec<Written<'_>> = members
+        .all()
+        .into_iter()
+        .map(|(name, node)| Written::read(name, node, models))
+        .collect();
+    written.sort_by_key(|written| written.name);
+    let mut reading = Reading {
+        models,
+        has_auto,
+        names: written.iter().map(|written| bare(written.name)).collect(),
+        done: vec![None; written.len()],
+        under_way: Vec::new(),
+        written,
+    };
+    for at in 0..reading.written.len() {
+        reading.resolve(at);
+    }
+    let Reading { written, done, .. } = reading;
+    let named = written.iter().zip(done);
+    named
+        .map(|(written, targets)| Alias {
+            name: written.name.to_owned(),
+            targets: targets.unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn bare(name: &str) -> Alias {
+    Alias {
+        name: name.to_owned(),
+        targets: Vec::new(),
+    }
+}
+
+/// An alias as it is written.
+struct Written<'a> {
+    name: &'a str,
+    /// The names that it stands for, each with its place.
+    targets: Vec<(&'a str, Node<'a>)>,
+}
+
+impl<'a> Written<'a> {
+    fn read(name: &'a str, node: Node<'a>, models: &[Model]) -> Self {
+        if names::model(models, name).is_some() {
+            node.problem("is the name of a model, which an alias may not stand before");
+        } else if auto::NAMES.contains(&name) {
+            node.problem("is the name of the automatic choice; write auto.models for that");
+        } else if name.is_empty() || name.starts_with('~') {
+            node.problem("a name is wanted that is not empty and does not begin with ~");
+        }
+        if node.value.as_array().is_some_and(Vec::is_empty) {
+            node.problem("name at least one model");
+        }
+        let nodes = match node.value.is_array() {
+            true => node.list(),
+            false => vec![node],
+        };
+        let target = |node: Node<'a>| Some((node.string()?, node));
+        Self {
+            name,
+            targets: nodes.into_iter().filter_map(target).collect(),
+        }
+    }
+}
+
+/// Finds out what aliases mean, each once.
+struct Reading<'a> {
+    models: &'a [Model],
+    has_auto: bool,
+    written: Vec<Written<'a>>,
+    /// The same names, to be looked up.
+    names: Vec<Alias>,
+    done: Vec<Option<Vec<Meant>>>,
+    /// The aliases through which the one that is being resolved was reached.
+    under_way: Vec<usize>,
+}
+
+impl Reading<'_> {
+    fn resolve(&mut self, at: usize) -> Vec<Meant> {
+        if let Some(known) = self.done.get(at).and_then(Option::as_ref) {
+            return known.clone();
+        }
+        let Some(Written { targets, .. }) = self.written.get(at) else {
+            return Vec::new();
+        };
+        let targets = targets.clone();
+        self.under_way.push(at);
+        let mut out: Vec<Meant> = Vec::new();
+        for (name, node) in targets {
+            for target in self.target(name, &node) {
+                if !out.iter().any(|known| known.base == target.base) {
+                    out.push(target);
+                }
+            }
+        }
+        self.under_way.pop();
+        if let Some(done) = self.done.get_mut(at) {
+            *done = Some(out.clone());
+        }
+        out
+    }
+
+    fn target(&mut self, name: &str, node: &Node<'_>) -> Vec<Meant> {
+        let known = |name: &str| names::base(self.models, &self.names, name);
+        let (base, variant) = match variant::split(name, known) {
+            Ok(found) => found,
+            Err(Unknown::Name) => {
+                node.problem(format!("{} is no model here, and no alias", quoted(name)));
+                return Vec::new();
+            }
+            Err(unknown) => {
+                let problem = unknown.problem().unwrap_or_default();
+                node.problem(format!("{}: {problem}", quoted(name)));
+                return Vec::new();
+            }
+        };
+        match base {
+            Base::Alias(at) if self.under_way.contains(&at) => {
+                let through = self.under_way.iter().skip_while(|known| **known != at);
+                let path: Vec<_> = through
+                    .chain([&at])
+                    .filter_map(|at| self.written.get(*at).map(|written| written.name))
+                    .collect();
+                node.problem(format!("leads back to itself: {}", path.join(" → ")));
+                Vec::new()
+            }
+            Base::Alias(at) => {
+                let targets = self.resolve(at);
+                let both = |target: Meant| Meant {
+                    variant: target.variant.with(variant),
+                    ..target
+                };
+                targets.into_iter().map(both).collect()
+            }
+            Base::Auto if !self.has_auto => {
+                node.problem(format!("{} needs a shortlist: write auto.models", quoted(name)));
+                Vec::new()
+            }
+            Base::Model(_) | Base::Latest(_) | Base::Auto => vec![Meant { base, variant }],
+        }
+    }
+}
+
+/// Reads `auto`.
+pub(super) fn auto(node: &Node<'_>, models: &[Model]) -> Vec<Shortlisted> {
+    let Some(mut members) = node.members() else {
+        return Vec::new();
+    };
+    let list = members.required("models");
+    members.done();
+    let Some((list, listed)) = list.and_then(|node| Some((node.members()?.all(), node))) else {
+        return Vec::new();
+    };
+    if list.is_empty() {
+        listed.problem("name at least one model");
+    }
+    let read = |(name, node): (&str, Node<'_>)| {
+        let model = names::model(models, name);
+        if model.is_none() {
+            node.problem("is no model here");
+        }
+        shortlisted(model, &node)
+    };
+    list.into_iter().filter_map(read).collect()
+}
+
+fn shortlisted(model: Option<usize>, node: &Node<'_>) -> Option<Shortlisted> {
+    let mut members = node.members()?;
+    let general = members.required("score").and_then(|node| score(&node));
+    let others = members.all().into_iter().filter(|(name, _)| *name != "score");
+    let skills = others.filter_map(|(name, node)| Some((name.to_owned(), score(&node)?)));
+    let skills = skills.collect();
+    Some(Shortlisted {
+        model: model?,
+        score: general?,
+        skills,
+    })
+}
+
+/// A score, in thousandths.
+fn score(node: &Node<'_>) -> Option<u32> {
+    let score = node.value.as_f64().filter(|score| (0.0..=1.0).contains(score));
+    if score.is_none() {
+        node.problem("expected a number from 0 to 1");
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is from 0 to 1000"
+    )]
+    score.map(|score| (score * 1_000.0).round() as u32)
+}
+
+/// Reads both; `auto` comes first, as an alias may mean it.
+pub(super) fn names(members: &mut Members<'_>, models: &[Model]) -> (Vec<Alias>, Vec<Shortlisted>) {
+    let aliases_node = members.optional("aliases");
+    let auto_node = members.optional("auto");
+    let has_auto = auto_node.is_some();
+    let auto = auto_node.map(|node| auto(&node, models)).unwrap_or_default();
+    let aliases = aliases_node
+        .map(|node| aliases(&node, models, has_auto))
+        .unwrap_or_default();
+    (aliases, auto)
+}

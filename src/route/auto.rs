@@ -1,0 +1,288 @@
+//! `crosspoint/auto`: a model that is picked from the operator's shortlist by what a request declares to need. Nothing of
+//! a prompt is read for it but what kinds of content it has, and its length.
+//!
+//! A pure function of the shortlist, the request's needs and preferences, the health of endpoints, and a seed. Every model
+//! of the shortlist comes out with its score and the reason for its place.
+
+use super::{Asked, Moment, Named, Strategy, Variant, Views, exclude};
+use crate::chat::Request;
+use crate::config::{Config, Endpoint, Shortlisted, fits};
+use crate::error::{Error, Kind, quoted};
+use crate::hash;
+use crate::health::Standing;
+use crate::json::{Members, Str};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::cmp::Reverse;
+
+/// The names under which it is asked for; OpenRouter's is the second.
+pub const NAMES: [&str; 2] = ["crosspoint/auto", "openrouter/auto"];
+
+/// The id of the plugin in which a request says more about it:
+/// <https://openrouter.ai/docs/guides/routing/routers/auto-router>.
+const PLUGIN: &str = "auto-router";
+/// Its members that are honoured; `hints` is our own.
+const KNOWN: &str = "id, enabled, allowed_models, excluded_models, hints";
+
+/// What a caller says about the choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Patterns of models that may be picked; empty: all.
+    pub allowed: Vec<String>,
+    /// Patterns of models that may not.
+    pub excluded: Vec<String>,
+    /// What the model should be good at, in the words of the shortlist's scores: `coding`, `german`.
+    pub hints: Vec<String>,
+}
+
+impl Wishes {
+    /// The wishes of a request.
+    ///
+    /// # Errors
+    /// Names the member that is wrong or not honoured. Other plugins are not looked at.
+    pub fn of(request: &Request) -> Result<Self, Error> {
+        let mut wishes = Self::default();
+        let plugins = request.raw("plugins").unwrap_or("null");
+        // What is no list of objects names no plugin of this one's.
+        let plugins: Vec<&RawValue> = serde_json::from_str(plugins).unwrap_or_default();
+        for (at, plugin) in plugins.into_iter().enumerate() {
+            let members = Members::of(plugin);
+            let is_off = members.get("enabled").is_some_and(|raw| raw.get() == "false");
+            if members.text("id").as_deref() == Some(PLUGIN) && !is_off {
+                wishes.read(&format!("plugins[{at}]"), &members)?;
+            }
+        }
+        Ok(wishes)
+    }
+
+    fn read(&mut self, place: &str, Members(members): &Members<'_>) -> Result<(), Error> {
+        for (name, raw) in members {
+            let list = match name.as_str() {
+                _ if raw.get() == "null" => continue,
+                "id" | "enabled" => continue,
+                "allowed_models" => &mut self.allowed,
+                "excluded_models" => &mut self.excluded,
+                "hints" => &mut self.hints,
+                other => {
+                    let other = quoted(other);
+                    return Err(Error::invalid(format!(
+                        "{place}.{}: {PLUGIN} does not support it; known: {KNOWN}",
+                        other.trim_matches('"')
+                    )));
+                }
+            };
+            let read = Vec::<Str<'_>>::deserialize(*raw);
+            let read =
+                read.map_err(|_| Error::invalid(format!("{place}.{name}: expected a list of strings")))?;
+            *list = read.into_iter().map(Str::into_string).collect();
+        }
+        Ok(())
+    }
+}
+
+/// A model of the shortlist, and why it stands where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rated {
+    /// Which of the configuration's models.
+    pub model: usize,
+    /// Its score for this request, in thousandths.
+    pub score: u32,
+    /// What decides before the score.
+    pub verdict: Verdict,
+}
+
+impl Rated {
+    /// Its score for this request, as a configuration has it.
+    pub fn score(&self) -> f64 {
+        f64::from(self.score) / 1_000.0
+    }
+}
+
+/// Whether a model can serve a request, the best first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can.
+    Able,
+    /// It could, but all of its endpoints that do are down or ask for fewer requests.
+    Down,
+    /// It is known to lack something that the request needs: the last resort.
+    Unfit(&'static str),
+    /// It may not serve: the member that says so, and whose it is if not the request's.
+    Excluded(String),
+}
+
+impl Verdict {
+    /// What comes before what. Who may not serve comes last.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Able => 0,
+            Self::Down => 1,
+            Self::Unfit(_) => 2,
+            Self::Excluded(_) => 3,
+        }
+    }
+
+    /// Whether it may be tried at all.
+    pub const fn may_serve(&self) -> bool {
+        !matches!(self, Self::Excluded(_))
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Able => f.write_str("able"),
+            Self::Down => f.write_str("down"),
+            Self::Unfit(what) => write!(f, "unfit: {what}"),
+            Self::Excluded(by) => write!(f, "excluded by {by}"),
+        }
+    }
+}
+
+/// The shortlist in the order in which it is to be tried, and behind it who may not serve.
+///
+/// # Errors
+/// When there is no shortlist, a hint is not known, or nobody is left.
+pub fn rate(
+    config: &Config,
+    asked: &Asked<'_>,
+    variant: Variant,
+    views: Views<'_>,
+    moment: Moment,
+) -> Result<Vec<Rated>, Error> {
+    let wishes = &asked.preferences.auto;
+    if config.auto.is_empty() {
+        return Err(Error::new(
+            Kind::NotFound,
+            format!(
+                "{} picks from a shortlist, and none is configured: write auto.models, with a score for each",
+                NAMES[0]
+            ),
+        ));
+    }
+    known_hints(config, wishes)?;
+    let mut rated: Vec<Rated> = config
+        .auto
+        .iter()
+        .map(|listed| Rated {
+            model: listed.model,
+            score: score(listed, wishes),
+            verdict: verdict(config, listed, asked, variant, views, moment),
+        })
+        .collect();
+    let name = |rated: &Rated| config.models.get(rated.model).map_or("", |model| &model.name);
+    rated.sort_by_cached_key(|rated| {
+        // Of equal scores the seed decides, and the name breaks a tie of draws.
+        let draw = hash::mix(moment.seed ^ hash::stable(&[name(rated)]));
+        (rated.verdict.rank(), Reverse(rated.score), draw, rated.model)
+    });
+    if !rated.first().is_some_and(|first| first.verdict.may_serve()) {
+        let said = rated
+            .iter()
+            .map(|rated| format!("{}: {}", name(rated), rated.verdict));
+        return Err(Error::new(
+            Kind::NotFound,
+            format!(
+                "no model of the shortlist of {} may serve this request: {}",
+                NAMES[0],
+                said.collect::<Vec<_>>().join("; ")
+            ),
+        ));
+    }
+    Ok(rated)
+}
+
+fn known_hints(config: &Config, wishes: &Wishes) -> Result<(), Error> {
+    let skills = || config.auto.iter().flat_map(|listed| &listed.skills);
+    let unknown = |hint: &&String| !skills().any(|(skill, _)| skill == *hint);
+    let Some(hint) = wishes.hints.iter().find(unknown) else {
+        return Ok(());
+    };
+    let mut known: Vec<_> = skills().map(|(skill, _)| skill.as_str()).collect();
+    known.sort_unstable();
+    known.dedup();
+    Err(Error::invalid(format!(
+        "plugins: {PLUGIN} has no scores for the hint {}; known: {}",
+        quoted(hint),
+        known.join(", ")
+    )))
+}
+
+/// The mean of the scores for what is hinted at; the general score stands in for one that a model has not.
+fn score(listed: &Shortlisted, wishes: &Wishes) -> u32 {
+    let of = |hint: &String| {
+        let own = listed.skills.iter().find(|(skill, _)| skill == hint);
+        own.map_or(listed.score, |(_, score)| *score)
+    };
+    let sum = wishes.hints.iter().map(of).fold(0, u32::saturating_add);
+    let count = u32::try_from(wishes.hints.len()).unwrap_or(u32::MAX);
+    sum.checked_div(count).unwrap_or(listed.score)
+}
+
+fn verdict(
+    config: &Config,
+    listed: &Shortlisted,
+    asked: &Asked<'_>,
+    variant: Variant,
+    views: Views<'_>,
+    moment: Moment,
+) -> Verdict {
+    let wishes = &asked.preferences.auto;
+    let excluded = |by: &str| Verdict::Excluded(by.to_owned());
+    let Some(model) = config.models.get(listed.model) else {
+        return excluded("model");
+    };
+    let matches = |patterns: &[String]| patterns.iter().any(|pattern| fits(pattern, &model.name));
+    if !wishes.allowed.is_empty() && !matches(&wishes.allowed) {
+        return excluded("allowed_models");
+    }
+    if matches(&wishes.excluded) {
+        return excluded("excluded_models");
+    }
+    let named = Named {
+        at: listed.model,
+        model,
+        variant,
+        strategy: Strategy::Auto,
+    };
+    let preferences = asked.preferences.for_variant(variant.sort);
+    let asked = &Asked {
+        preferences: &preferences,
+        ..*asked
+    };
+    let mut best = None::<Verdict>;
+    for endpoint in &model.endpoints {
+        let own = match excluded_by(config, asked, &named, endpoint) {
+            Some(by) => Verdict::Excluded(by),
+            None => match asked.needs.lacking(endpoint) {
+                Some(what) => Verdict::Unfit(what),
+                None => match views(endpoint.health_key).standing(moment.now_ms) {
+                    Standing::Healthy | Standing::Trial => return Verdict::Able,
+                    Standing::RateLimited | Standing::Down => Verdict::Down,
+                },
+            },
+        };
+        // Of those that may not serve the first one's reason is told.
+        if best.as_ref().is_none_or(|best| own.rank() < best.rank()) {
+            best = Some(own);
+        }
+    }
+    best.unwrap_or_else(|| excluded("model"))
+}
+
+/// Which member of a request or of its rules excludes an endpoint.
+fn excluded_by(config: &Config, asked: &Asked<'_>, named: &Named<'_>, endpoint: &Endpoint) -> Option<String> {
+    let provider = config.providers.get(endpoint.provider)?;
+    if endpoint.dialect_for(asked.preferences.operation).is_none() {
+        return Some("the operation".to_owned());
+    }
+    let (why, whose) = exclude::why(asked, named, provider, endpoint)?;
+    let field = why.field(whose.is_some());
+    Some(match whose {
+        Some(whose) => format!("{field} of {whose}"),
+        None => field,
+    })
+}
+
+#[cfg(test)]
+mod tests;
