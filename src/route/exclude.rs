@@ -7,7 +7,7 @@ use crate::config::{Config, Endpoint, Provider, Rules, Whose};
 use crate::dialect::{Fate, Feature};
 use crate::error::{Availability, Error, Excluded, Kind, quoted};
 use crate::exchange::OWN_KEYS_HEADER;
-use crate::meter::PicoUsd;
+use crate::meter::{PicoUsd, Price};
 
 /// An endpoint that a caller or an operator excludes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,8 +98,12 @@ impl Why {
         let price = || {
             let usd = |price: PicoUsd| price.times(1_000_000);
             let (prompt, completion) = (usd(endpoint.price.prompt), usd(endpoint.price.completion));
+            let more = match endpoint.price.request {
+                PicoUsd(0) => String::new(),
+                request => format!(", {request} per request"),
+            };
             format!(
-                "costs {prompt} USD per million prompt tokens, {completion} per million completion tokens"
+                "costs {prompt} USD per million prompt tokens, {completion} per million completion tokens{more}"
             )
         };
         match self {
@@ -198,7 +202,10 @@ pub(super) fn why<'a>(
             let (_, why, wish) = checks.find(|(excludes, ..)| *excludes)?;
             Some((why, preferences.whose(wish)))
         })
-        .or_else(|| (named.variant.free && endpoint.price.rank() > 0).then_some((Why::Free, None)))
+        .or_else(|| {
+            let costs = endpoint.price.rank() > 0 || endpoint.price.request > PicoUsd(0);
+            (named.variant.free && costs).then_some((Why::Free, None))
+        })
         .or_else(|| {
             let exacto = preferences.sort.or(named.variant.sort) == Some(Sort::Exacto);
             let lacks = endpoint.facts.parameters.supports("tools") == Some(false);
@@ -256,7 +263,13 @@ fn listed(list: &[String], provider: &Provider, endpoint: &Endpoint) -> bool {
 /// What is forbidden at any level is forbidden.
 fn restricted(preferences: &Preferences, provider: &Provider, endpoint: &Endpoint) -> Option<Why> {
     let dear = |(most, price): (Option<PicoUsd>, PicoUsd)| most.is_some_and(|most| price > most);
-    let prices = [endpoint.price.prompt, endpoint.price.completion];
+    let Price {
+        prompt,
+        completion,
+        request,
+        ..
+    } = endpoint.price;
+    let prices = [prompt, completion, request];
     let checks = [
         (
             !preferences.only.is_empty() && !listed(&preferences.only, provider, endpoint),

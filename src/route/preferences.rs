@@ -86,8 +86,8 @@ pub struct Preferences {
     pub sort: Option<Sort>,
     /// Whether the endpoints of all models stand in one row, instead of one model's after the other's.
     pub mix_models: bool,
-    /// The most that a prompt token may cost, and a completion token.
-    pub max_price: [Option<PicoUsd>; 2],
+    /// The most that a prompt token may cost, a completion token, and a request beside its tokens.
+    pub max_price: [Option<PicoUsd>; 3],
     /// Who does not reach these comes last of their kind: p50, p75, p90, p99 in tokens per 10 seconds.
     pub min_throughput: Cutoffs,
     /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
@@ -119,7 +119,7 @@ impl Default for Preferences {
             quantizations: Vec::new(),
             sort: None,
             mix_models: false,
-            max_price: [None; 2],
+            max_price: [None; 3],
             min_throughput: Cutoffs::default(),
             max_latency: Cutoffs::default(),
             auto: auto::Wishes::default(),
@@ -331,28 +331,29 @@ fn number(name: &str, raw: &RawValue) -> Result<f64, Wrong> {
 }
 
 /// `max_price`, in USD per million tokens, for a request and for an image.
-fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 2], Wrong> {
+fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 3], Wrong> {
     const WHAT: &str = "an object with prompt, completion, request or image";
     let Members(members) = read("max_price", raw, WHAT)?;
-    let mut prices = [None; 2];
-    let [prompt, completion] = &mut prices;
+    let mut prices = [None; 3];
+    let [prompt, completion, request] = &mut prices;
     for (name, raw) in members {
         if raw.get() == "null" {
             continue;
         }
         let usd = number(&format!("max_price.{name}"), raw)?;
-        // A dollar per million tokens is a million pico-dollars per token.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "`as` saturates, as wanted"
         )]
-        let price = Some(PicoUsd((usd * 1e6).round() as u64));
+        let pico = |scale: f64| Some(PicoUsd((usd * scale).round() as u64));
         match name.as_str() {
-            "prompt" => *prompt = price,
-            "completion" => *completion = price,
-            // No endpoint here charges for a request or an image by itself: all of them keep to it.
-            "request" | "image" => {}
+            // A dollar per million tokens is a million pico-dollars per token.
+            "prompt" => *prompt = pico(1e6),
+            "completion" => *completion = pico(1e6),
+            "request" => *request = pico(1e12),
+            // No endpoint here charges for an image by itself: all of them keep to it.
+            "image" => {}
             _ => return Err(expected("max_price", WHAT)),
         }
     }
@@ -413,7 +414,7 @@ mod tests {
         let mut read = parse(
             r#"{"order":["a"],"only":["b"],"ignore":["c"],"allow_fallbacks":false,"data_collection":"deny","zdr":true,
                 "quantizations":["fp8","unknown"],"sort":{"by":"latency","partition":"none"},
-                "max_price":{"prompt":0.1,"completion":"2","request":0,"image":null},
+                "max_price":{"prompt":0.1,"completion":"2","request":0.01,"image":null},
                 "preferred_min_throughput":50,"preferred_max_latency":{"p50":0.5,"p99":3},
                 "region":{"order":["eu","us"],"only":"eu"}}"#,
         );
@@ -431,7 +432,7 @@ mod tests {
             quantizations: vec!["fp8", "unknown"],
             sort: Some(Sort::Latency),
             mix_models: true,
-            max_price: [Some(PicoUsd(100_000)), Some(PicoUsd(2_000_000))],
+            max_price: [100_000, 2_000_000, 10_000_000_000].map(|price| Some(PicoUsd(price))),
             min_throughput: [Some(500), None, None, None],
             max_latency: [Some(500), None, None, Some(3_000)],
             auto: auto::Wishes::default(),

@@ -632,6 +632,30 @@ fn every_exclusion_has_its_message() {
         ["c:price", "b:price"]
     );
     assert_eq!(only(r#"{"max_price":{"completion":"1"}}"#), ["a:price"]);
+    let per_request = config_with(&[
+        ("d", "0", json!({"price": {"request": "0.01"}})),
+        ("e", "1", json!({})),
+    ]);
+    for (members, message) in [
+        (
+            r#""provider":{"only":["d"],"max_price":{"request":0.009}}"#,
+            "0.01 per request [provider.max_price]",
+        ),
+        (
+            r#""model":"m:free","provider":{"only":["d"]}"#,
+            "0.01 per request [model]",
+        ),
+    ] {
+        let told = try_plan(&per_request, members, &[], 1).unwrap_err().message;
+        assert!(told.contains(message), "{told}");
+    }
+    let request = plan(
+        &per_request,
+        r#""provider":{"max_price":{"request":0.01},"sort":"price"}"#,
+        &[],
+        1,
+    );
+    assert_eq!(request, ["d:price", "e:price"]);
     let unknown = try_plan(&config, r#""provider":{"zdr":true,"only":["c"]}"#, &[], 1).unwrap_err();
     assert!(
         unknown.message.contains("c (m) has no zdr in the configuration"),
