@@ -1,6 +1,7 @@
 //! What a request, its key, its route and the whole configuration say, together.
 
 use super::*;
+use crate::test;
 
 /// The providers `a`, `b` and `c`, dearer in this order, for the models `m` and `n`; `members` say the rest.
 fn config(members: Value) -> Config {
