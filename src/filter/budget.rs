@@ -98,13 +98,21 @@ fn update<T, E>(
     Err(Unavailable)
 }
 
+/// Notes whose request has begun, and refuses one that would be refused whatever is in it, so that neither its body nor a
+/// callout is waited for. Nothing is held. Who cannot be told what was used leaves that to [`admit`].
+pub(super) fn greet(gateway: &Gateway, key: &str, now: u64) -> Result<(), Error> {
+    let _ = host::set_property(KEY, key.as_bytes());
+    let refusal =
+        limits(&gateway.config, key).and_then(|allowance| record(gateway, key).ok()?.used_up(allowance, now));
+    refusal.map_or(Ok(()), |refusal| Err(refusal.error(&Demand::default(), now)))
+}
+
 /// Admits a planned exchange, and says what is held for it.
 pub(super) fn admit(gateway: &Gateway, slot: &Slot, now: u64) -> Result<Option<Hold>, Error> {
     let config = &gateway.config;
     let Some(Some(key)) = slot.with(|exchange| exchange.key().map(ToOwned::to_owned)) else {
         return Ok(None);
     };
-    let _ = host::set_property(KEY, key.as_bytes());
     let Some(allowance) = limits(config, &key) else {
         return Ok(None);
     };

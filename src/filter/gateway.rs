@@ -206,6 +206,11 @@ impl GatewayContext {
     /// Begins a request, whose body is still to come.
     fn begin(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
         let slot = self.open();
+        if let Some(key) = &self.caller
+            && let Err(error) = budget::greet(&self.gateway, key, host::now_ms())
+        {
+            return self.refuse(error);
+        }
         if let Some(session) = headers.text(SESSION_HEADER) {
             slot.with(|exchange| exchange.set_session(session.to_owned()));
         }

@@ -9,8 +9,8 @@ import time
 
 import pytest
 import yaml
-from clients import endpoint
-from harness import HTTP, ROOT, Process, free_port, httpx, wait_until
+from clients import RawClient, endpoint
+from harness import HTTP, KEYS, ROOT, Process, free_port, httpx, wait_until
 
 FLEET = ROOT / "examples/fleet"
 

@@ -6,6 +6,7 @@ use super::provider::{answer, chat, config, error, test_with};
 use super::vm::{worker, worker_sharing};
 use crosspoint::meter::budget::{Record, Span};
 use serde_json::{Value, json};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 /// What an exchange cost, in pico-USD.
@@ -162,6 +163,63 @@ fn what_goes_wrong_gives_back_what_was_held() {
         envoy.client_leaves(left);
         let billed = cost(envoy, failed) + cost(envoy, left);
         assert_eq!((record().held(now()).0, record().total().0), (0, billed));
+    });
+}
+
+/// A body that never ends, and how many calls that took.
+fn begin(envoy: &mut Envoy, key: &[u8]) -> (u32, u64) {
+    let mut headers = chat_headers();
+    headers.set(b"authorization", &[b"Bearer ", key].concat());
+    let before = host(|host| host.calls);
+    let id = envoy.open(&headers, false);
+    (id, host(|host| host.calls) - before)
+}
+
+#[test]
+fn what_is_used_up_refuses_before_the_body_and_any_callout() {
+    for (limit, status) in [
+        (json!({"budget": {"day": "0.00002"}}), 402),
+        (json!({"requests_per_minute": 1}), 429),
+    ] {
+        worker(|| {
+            crosspoint::filter::add_middleware(Rc::new(super::waiting::requests()));
+            let mut envoy = Envoy::start(&with_key(limit));
+            // More comes than is held for it.
+            let mut body = small();
+            body["max_tokens"] = json!(1);
+            let first = post(&mut envoy, &body);
+            let token = envoy.callouts()[0].token;
+            envoy.answer_callout(token, Some((200, b"yes")));
+            envoy.play(first, &[("openai", answer("openai", false, "hi"))]);
+            assert_eq!(envoy.client(first).status(), 200);
+            let (id, _) = begin(&mut envoy, b"right");
+            assert_eq!(envoy.client(id).status(), status);
+            assert!(envoy.callouts().is_empty() && envoy.sent(id).is_empty());
+            let receipt = envoy.receipt(id);
+            assert_eq!(
+                (&receipt["outcome"], &receipt["status"], &receipt["key"]),
+                (&json!("refused"), &json!(status), &json!("team"))
+            );
+            envoy.assert_sound();
+        });
+    }
+}
+
+#[test]
+fn a_key_with_limits_costs_one_look_when_its_request_begins() {
+    let mut config = with_key(json!({"budget": {"day": 1}}));
+    let sha256 = crosspoint::hash::to_hex(&crosspoint::hash::sha256(b"free"));
+    let keys = config["keys"].as_array_mut().unwrap();
+    keys.push(json!({"name": "free", "sha256": sha256}));
+    test_with(&config, |envoy| {
+        // Places of generations are claimed in blocks.
+        let ids = [begin(envoy, b"right").0, begin(envoy, b"free").0];
+        let (limited, calls) = begin(envoy, b"right");
+        let (free, fewer) = begin(envoy, b"free");
+        assert_eq!(calls, fewer + 1);
+        for id in ids.into_iter().chain([limited, free]) {
+            envoy.client_leaves(id);
+        }
     });
 }
 

@@ -128,7 +128,7 @@ fn asked(envoy: &Envoy) -> (u32, String) {
     )
 }
 
-fn requests() -> Guard {
+pub(crate) fn requests() -> Guard {
     Guard {
         requests: true,
         ..Guard::default()

@@ -42,10 +42,15 @@ impl Allowance {
         self.budget.get(span as usize).copied().flatten()
     }
 
+    /// All budgets, that of the shortest span first.
+    pub fn budgets(&self) -> impl DoubleEndedIterator<Item = (Span, PicoUsd)> {
+        let budget = |(span, _): (Span, &str)| Some((span, self.budget(span)?));
+        SPANS.into_iter().filter_map(budget)
+    }
+
     /// The budget of the longest span that has one.
     pub fn longest(&self) -> Option<(Span, PicoUsd)> {
-        let mut spans = SPANS.iter().rev();
-        spans.find_map(|(span, _)| Some((*span, self.budget(*span)?)))
+        self.budgets().next_back()
     }
 }
 

@@ -86,37 +86,20 @@ impl Record {
         now: u64,
     ) -> Result<(Self, Hold), Refusal> {
         self.turn(now);
-        let rate = |limit: u64, used: u64| Rate {
-            limit,
-            remaining: limit.saturating_sub(used),
-            resets_ms: self.minute.saturating_add(1).saturating_mul(MINUTE_MS),
-        };
-        if let Some(limit) = allowance.requests_per_minute
-            && self.requests >= limit
-        {
-            return Err(Refusal::Requests(rate(limit, self.requests)));
+        if let Some(refusal) = self.used_up(allowance, now) {
+            return Err(refusal);
         }
         if let Some(limit) = allowance.tokens_per_minute {
             // One that wants more than a minute has may have a whole minute.
             let wanted = demand.tokens.min(limit);
             if self.tokens.saturating_add(wanted) > limit || self.tokens >= limit {
-                return Err(Refusal::Tokens(rate(limit, self.tokens)));
+                return Err(Refusal::Tokens(self.rate(limit, self.tokens)));
             }
         }
-        for (span, _) in SPANS {
-            let Some(budget) = allowance.budget(span) else {
-                continue;
-            };
-            let (spent, held) = (self.spent(span, now), self.held.sum(now));
-            let needed = spent.plus(held).plus(demand.cost);
-            if spent >= budget || needed > budget {
-                return Err(Refusal::Budget {
-                    span,
-                    budget,
-                    spent,
-                    held,
-                    resets_ms: span.end_ms(now),
-                });
+        for (span, budget) in allowance.budgets() {
+            let needed = self.spent(span, now).plus(self.held(now)).plus(demand.cost);
+            if needed > budget {
+                return Err(self.beyond(span, budget, now));
             }
         }
         self.requests = self.requests.saturating_add(1);
@@ -128,6 +111,38 @@ impl Record {
             tokens: demand.tokens,
         };
         Ok((self, hold))
+    }
+
+    /// Why every exchange of this minute is refused, whatever it asks for. What is only held may come back, and refuses
+    /// nobody here.
+    pub fn used_up(mut self, allowance: &Allowance, now: u64) -> Option<Refusal> {
+        self.turn(now);
+        if let Some(limit) = allowance.requests_per_minute
+            && self.requests >= limit
+        {
+            return Some(Refusal::Requests(self.rate(limit, self.requests)));
+        }
+        let mut budgets = allowance.budgets();
+        let (span, budget) = budgets.find(|(span, budget)| self.spent(*span, now) >= *budget)?;
+        Some(self.beyond(span, budget, now))
+    }
+
+    const fn rate(&self, limit: u64, used: u64) -> Rate {
+        Rate {
+            limit,
+            remaining: limit.saturating_sub(used),
+            resets_ms: self.minute.saturating_add(1).saturating_mul(MINUTE_MS),
+        }
+    }
+
+    fn beyond(&self, span: Span, budget: PicoUsd, now: u64) -> Refusal {
+        Refusal::Budget {
+            span,
+            budget,
+            spent: self.spent(span, now),
+            held: self.held(now),
+            resets_ms: span.end_ms(now),
+        }
     }
 
     /// Takes what an exchange has used, and gives back what was held for it.

@@ -132,6 +132,27 @@ fn each_span_begins_anew_by_itself() {
 }
 
 #[test]
+fn only_what_is_used_up_refuses_whatever_is_asked_for() {
+    let limit = Allowance {
+        requests_per_minute: Some(2),
+        tokens_per_minute: Some(1),
+        budget: [Some(10), Some(6), None].map(|amount| amount.map(PicoUsd)),
+    };
+    let (held, hold) = Record::default()
+        .admit(&limit, &demand(1, 6), LIFE, now())
+        .unwrap();
+    assert!(held.admit(&limit, &demand(0, 0), LIFE, now()).is_err());
+    assert_eq!(held.used_up(&limit, now()), None, "what is held may come back");
+    let spent = held.settle(Some(&hold), &used(0, 6), now());
+    let refusal = spent.used_up(&limit, now()).unwrap();
+    assert!(matches!(refusal, Refusal::Budget { span: Span::Week, .. }));
+    assert_eq!(spent.used_up(&limit, at("2026-11-23")), None);
+    let twice = spent.settle(None, &used(0, 0), now());
+    let refusal = twice.used_up(&limit, now()).unwrap();
+    assert!(matches!(refusal, Refusal::Requests(Rate { remaining: 0, .. })));
+}
+
+#[test]
 fn a_hold_that_nobody_gives_back_ends_by_itself() {
     let limit = allowance([Some(10), None, None]);
     let (record, hold) = Record::default()
