@@ -18,7 +18,7 @@ impl Exchange {
     }
 
     /// The tokens of the prompt, by estimate, and of a completion as long as the caller allows, or a usual one where he
-    /// gives no limit; and what they cost now at the dearest endpoint of the plan, as any of them may serve.
+    /// gives no limit; and what he is charged for them now at the dearest endpoint of the plan, as any of them may serve.
     pub fn demand(&self, now_ms: u64) -> Demand {
         // A rule of thumb will do for what is given back: counting by a vocabulary takes many times as long.
         let estimate = |request| meter::estimate_prompt(request, &[]).0;
@@ -42,9 +42,13 @@ impl Exchange {
             ..Usage::default()
         };
         let costs = self.plan.iter().filter_map(|candidate| {
-            let (endpoint, _) = self.parties(*candidate)?;
+            let (endpoint, provider) = self.parties(*candidate)?;
             let cost = endpoint.price.at(now_ms).cost(&usage);
-            Some((cost.total(), cost.completion))
+            let charged = |amount| match self.fee(endpoint, provider) {
+                Some(fee) => fee.of(amount),
+                None => amount,
+            };
+            Some((charged(cost.total()), charged(cost.completion)))
         });
         let (cost, completion_cost) = costs.max().unwrap_or_default();
         Demand {

@@ -31,7 +31,7 @@ use crate::dialect::Encoded;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Fault, Kind, PreviousError};
 use crate::health::Sample;
-use crate::meter::{self, AttemptLine, Outcome, Rate, Receipt, Source};
+use crate::meter::{self, AttemptLine, Fee, Outcome, Rate, Receipt, Source};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::auto::Rated;
 use crate::route::{Candidate, Strategy};
@@ -261,7 +261,7 @@ impl Exchange {
         let outgoing = outgoing(provider, encoded, secret, self.envelope.stream, now_ms);
         let rate = Rate {
             price: endpoint.price.at(now_ms).clone(),
-            byok: provider.byok.filter(|_| own.is_some()),
+            byok: self.fee(endpoint, provider),
             insured: false,
         };
         let mut attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
@@ -412,6 +412,12 @@ impl Exchange {
 
     fn parties(&self, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {
         parties(&self.config, candidate)
+    }
+
+    /// What the caller is charged where it pays the provider itself.
+    fn fee(&self, endpoint: &Endpoint, provider: &Provider) -> Option<Fee> {
+        let own = self.own_keys.of(endpoint.provider);
+        provider.byok.filter(|_| own.is_some())
     }
 
     /// What an answer of the current attempt says about itself.

@@ -38,7 +38,7 @@ impl Fee {
     const WHOLE: u128 = 10_000;
 
     /// This part of an amount; what is less than a pico-dollar is the caller's.
-    fn of(self, amount: PicoUsd) -> PicoUsd {
+    pub fn of(self, amount: PicoUsd) -> PicoUsd {
         let part = u128::from(amount.0) * u128::from(self.basis_points) / Self::WHOLE;
         PicoUsd(u64::try_from(part).unwrap_or(u64::MAX))
     }
