@@ -47,6 +47,8 @@ pub(super) struct Gateway {
     /// The answers to `GET /v1/models`, once somebody has asked: with the whole catalogue one takes longer to write than
     /// everything else that a start does. First that on routes without a policy, then those of [`Config::routes`].
     pub(super) models: Vec<OnceCell<Vec<u8>>>,
+    /// The place of the key whose budgets are shown next.
+    pub(super) shown: Cell<usize>,
     /// Makes ids that nobody can guess: random when the VM started, then stepped.
     random: RandomState,
     counter: Cell<u64>,
@@ -59,6 +61,7 @@ impl Gateway {
             models: vec![OnceCell::new(); config.routes.len().saturating_add(1)],
             config: Rc::new(config),
             namespace,
+            shown: Cell::new(0),
             random: RandomState::new(),
             counter: Cell::new(0),
         }

@@ -52,6 +52,13 @@ impl Family<'_> {
         }
     }
 
+    /// Shows a gauge's value.
+    pub(super) fn show(&mut self, name: &'static str, labels: &[Label<'static>], value: u64) {
+        if let Some(id) = self.id(Metric::Gauge, name, labels) {
+            host::record_metric(id, value);
+        }
+    }
+
     /// Only what the host has accepted is kept: it may refuse once and accept later.
     fn id(&mut self, kind: Metric, name: &'static str, labels: &[Label<'static>]) -> Option<u32> {
         let value = |at: usize| labels.get(at).map_or("", |(_, value)| *value);

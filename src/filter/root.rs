@@ -131,6 +131,7 @@ impl RootContext for Root {
         ranking::flush(now);
         budget::flush();
         account::flush();
+        stats::budgets(gateway, now);
         clock::tick(now);
     }
 

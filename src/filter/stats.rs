@@ -9,11 +9,12 @@
 //! Every label has its values from the configuration or from a table of ours: nothing that a caller or a provider writes
 //! makes a statistic.
 
-use super::health;
+use super::gateway::Gateway;
 use super::host::{self, Metric};
 use super::labels::{Family, with_family};
+use super::{budget, health};
 use crate::chat::Operation;
-use crate::config::Config;
+use crate::config::{ANY, ClientKey, Config};
 use crate::health::Standing;
 use crate::meter::{AttemptLine, Outcome, Receipt};
 use std::cell::{Cell, RefCell};
@@ -28,6 +29,8 @@ const UPSTREAM_COST: &str = "crosspoint.upstream_cost_pico_usd";
 const KEY_REQUESTS: &str = "crosspoint.key_requests";
 const KEY_TOKENS: &str = "crosspoint.key_tokens";
 const KEY_COST: &str = "crosspoint.key_cost_pico_usd";
+const BUDGET_USED: &str = "crosspoint.key_budget_used_pico_usd";
+const BUDGET_LIMIT: &str = "crosspoint.key_budget_limit_pico_usd";
 const STANDING: &str = "crosspoint.endpoint_standing";
 const EXCHANGES_OPEN: &str = "crosspoint.exchanges_open";
 const MEMORY: &str = "crosspoint.memory_bytes";
@@ -46,6 +49,8 @@ const REASONING: &str = "gen_ai.client.inference.usage.reasoning.output_tokens";
 
 /// How often the standing of endpoints is shown, in milliseconds. Prometheus asks every 15 seconds or so.
 const STANDING_MS: u64 = 5_000;
+/// Of how many keys a tick shows the budgets, so that a worker is not held up: those of a thousand keys take five seconds.
+const KEYS_AT_ONCE: usize = 100;
 
 thread_local! {
     static UNLABELLED: RefCell<HashMap<&'static str, u32>> = RefCell::new(HashMap::new());
@@ -68,6 +73,32 @@ pub(super) fn running(exchanges: usize, now: u64) {
     for ((namespace, key), id) in all {
         host::record_metric(id, rank(health::view(namespace, key, now).standing(now)));
     }
+}
+
+/// Shows what the next of the keys with budgets may use and have used. Every worker does: all read the same records, so
+/// whoever writes last is right, and a span that is over is seen to be without a request. Callers who have the limits of
+/// [`ANY`] are not in the configuration, and not shown.
+pub(super) fn budgets(gateway: &Gateway, now: u64) {
+    let keys = &gateway.config.keys;
+    let limited = |key: &&ClientKey| key.name != ANY && key.allowance.longest().is_some();
+    let begin = gateway.shown.get();
+    let mut next = 0;
+    let rest = keys.iter().enumerate().skip(begin);
+    for (at, key) in rest.filter(|(_, key)| limited(key)).take(KEYS_AT_ONCE) {
+        next = at.saturating_add(1);
+        let Ok(record) = budget::record(gateway, &key.name) else {
+            continue;
+        };
+        with_family(&[&key.name], |family| {
+            for (span, limit) in key.allowance.budgets() {
+                let window = [("window", span.name())];
+                family.show(BUDGET_USED, &window, record.spent(span, now).0);
+                family.show(BUDGET_LIMIT, &window, limit.0);
+            }
+        });
+    }
+    // At the end, it begins anew.
+    gateway.shown.set(next % keys.len().max(1));
 }
 
 /// Counts that what a key has used could not be read or written.

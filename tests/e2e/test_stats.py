@@ -24,6 +24,7 @@ MODELS = {
     "sim/embed": [endpoint("openai", "text-embedding-3-small")],
 }
 KEY = "team/a.b:c"
+BUDGET = {"day": 20, "month": "99.5"}
 AUTHORIZATION = {"authorization": f"Bearer {CLIENT_KEY}"}
 
 
@@ -69,7 +70,7 @@ def traffic(module_gateway, simulator):
     gateway = module_gateway({
         "providers": simulator.providers(),
         "models": {name: {"endpoints": endpoints} for name, endpoints in MODELS.items()},
-        "keys": [{"name": KEY, "sha256": sha256}],
+        "keys": [{"name": KEY, "sha256": sha256, "budget": BUDGET}],
     })
     traffic = Traffic(gateway, [])
     exchanges(traffic)
@@ -202,6 +203,13 @@ def test_the_gauges(traffic):
         return right and found["crosspoint_exchanges_open"] == {(): 0} and found["crosspoint_memory_bytes"][()] > 1e6
 
     assert wait_until(shown), samples(traffic.gateway)["crosspoint_endpoint_standing"]
+
+
+def test_a_budget_is_what_the_receipts_of_its_window_say(traffic):
+    budgets = {labels(key=KEY, window=window): float(limit) * 1e12 for window, limit in BUDGET.items()}
+    spent = sum(receipt["cost_pico_usd"] for receipt in traffic.receipts)
+    assert wait_until(lambda: samples(traffic.gateway)["crosspoint_key_budget_used_pico_usd"] == dict.fromkeys(budgets, spent))
+    assert samples(traffic.gateway)["crosspoint_key_budget_limit_pico_usd"] == budgets
 
 
 def documented() -> dict:

@@ -3,7 +3,7 @@
 use super::access::{post, with_key};
 use super::host::host;
 use super::provider::{Script, answer, chat, config, error, test, test_with};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn value(start: &str, parts: &[&str]) -> Option<u64> {
     host(|host| host.metric_value(start, parts))
@@ -117,6 +117,56 @@ fn what_a_key_uses_is_counted_by_its_name() {
             value("crosspoint.key_cost_pico_usd;key=team;", &[]),
             Some(20_000_000)
         );
+    });
+}
+
+#[test]
+fn a_budget_is_shown_by_the_tick_and_ends_with_its_window() {
+    let mut config = with_key();
+    config["keys"][0]["budget"] = json!({"day": "0.5", "month": 3});
+    let more = |name: &str, more: Value| {
+        let sha256 = crosspoint::hash::to_hex(&crosspoint::hash::sha256(name.as_bytes()));
+        let mut key = json!({"name": name, "sha256": sha256});
+        key.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        key
+    };
+    let keys = config["keys"].as_array_mut().unwrap();
+    keys.push(more("free", json!({"requests_per_minute": 9})));
+    keys.extend((0..150).map(|at| more(&format!("k{at}"), json!({"budget": {"week": at}}))));
+    let shown = |what: &str, key: &str, window: &str| {
+        let labels = format!("key={key};window={window};");
+        value(&format!("crosspoint.key_budget_{what}_pico_usd;{labels}"), &[])
+    };
+    test_with(&config, |envoy| {
+        envoy.tick();
+        assert_eq!(shown("used", "team", "day"), Some(0));
+        assert_eq!(shown("limit", "team", "day"), Some(500_000_000_000));
+        assert_eq!(shown("limit", "team", "week"), None);
+        assert_eq!(
+            shown("limit", "k149", "week"),
+            None,
+            "so many are not shown at once"
+        );
+        let calls = host(|host| host.metric_calls);
+        envoy.tick();
+        assert_eq!(shown("limit", "k149", "week"), Some(149_000_000_000_000));
+        assert_eq!(value("crosspoint.key_budget", &["key=free;"]), None);
+        let id = post(envoy, Some(b"Bearer right"));
+        envoy.play(id, &[("openai", answer("openai", false, "hi"))]);
+        assert!(host(|host| host.metric_calls).1 < calls.1 + 120);
+        assert_eq!(shown("used", "team", "day"), Some(0), "not by the request");
+        envoy.tick();
+        assert_eq!(shown("used", "team", "day"), Some(20_000_000));
+        envoy.advance(86_400_000);
+        envoy.tick();
+        envoy.tick();
+        assert_eq!(shown("used", "team", "day"), Some(0));
+        envoy.advance(31 * 86_400_000);
+        envoy.tick();
+        envoy.tick();
+        assert_eq!(shown("used", "team", "month"), Some(0));
     });
 }
 

@@ -13,6 +13,7 @@ const TAGS: &[(&str, &str)] = &[
     ("outcome", "outcome"),
     ("endpoint", "endpoint"),
     ("key", "key"),
+    ("window", "window"),
 ];
 
 /// The beginnings of histograms' names, and their buckets.
