@@ -538,6 +538,7 @@ mod targets {
                 let used = Used {
                     tokens: amount(rng),
                     cost: PicoUsd(amount(rng)),
+                    byok: PicoUsd(amount(rng)),
                 };
                 let before = record.total();
                 let hold = match record.admit(&allowance, &demand, lifetime, now) {
@@ -550,7 +551,7 @@ mod targets {
                 assert!(record.settle(hold.as_ref(), &used, now).total() >= before);
             }
             let number = amount(rng);
-            let mut text = format!("1\t{number}\n").into_bytes();
+            let mut text = format!("2\t{number}\n").into_bytes();
             text.extend(&bytes);
             let day = Day::read(&text, number);
             assert_eq!(Day::read(&day.to_bytes(), number), day);

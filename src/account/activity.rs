@@ -15,15 +15,15 @@ pub const SLOTS: u64 = 32;
 /// How many models at providers are told apart; what comes later is one more row.
 const MOST_ROWS: usize = 100;
 const OTHERS: &str = "others";
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// What was used of one model at one provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     model: String,
     provider: String,
-    /// Requests, pico-USD, and tokens of prompts, completions and thinking.
-    sums: [u64; 5],
+    /// Requests, pico-USD, tokens of prompts, completions and thinking, and pico-USD that callers paid themselves.
+    sums: [u64; 6],
 }
 
 impl Row {
@@ -35,14 +35,21 @@ impl Row {
         Some(Self {
             model: clean(receipt.served_model.as_deref()?),
             provider: clean(receipt.provider.as_deref()?),
-            sums: [1, receipt.cost.0, usage.prompt, usage.completion, usage.reasoning],
+            sums: [
+                1,
+                receipt.cost.0,
+                usage.prompt,
+                usage.completion,
+                usage.reasoning,
+                receipt.byok_cost.unwrap_or_default().0,
+            ],
         })
     }
 
     pub(super) fn read(line: &str) -> Option<Self> {
         let mut members = line.split('\t');
         let (model, provider) = (members.next()?, members.next()?);
-        let mut sums = [0; 5];
+        let mut sums = [0; 6];
         for sum in &mut sums {
             *sum = members.next()?.parse().ok()?;
         }
@@ -87,10 +94,9 @@ impl Day {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = format!("{VERSION}\t{}\n", self.day);
         for row in &self.rows {
-            let [requests, cost, prompt, completion, reasoning] = row.sums;
-            let (model, provider) = (&row.model, &row.provider);
-            text +=
-                &format!("{model}\t{provider}\t{requests}\t{cost}\t{prompt}\t{completion}\t{reasoning}\n");
+            text.extend([&row.model, "\t", &row.provider]);
+            text.extend(row.sums.map(|sum| format!("\t{sum}")));
+            text.push('\n');
         }
         text.into_bytes()
     }
@@ -123,7 +129,7 @@ struct Line<'a> {
     endpoint_id: Option<&'a str>,
     provider_name: &'a str,
     usage: Usd,
-    byok_usage_inference: u64,
+    byok_usage_inference: Usd,
     requests: u64,
     prompt_tokens: u64,
     completion_tokens: u64,
@@ -135,7 +141,14 @@ pub fn answer(days: &[Day]) -> Vec<u8> {
     let mut data = Vec::new();
     for day in days {
         for row in &day.rows {
-            let [requests, cost, prompt_tokens, completion_tokens, reasoning_tokens] = row.sums;
+            let [
+                requests,
+                cost,
+                prompt_tokens,
+                completion_tokens,
+                reasoning_tokens,
+                byok,
+            ] = row.sums;
             data.push(Line {
                 date: Date::of(day.day).to_string(),
                 model: &row.model,
@@ -143,7 +156,7 @@ pub fn answer(days: &[Day]) -> Vec<u8> {
                 endpoint_id: None,
                 provider_name: &row.provider,
                 usage: Usd(PicoUsd(cost)),
-                byok_usage_inference: 0,
+                byok_usage_inference: Usd(PicoUsd(byok)),
                 requests,
                 prompt_tokens,
                 completion_tokens,

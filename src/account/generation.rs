@@ -98,7 +98,7 @@ impl<'a> Body<'a> {
             created_at: rfc3339(receipt.started_ms),
             streamed: receipt.stream,
             cancelled: receipt.outcome == Outcome::Cancelled,
-            is_byok: false,
+            is_byok: receipt.is_byok,
             // OpenRouter's word for chats, too.
             api_type: match receipt.operation {
                 crate::chat::Operation::Embeddings => "embeddings",
@@ -109,7 +109,7 @@ impl<'a> Body<'a> {
             external_user: None,
             total_cost: Usd(receipt.cost),
             usage: Usd(receipt.cost),
-            upstream_inference_cost: None,
+            upstream_inference_cost: receipt.byok_cost.map(Usd),
             cache_discount: None,
             latency: receipt.first_token_ms,
             moderation_latency: None,
@@ -130,7 +130,7 @@ impl<'a> Body<'a> {
                     endpoint_id: None,
                     status: line.status,
                     latency: line.first_token_ms.unwrap_or(line.duration_ms),
-                    is_byok: false,
+                    is_byok: line.is_byok,
                 })
                 .collect(),
         }

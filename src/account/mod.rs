@@ -109,10 +109,10 @@ struct KeyBody<'a> {
     usage_daily: Usd,
     usage_weekly: Usd,
     usage_monthly: Usd,
-    byok_usage: u64,
-    byok_usage_daily: u64,
-    byok_usage_weekly: u64,
-    byok_usage_monthly: u64,
+    byok_usage: Usd,
+    byok_usage_daily: Usd,
+    byok_usage_weekly: Usd,
+    byok_usage_monthly: Usd,
     is_free_tier: bool,
     is_management_key: bool,
     is_provisioning_key: bool,
@@ -151,6 +151,8 @@ struct Budget {
 struct Credits {
     total_credits: Option<Usd>,
     total_usage: Usd,
+    /// Ours: what was paid beside these, since this Envoy started.
+    byok_usage: Usd,
 }
 
 impl Account<'_> {
@@ -195,6 +197,8 @@ impl Account<'_> {
             })
         };
         let [daily, weekly, monthly] = SPANS.map(|(span, _)| Usd(self.spent(span)));
+        let [byok_daily, byok_weekly, byok_monthly] =
+            SPANS.map(|(span, _)| Usd(self.record.byok(span, self.now_ms)));
         let data = KeyBody {
             label: self.name,
             limit: tightest.map(|(_, budget)| budget.limit),
@@ -209,10 +213,10 @@ impl Account<'_> {
             usage_daily: daily,
             usage_weekly: weekly,
             usage_monthly: monthly,
-            byok_usage: 0,
-            byok_usage_daily: 0,
-            byok_usage_weekly: 0,
-            byok_usage_monthly: 0,
+            byok_usage: Usd(self.record.byok_total()),
+            byok_usage_daily: byok_daily,
+            byok_usage_weekly: byok_weekly,
+            byok_usage_monthly: byok_monthly,
             is_free_tier: false,
             is_management_key: false,
             is_provisioning_key: false,
@@ -231,15 +235,14 @@ impl Account<'_> {
 
     /// The answer to `GET /v1/credits`: the longest budget, and what was used of it; or all that was used at all.
     pub fn credits(&self) -> Vec<u8> {
-        let data = match self.allowance().longest() {
-            Some((span, budget)) => Credits {
-                total_credits: Some(Usd(budget)),
-                total_usage: Usd(self.spent(span)),
-            },
-            None => Credits {
-                total_credits: None,
-                total_usage: Usd(self.record.total()),
-            },
+        let (total_credits, total_usage) = match self.allowance().longest() {
+            Some((span, budget)) => (Some(Usd(budget)), self.spent(span)),
+            None => (None, self.record.total()),
+        };
+        let data = Credits {
+            total_credits,
+            total_usage: Usd(total_usage),
+            byok_usage: Usd(self.record.byok_total()),
         };
         json::to_vec(&Data { data })
     }

@@ -39,6 +39,7 @@ fn a_key_is_told_the_limit_that_it_meets_first() {
     let used = Used {
         tokens: 5,
         cost: PicoUsd(500_000_000_000),
+        byok: PicoUsd(250_000_000_000),
     };
     let record = record.settle(None, &used, NOW);
     let account = Account {
@@ -54,12 +55,15 @@ fn a_key_is_told_the_limit_that_it_meets_first() {
     );
     let data = read(body.as_bytes());
     assert_eq!((&data["usage"], &data["usage_daily"]), (&json!(0.5), &json!(0.5)));
+    for name in ["", "_daily", "_weekly", "_monthly"] {
+        assert_eq!(data[format!("byok_usage{name}")], json!(0.25));
+    }
     assert_eq!(data["expires_at"], "2026-11-22T03:39:30.000Z");
     assert_eq!(data["requests_per_minute"], json!({"limit": 9, "remaining": 7}));
     assert_eq!(data["budgets"][0]["remaining"], json!(1.499999999999));
     assert_eq!(
         read(&account.credits()),
-        json!({"total_credits": 1.500000000001, "total_usage": 0.5})
+        json!({"total_credits": 1.500000000001, "total_usage": 0.5, "byok_usage": 0.25})
     );
 }
 
@@ -79,7 +83,7 @@ fn a_key_without_limits_is_told_what_it_used() {
     );
     assert_eq!(
         read(&account.credits()),
-        json!({"total_credits": null, "total_usage": 0})
+        json!({"total_credits": null, "total_usage": 0, "byok_usage": 0})
     );
 }
 
@@ -126,7 +130,7 @@ fn an_id_tells_its_place() {
 }
 
 fn row(model: &str) -> Row {
-    Row::read(&format!("{model}\tp\t1\t20\t3\t4\t0")).unwrap()
+    Row::read(&format!("{model}\tp\t1\t20\t3\t4\t0\t30")).unwrap()
 }
 
 #[test]
@@ -151,6 +155,7 @@ fn a_day_adds_up_by_model_and_reads_as_it_was_written() {
         (&data[0]["usage"], &data[0]["completion_tokens"]),
         (&json!(4e-11), &json!(8))
     );
+    assert_eq!(data[0]["byok_usage_inference"], json!(6e-11));
 }
 
 #[test]
@@ -168,7 +173,7 @@ fn a_day_stays_small_whatever_is_used() {
         .map(|row| row["requests"].as_u64().unwrap())
         .sum();
     assert_eq!((data.as_array().unwrap().len(), requests), (101, 1_000));
-    for noise in [&b"1\t2\nx\ty\n\xff"[..], b"1\t2\nx\ty\t-1\t0\t0\t0\t0\n"] {
+    for noise in [&b"2\t2\nx\ty\n\xff"[..], b"2\t2\nx\ty\t-1\t0\t0\t0\t0\t0\n"] {
         assert_eq!(Day::read(noise, 2), Day::read(b"", 2));
     }
 }

@@ -115,6 +115,7 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
             .filter_map(|line| line.wasted)
             .fold(PicoUsd::default(), |sum, (_, cost)| sum.plus(cost)),
         is_byok: speaking.is_some_and(|attempt| attempt.rate.byok.is_some()),
+        byok_cost: None,
         insured: None,
         on_cancel: None,
         started_ms: exchange.started_ms,
@@ -152,6 +153,7 @@ pub(super) fn line(exchange: &Exchange, attempt: &Attempt, now_ms: u64) -> Optio
             .unwrap_or(now_ms)
             .saturating_sub(attempt.started_ms),
         wasted: wasted(exchange, attempt),
+        is_byok: attempt.rate.byok.is_some(),
         listed: attempt.candidate.model,
         health_key: exchange.client.operation().health_key(endpoint.health_key),
     })
@@ -207,6 +209,7 @@ fn charge(receipt: &mut Receipt, attempt: &Attempt, bill: Option<Bill>) {
     let charge = attempt.rate.charge(&bill.usage);
     receipt.bill = Some(bill);
     receipt.cost = charge.cost;
+    receipt.byok_cost = charge.is_byok.then(|| charge.upstream.total());
     receipt.upstream_cost = receipt.upstream_cost.plus(charge.ours());
 }
 

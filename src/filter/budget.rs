@@ -158,6 +158,7 @@ pub(super) fn settle(gateway: &Gateway, receipt: &Receipt, hold: Option<Hold>, n
     let used = Used {
         tokens: usage.prompt.saturating_add(usage.completion),
         cost: receipt.cost,
+        byok: receipt.byok_cost.unwrap_or_default(),
     };
     let _ = host::set_property(TOKENS, used.tokens.to_string().as_bytes());
     let _ = host::set_property(COST, micro_usd(used.cost).to_string().as_bytes());
@@ -195,6 +196,7 @@ fn push(all: &mut Vec<Waiting>, new: Waiting) {
     };
     known.used.tokens = known.used.tokens.saturating_add(new.used.tokens);
     known.used.cost = known.used.cost.plus(new.used.cost);
+    known.used.byok = known.used.byok.plus(new.used.byok);
     if let (Some(known), Some(new)) = (&mut known.hold, new.hold) {
         known.cost = known.cost.plus(new.cost);
         known.tokens = known.tokens.saturating_add(new.tokens);

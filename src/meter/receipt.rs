@@ -75,7 +75,10 @@ pub struct AttemptLine {
     /// What its provider charges though it failed, and for which tokens; those of the attempt that served are the
     /// receipt's own.
     pub wasted: Option<(Bill, PicoUsd)>,
-    /// The place of the model in the configuration. Not written: it is for statistics, as is the next.
+    /// Whether the caller pays this provider itself. Not written, nor are the next two: the receipt says it of the one
+    /// that served.
+    pub is_byok: bool,
+    /// The place of the model in the configuration, for statistics, as is the next.
     pub listed: usize,
     /// The key under which the endpoint's health is kept.
     pub health_key: u64,
@@ -129,6 +132,8 @@ pub struct Receipt {
     pub upstream_cost: PicoUsd,
     /// Whether the caller paid the provider itself.
     pub is_byok: bool,
+    /// What the provider charges the caller for the tokens, then.
+    pub byok_cost: Option<PicoUsd>,
     /// What the caller would have been charged, had the answer been one.
     pub insured: Option<PicoUsd>,
     /// What the provider does to its bill when a client leaves; only of a cancelled or cut exchange.
@@ -191,6 +196,8 @@ struct Wire<'a> {
     upstream_cost_pico_usd: PicoUsd,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_byok: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byok_cost_pico_usd: Option<PicoUsd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     insured_pico_usd: Option<PicoUsd>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -291,6 +298,7 @@ impl<'a> From<&'a Receipt> for Wire<'a> {
             cost_usd: receipt.cost.to_string(),
             upstream_cost_pico_usd: receipt.upstream_cost,
             is_byok: receipt.is_byok.then_some(true),
+            byok_cost_pico_usd: receipt.byok_cost,
             insured_pico_usd: receipt.insured,
             on_cancel: receipt.on_cancel,
             started_ms: receipt.started_ms,

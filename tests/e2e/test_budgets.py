@@ -146,6 +146,41 @@ def test_balances_are_rendered_and_counted(start_gateway, simulator, tmp_path):
     assert gateway.chat("sim/fast", headers=keyed("team")).status_code == 402
 
 
+def test_what_is_used_up_is_refused_before_the_body_comes(start_gateway, simulator):
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    balances = {"team": {"day": {"start": day, "used": "2"}}}
+    gateway = start_gateway(config(simulator, [client_key("team", budget={"day": 2})], budgets={"balances": balances}))
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nauthorization: {keyed('team')['authorization']}\r\n"
+    with RawClient(gateway) as client:
+        client.send(f"{head}content-length: 99\r\n\r\n".encode())
+        assert client.read_until(b"\r\n").startswith(b"HTTP/1.1 402 ")
+    receipt = wait_until(gateway.receipts)[0]
+    assert (receipt["outcome"], receipt["status"], receipt["key"]) == ("refused", 402, "team")
+
+
+def test_who_pays_a_provider_itself_is_told_what(start_gateway, simulator):
+    setup = config(simulator, [client_key("team", budget={"day": 2})])
+    setup["providers"]["openai"]["byok"] = {"fee": "5%"}
+    gateway = start_gateway(setup)
+    own = {**keyed("team"), "x-provider-key": f"openai={KEYS['OPENAI_API_KEY']}"}
+    replies = [gateway.chat("sim/fast", stream=stream, headers=headers) for headers in (keyed("team"), own) for stream in (False, True)]
+    assert [reply.status_code for reply in replies] == [200] * 4
+    receipts = [gateway.receipt(reply.headers["x-generation-id"]) for reply in replies]
+    assert [receipt.get("is_byok") for receipt in receipts] == [None, None, True, True]
+    for receipt in receipts[2:]:
+        assert receipt["cost_pico_usd"] == receipt["byok_cost_pico_usd"] // 20 > 0 == receipt["upstream_cost_pico_usd"]
+    paid = sum(receipt["byok_cost_pico_usd"] for receipt in receipts[2:])
+    told = account(gateway, "team")
+    assert {pico(told[f"byok_usage{span}"]) for span in ("", "_daily", "_weekly", "_monthly")} == {paid}
+    assert pico(told["usage"]) == sum(receipt["cost_pico_usd"] for receipt in receipts)
+    assert pico(account(gateway, "team", "credits")["byok_usage"]) == paid
+    for receipt in receipts:
+        data = account(gateway, "team", f"generation?id={receipt['id']}")
+        assert data["is_byok"] is receipt.get("is_byok", False)
+    # A worker writes such sums by tick.
+    assert wait_until(lambda: sum(pico(row["byok_usage_inference"]) for row in account(gateway, "team", "activity")) == paid, 3)
+
+
 def before_gateway(*filters):
     """A patch that puts filters in front of ours."""
 

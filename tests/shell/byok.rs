@@ -1,6 +1,7 @@
 //! Callers who bring a key of their own for a provider, and pay it themselves.
 
 use super::envoy::{Envoy, chat_headers};
+use super::host::Headers;
 use super::provider::{answer, chat, config, error, test_with};
 use serde_json::{Value, json};
 
@@ -52,7 +53,7 @@ fn the_callers_key_goes_to_its_provider_first_and_nowhere_else() {
         );
         let receipt = envoy.receipt(id);
         assert_eq!(receipt["attempts"][0]["reason"], "byok");
-        assert!(receipt.get("is_byok").is_none());
+        assert!(receipt.get("is_byok").is_none() && receipt.get("byok_cost_pico_usd").is_none());
         assert!(!receipt.to_string().contains("sk-of"));
     });
 }
@@ -67,13 +68,72 @@ fn who_pays_the_provider_is_charged_the_fee() {
             let receipt = envoy.receipt(id);
             assert_eq!(receipt["is_byok"], true);
             assert_eq!(receipt["upstream_cost_pico_usd"], 0);
+            let paid = receipt["byok_cost_pico_usd"].as_f64().unwrap();
             let usage = envoy.client(id).json()["usage"].clone();
             assert_eq!(usage["is_byok"], true);
             let upstream = usage["cost_details"]["upstream_inference_cost"].as_f64().unwrap();
             let charged = receipt["cost_pico_usd"].as_f64().unwrap();
             assert!(upstream > 0.0 && (upstream * 1e10 * f64::from(part) - charged).abs() < 1.0);
+            assert!((upstream * 1e12 - paid).abs() < 1.0);
         }
     });
+}
+
+#[test]
+fn who_pays_the_provider_is_held_the_fee_and_told_what_was_paid() {
+    let mut config = paid_by_callers();
+    let sha256 = crosspoint::hash::to_hex(&crosspoint::hash::sha256(b"right"));
+    config["keys"] = json!([{"name": "team", "sha256": sha256, "budget": {"day": 1}}]);
+    test_with(&config, |envoy| {
+        let mut begin = |keys: Option<&str>| {
+            let mut headers = chat_headers();
+            headers.set(b"authorization", b"Bearer right");
+            if let Some(keys) = keys {
+                headers.set(b"x-provider-key", keys.as_bytes());
+            }
+            let id = envoy.open(&headers, false);
+            let mut body = chat("m/anthropic", false);
+            body["max_tokens"] = json!(1_000);
+            envoy.request_data(id, body.to_string().as_bytes(), true);
+            let held = get(envoy, "/v1/key")["budgets"][0]["held"].as_f64().unwrap();
+            envoy.play(id, &[("anthropic", answer("anthropic", false, "hi"))]);
+            (held, envoy.receipt(id))
+        };
+        let (whole, ours) = begin(None);
+        let (part, theirs) = begin(Some("anthropic=sk-a"));
+        assert!(
+            whole > 0.0 && (part - whole / 10.0).abs() < 2e-12,
+            "{whole} {part}"
+        );
+        let paid = theirs["byok_cost_pico_usd"].as_f64().unwrap() / 1e12;
+        assert!(paid > 0.0);
+        let key = get(envoy, "/v1/key");
+        for name in ["", "_daily", "_weekly", "_monthly"] {
+            assert_eq!(key[format!("byok_usage{name}")], paid);
+        }
+        assert_eq!(get(envoy, "/v1/credits")["byok_usage"], paid);
+        assert_eq!(get(envoy, "/v1/activity")[0]["byok_usage_inference"], paid);
+        for (receipt, is_byok) in [(&ours, false), (&theirs, true)] {
+            let id = receipt["id"].as_str().unwrap();
+            let told = get(envoy, &format!("/v1/generation?id={id}"));
+            assert_eq!(told["is_byok"], is_byok);
+            assert_eq!(told["provider_responses"][0]["is_byok"], is_byok);
+            let upstream = told["upstream_inference_cost"].as_f64();
+            assert_eq!(upstream, is_byok.then_some(paid));
+        }
+    });
+}
+
+fn get(envoy: &mut Envoy, target: &str) -> Value {
+    let headers = Headers::of([
+        (":method", "GET"),
+        (":path", target),
+        (":authority", "crosspoint"),
+        (":scheme", "http"),
+        ("authorization", "Bearer right"),
+    ]);
+    let id = envoy.open(&headers, true);
+    envoy.client(id).json()["data"].clone()
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub struct Used {
     pub tokens: u64,
     /// What they cost.
     pub cost: PicoUsd,
+    /// What the caller has paid a provider itself. It counts against no budget.
+    pub byok: PicoUsd,
 }
 
 /// What was set aside for an exchange when it was admitted.

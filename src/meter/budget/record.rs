@@ -6,10 +6,13 @@ use crate::meter::PicoUsd;
 use crate::time::DAY_MS;
 
 /// The version of the record's layout.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
+/// The layout before: the same without what callers have paid themselves, which stands at the end.
+const BEFORE: (usize, u8) = (LENGTH - BYOK, 1);
 const MINUTE_MS: u64 = 60_000;
+const BYOK: usize = (SPANS.len() + 1) * 8;
 /// The length of a record in shared data, in bytes.
-pub const LENGTH: usize = 1 + TIME + 8 + 8 + SPANS.len() * (4 + 8) + 8 + held::LENGTH;
+pub const LENGTH: usize = 1 + TIME + 8 + 8 + SPANS.len() * (4 + 8) + 8 + held::LENGTH + BYOK;
 
 /// What one key has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,13 +26,16 @@ pub struct Record {
     /// Money since the record was made, with what was known then.
     total: PicoUsd,
     held: Held,
+    /// What was paid to providers by the caller itself, in the same spans and at all.
+    byok: [PicoUsd; SPANS.len()],
+    byok_total: PicoUsd,
 }
 
 impl Record {
-    /// Reads a record; `None` for anything but a record of this version.
+    /// Reads a record; `None` for anything but a record of this version or the one before.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        if bytes.len() != LENGTH || reader.u8() != VERSION {
+        if ![(LENGTH, VERSION), BEFORE].contains(&(bytes.len(), reader.u8())) {
             return None;
         }
         let mut record = Self {
@@ -43,6 +49,9 @@ impl Record {
         }
         record.total = PicoUsd(reader.number(8));
         record.held = Held::read(&mut reader);
+        for amount in record.byok.iter_mut().chain([&mut record.byok_total]) {
+            *amount = PicoUsd(reader.number(8));
+        }
         Some(record)
     }
 
@@ -59,6 +68,9 @@ impl Record {
         }
         writer.number(self.total.0, 8);
         self.held.write(&mut writer);
+        for amount in self.byok.into_iter().chain([self.byok_total]) {
+            writer.number(amount.0, 8);
+        }
         writer.0
     }
 
@@ -168,29 +180,41 @@ impl Record {
         }
         for (span, _) in SPANS {
             let sum = self.spent(span, now).plus(used.cost);
+            let byok_sum = self.byok(span, now).plus(used.byok);
             let start = span.start(now / DAY_MS);
             if let Some(spent) = self.spent.get_mut(span as usize) {
                 *spent = (spent.0.max(start), sum);
             }
+            if let Some(byok) = self.byok.get_mut(span as usize) {
+                *byok = byok_sum;
+            }
         }
         self.total = self.total.plus(used.cost);
+        self.byok_total = self.byok_total.plus(used.byok);
         self
     }
 
     /// What was spent in the span that `now` is in.
     pub fn spent(&self, span: Span, now: u64) -> PicoUsd {
         let (start, amount) = self.spent.get(span as usize).copied().unwrap_or_default();
-        // A clock that went back is still in the span that it was in.
-        if start < span.start(now / DAY_MS) {
-            PicoUsd::default()
-        } else {
-            amount
-        }
+        since(start, span, now, amount)
     }
 
     /// What was spent at all.
     pub const fn total(&self) -> PicoUsd {
         self.total
+    }
+
+    /// What the caller has paid to providers itself in the span that `now` is in.
+    pub fn byok(&self, span: Span, now: u64) -> PicoUsd {
+        let (start, _) = self.spent.get(span as usize).copied().unwrap_or_default();
+        let amount = self.byok.get(span as usize).copied().unwrap_or_default();
+        since(start, span, now, amount)
+    }
+
+    /// What the caller has paid to providers itself since the record was made.
+    pub const fn byok_total(&self) -> PicoUsd {
+        self.byok_total
     }
 
     /// What exchanges under way may still cost.
@@ -212,5 +236,15 @@ impl Record {
             self.requests = 0;
             self.tokens = 0;
         }
+    }
+}
+
+/// An amount that belongs to the span that begins on the day `start`, if that is not over.
+const fn since(start: u64, span: Span, now: u64, amount: PicoUsd) -> PicoUsd {
+    // A clock that went back is still in the span that it was in.
+    if start < span.start(now / DAY_MS) {
+        PicoUsd(0)
+    } else {
+        amount
     }
 }

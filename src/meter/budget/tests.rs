@@ -32,6 +32,7 @@ const fn used(tokens: u64, cost: u64) -> Used {
     Used {
         tokens,
         cost: PicoUsd(cost),
+        byok: PicoUsd(cost.saturating_mul(10)),
     }
 }
 
@@ -78,6 +79,12 @@ fn a_record_reads_as_it_was_written() {
     for wrong in [&bytes[1..], &[0; LENGTH], &[], &[VERSION; LENGTH + 1]] {
         assert_eq!(Record::from_bytes(wrong), None);
     }
+    // What was written before there was a place for what callers pay themselves.
+    let mut before = bytes[..LENGTH - 4 * 8].to_vec();
+    before[0] = 1;
+    let record = Record::from_bytes(&before).unwrap();
+    assert_eq!((record.total(), record.byok_total()), (PicoUsd(5), PicoUsd(0)));
+    assert_eq!(Record::from_bytes(&bytes[..before.len()]), None);
 }
 
 #[test]
@@ -119,19 +126,6 @@ fn a_budget_that_is_used_up_refuses_what_is_free_too() {
 }
 
 #[test]
-fn each_span_begins_anew_by_itself() {
-    let record = Record::default().settle(None, &used(0, 7), now());
-    let spent = |text| SPANS.map(|(span, _)| record.spent(span, at(text)).0);
-    assert_eq!(spent("2026-11-22T23:59:59Z"), [7, 7, 7]);
-    assert_eq!(spent("2026-11-23"), [0, 0, 7]);
-    assert_eq!(spent("2026-12-01"), [0, 0, 0]);
-    assert_eq!(record.total(), PicoUsd(7));
-    // A clock that goes back forgets nothing.
-    let record = record.settle(None, &used(0, 1), at("2026-11-21"));
-    assert_eq!(record.spent(Span::Day, now()), PicoUsd(8));
-}
-
-#[test]
 fn only_what_is_used_up_refuses_whatever_is_asked_for() {
     let limit = Allowance {
         requests_per_minute: Some(2),
@@ -150,6 +144,25 @@ fn only_what_is_used_up_refuses_whatever_is_asked_for() {
     let twice = spent.settle(None, &used(0, 0), now());
     let refusal = twice.used_up(&limit, now()).unwrap();
     assert!(matches!(refusal, Refusal::Requests(Rate { remaining: 0, .. })));
+}
+
+#[test]
+fn each_span_begins_anew_by_itself() {
+    let record = Record::default().settle(None, &used(0, 7), now());
+    let spent = |text| {
+        SPANS.map(|(span, _)| {
+            let spent = record.spent(span, at(text)).0;
+            assert_eq!(record.byok(span, at(text)).0, spent * 10);
+            spent
+        })
+    };
+    assert_eq!(spent("2026-11-22T23:59:59Z"), [7, 7, 7]);
+    assert_eq!(spent("2026-11-23"), [0, 0, 7]);
+    assert_eq!(spent("2026-12-01"), [0, 0, 0]);
+    assert_eq!(record.total(), PicoUsd(7));
+    // A clock that goes back forgets nothing.
+    let record = record.settle(None, &used(0, 1), at("2026-11-21"));
+    assert_eq!(record.spent(Span::Day, now()), PicoUsd(8));
 }
 
 #[test]
