@@ -356,6 +356,11 @@ fn reconcile(invoice: &str, arguments: &[&str]) -> (String, String, bool) {
             "gen-5",
             &json!({"attempts": wasted, "cost_pico_usd": 9, "upstream_cost_pico_usd": 10_000_009}),
         ),
+        // The caller has an invoice of its own.
+        receipt(
+            "gen-6",
+            &json!({"is_byok": true, "byok_cost_pico_usd": 20_000_000, "cost_pico_usd": 1, "upstream_cost_pico_usd": 0}),
+        ),
     ];
     let common = [
         "reconcile",

@@ -95,6 +95,8 @@ struct Wire<'a> {
     tokens: Option<Tokens>,
     cost_pico_usd: Option<u64>,
     upstream_cost_pico_usd: Option<u64>,
+    #[serde(default)]
+    is_byok: bool,
     started_ms: Option<u64>,
     #[serde(default)]
     duration_ms: u64,
@@ -235,7 +237,7 @@ impl Ledger {
     }
 
     /// What each attempt is charged for: those that failed say it themselves, and the rest is that of the one that served,
-    /// which is the last one.
+    /// which is the last one, unless the caller pays that itself.
     fn charges(&mut self, wire: &Wire<'_>, upstream_cost_pico_usd: u64) -> Vec<Charge> {
         let mut charge = |attempt: &Attempt, tokens: &Tokens, cost_pico_usd| Charge {
             provider: self.name(&attempt.provider),
@@ -252,7 +254,7 @@ impl Ledger {
                 charges.push(charge(attempt, tokens, attempt.cost_pico_usd));
             }
         }
-        if let (Some(tokens), Some(last)) = (&wire.tokens, wire.attempts.last()) {
+        if let (Some(tokens), Some(last), false) = (&wire.tokens, wire.attempts.last(), wire.is_byok) {
             charges.push(charge(last, tokens, rest));
         }
         charges
