@@ -21,7 +21,7 @@ impl Exchange {
     /// gives no limit; and what he is charged for them now at the dearest endpoint of the plan, as any of them may serve.
     pub fn demand(&self, now_ms: u64) -> Demand {
         // A rule of thumb will do for what is given back: counting by a vocabulary takes many times as long.
-        let estimate = |request| meter::estimate_prompt(request, &[]).0;
+        let estimate = |request| meter::sketch_prompt(request, &self.serving()).0;
         let prompt = self.request.as_ref().map_or(0, estimate);
         let completion = match (&self.request, self.client.operation()) {
             (None, _) | (_, Operation::Embeddings) => 0,

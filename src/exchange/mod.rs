@@ -392,22 +392,29 @@ impl Exchange {
             // By a rule of thumb: a vocabulary could keep the worker busy for seconds.
             let _noted = self
                 .prompt_tokens
-                .get_or_init(|| meter::estimate_prompt(&request, &[]));
+                .get_or_init(|| meter::sketch_prompt(&request, &self.serving()));
         }
     }
 
     /// An estimate of the prompt's tokens, made once. Not before the plan: until then middleware may change the request.
     fn prompt_tokens(&self) -> (u64, Source) {
         let request = self.request.as_ref().or(self.uncounted.as_ref());
-        let candidate = self.plan.get(self.next.saturating_sub(1)).copied();
-        let names = candidate.map_or([""; 2], |candidate| names(&self.config, candidate));
         let estimate = || {
             request.map_or((0, Source::Estimate), |request| {
-                let short = request.capacity() <= MAX_UNCOUNTED;
-                meter::estimate_prompt(request, if short { &names } else { &[] })
+                if request.capacity() <= MAX_UNCOUNTED {
+                    meter::estimate_prompt(request, &self.serving())
+                } else {
+                    meter::sketch_prompt(request, &self.serving())
+                }
             })
         };
         *self.prompt_tokens.get_or_init(estimate)
+    }
+
+    /// The names of the model that was last asked, or is to be asked first.
+    fn serving(&self) -> [&str; 2] {
+        let candidate = self.plan.get(self.next.saturating_sub(1)).copied();
+        candidate.map_or([""; 2], |candidate| names(&self.config, candidate))
     }
 
     fn parties(&self, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {

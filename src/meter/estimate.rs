@@ -1,10 +1,12 @@
-//! The tokens of a prompt, where a provider reported none: its texts, and what its form adds.
+//! The tokens of a prompt, where a provider reported none: its texts, what its form adds, its tools and its images.
 
-use super::{Source, TokenCounter};
+use super::image::{Detail, Images};
+use super::{Source, Thumb, TokenCounter, tools};
 use crate::chat::{Input, Operation, Part, Request, ToolCall};
-use crate::json::Str;
+use crate::json::{Members, Shape, Str, shape};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -15,11 +17,8 @@ const PER_MESSAGE: u64 = 4;
 const PER_NAME: u64 = 1;
 /// Tokens with which the answer is begun, by the same source.
 const PER_ANSWER: u64 = 3;
-/// Tokens of an image: OpenAI's figure for a 1024×1024 image in high detail.
-/// <https://platform.openai.com/docs/guides/images-vision>
-const PER_IMAGE: u64 = 765;
 
-/// What counts of a message. Whatever else it holds, images above all, is passed over once and not read.
+/// What counts of a message. Whatever else it holds is passed over once and not read.
 #[derive(Deserialize)]
 struct Said<'a> {
     #[serde(borrow, default)]
@@ -34,13 +33,20 @@ struct Said<'a> {
     tool_calls: Option<Vec<ToolCall<'a>>>,
     /// What an assistant drew.
     #[serde(borrow)]
-    images: Option<Vec<&'a serde_json::value::RawValue>>,
+    images: Option<Vec<Drawn<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Drawn<'a> {
+    #[serde(borrow)]
+    image_url: Option<&'a RawValue>,
 }
 
 #[derive(Default)]
 struct Texts<'a> {
     texts: Vec<Str<'a>>,
-    images: u64,
+    /// Each is a URL, or an object with one; `None` where neither was given.
+    images: Vec<Option<&'a RawValue>>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
@@ -53,6 +59,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
             text: Option<Str<'a>>,
             #[serde(borrow)]
             refusal: Option<Str<'a>>,
+            #[serde(borrow)]
+            image_url: Option<&'a RawValue>,
         }
         struct TextOrParts;
         impl<'de> Visitor<'de> for TextOrParts {
@@ -68,18 +76,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
                 let texts = vec![Str::from(text)];
-                Ok(Texts { texts, images: 0 })
+                let images = Vec::new();
+                Ok(Texts { texts, images })
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
                 let texts = vec![Str(Cow::Owned(text.to_owned()))];
-                Ok(Texts { texts, images: 0 })
+                let images = Vec::new();
+                Ok(Texts { texts, images })
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
                 let mut found = Texts::default();
                 while let Some(part) = items.next_element::<Part<'de>>()? {
-                    found.images += u64::from(&*part.kind == "image_url");
+                    if &*part.kind == "image_url" {
+                        found.images.push(part.image_url);
+                    }
                     found.texts.extend(part.text.or(part.refusal));
                 }
                 Ok(found)
@@ -89,16 +101,25 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
     }
 }
 
-/// The prompt's tokens for the model with these names, and how good the count is.
+/// The prompt's tokens for the model with these names, and how good the count is. Texts are counted by its vocabulary,
+/// which takes the longer the longer they are.
 pub fn estimate_prompt(request: &Request, names: &[&str]) -> (u64, Source) {
-    let counter = TokenCounter::of(names);
+    estimate(request, TokenCounter::of(names), Images::of(names))
+}
+
+/// The same with texts by a rule of thumb, which takes a fraction of the time.
+pub fn sketch_prompt(request: &Request, names: &[&str]) -> (u64, Source) {
+    estimate(request, TokenCounter::Thumb(Thumb::default()), Images::of(names))
+}
+
+fn estimate(request: &Request, counter: TokenCounter, images: Images) -> (u64, Source) {
     match request.operation() {
-        Operation::Chat => of_messages(request, counter),
-        Operation::Completions | Operation::Embeddings => of_inputs(request, &counter),
+        Operation::Chat => of_messages(request, counter, images),
+        Operation::Completions | Operation::Embeddings => of_inputs(request, &counter, images),
     }
 }
 
-fn of_inputs(request: &Request, counter: &TokenCounter) -> (u64, Source) {
+fn of_inputs(request: &Request, counter: &TokenCounter, images: Images) -> (u64, Source) {
     let (mut tokens, mut source) = (0, counter.source());
     let mut add = |text: &str| {
         let mut counter = counter.clone();
@@ -115,8 +136,9 @@ fn of_inputs(request: &Request, counter: &TokenCounter) -> (u64, Source) {
                 for part in &parts {
                     match part {
                         Part::Text { text, .. } => add(text),
-                        Part::Image { .. } => {
-                            extra += PER_IMAGE;
+                        Part::Image { url, detail, .. } => {
+                            let detail = detail.as_deref().map(Detail::of);
+                            extra += images.tokens(url, detail.unwrap_or_default());
                             source = Source::Estimate;
                         }
                         Part::File { .. } | Part::Other { .. } => source = Source::Estimate,
@@ -128,8 +150,8 @@ fn of_inputs(request: &Request, counter: &TokenCounter) -> (u64, Source) {
     (tokens + extra, source)
 }
 
-fn of_messages(request: &Request, mut counter: TokenCounter) -> (u64, Source) {
-    let (mut extra, mut images) = (0, 0);
+fn of_messages(request: &Request, mut counter: TokenCounter, images: Images) -> (u64, Source) {
+    let mut extra = 0;
     // What is no conversation has no tokens.
     let messages: Vec<Said<'_>> = request.get("messages").ok().flatten().unwrap_or_default();
     let mut source = counter.source();
@@ -138,7 +160,12 @@ fn of_messages(request: &Request, mut counter: TokenCounter) -> (u64, Source) {
     }
     for message in messages {
         extra += PER_MESSAGE;
-        images += message.content.images + message.images.map_or(0, |images| images.len() as u64);
+        let drawn = message.images.iter().flatten().map(|drawn| drawn.image_url);
+        for image in message.content.images.iter().copied().chain(drawn) {
+            extra += of_image(image, images);
+            // The provider does not promise the formula.
+            source = Source::Estimate;
+        }
         let refusal = message.refusal.filter(|_| message.content.texts.is_empty());
         for text in message.content.texts.iter().chain(&refusal) {
             counter.feed(text);
@@ -156,18 +183,29 @@ fn of_messages(request: &Request, mut counter: TokenCounter) -> (u64, Source) {
             counter.end_text();
         }
     }
-    if let Some(tools) = request.raw("tools") {
-        counter.feed(tools);
+    if request.has("tools") {
+        extra += tools::feed(request, &mut counter);
+        // The provider does not promise the formula.
         source = Source::Estimate;
     }
-    if images > 0 {
-        source = Source::Estimate;
-    }
-    (counter.count() + extra + PER_IMAGE * images, source)
+    (counter.count() + extra, source)
+}
+
+/// An image's URL is left in its JSON: it may be megabytes long, and all that counts is at its beginning.
+fn of_image(image: Option<&RawValue>, images: Images) -> u64 {
+    let members = image.map(Members::of).unwrap_or_default();
+    let url = match image {
+        Some(raw) if shape(raw) == Shape::String => Some(raw),
+        _ => members.get("url"),
+    };
+    let url = url.map_or("", |raw| raw.get().trim_matches('"'));
+    let detail = members.text("detail");
+    images.tokens(url, detail.as_deref().map(Detail::of).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::image::size::tests::png;
     use super::*;
     use crate::test;
 
@@ -188,14 +226,91 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_image_is_not_counted_as_text() {
+    /// Of a message without text, by the rule of thumb, which counts the line that it ends.
+    const ONE_MESSAGE: u64 = PER_MESSAGE + 1;
+
+    fn with_image(image: &str) -> Request {
         let text = format!(
-            r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}]}}]}}"#,
-            "A".repeat(100_000)
+            r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{image}}}]}}]}}"#
         );
-        let request = Request::parse(text.into_bytes()).unwrap();
-        assert!((PER_IMAGE..800).contains(&estimate_prompt(&request, &[]).0));
+        Request::parse(text.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_image_counts_by_its_size_and_detail() {
+        let small = png(512, 512);
+        let escaped = small.replace('/', "\\/");
+        let long = format!("{small}{}", "A".repeat(100_000));
+        for (image, expected) in [
+            (format!(r#"{{"url":"{small}"}}"#), 255),
+            (format!(r#"{{"url":"{long}","detail":"auto"}}"#), 255),
+            (format!(r#"{{"detail":"low","url":"{small}"}}"#), 85),
+            (format!(r#""{escaped}""#), 255),
+            (r#"{"url":"https://example.com/a.png"}"#.to_owned(), 765),
+            (
+                r#"{"url":"https://example.com/a.png","detail":"low"}"#.to_owned(),
+                85,
+            ),
+            (r#"{"url":7,"detail":{}}"#.to_owned(), 765),
+            ("null".to_owned(), 765),
+        ] {
+            let request = with_image(&image);
+            for (tokens, source) in [
+                sketch_prompt(&request, &["gpt-4o"]),
+                estimate_prompt(&request, &[]),
+            ] {
+                assert_eq!(
+                    (tokens, source),
+                    (ONE_MESSAGE + expected, Source::Estimate),
+                    "{image:.90}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_sketch_counts_images_by_the_models_own_rule() {
+        let request = with_image(&format!(r#""{}""#, png(1_000, 1_000)));
+        let tokens = |name: &str| sketch_prompt(&request, &[name]).0 - ONE_MESSAGE;
+        assert_eq!(tokens("claude-opus-4-7"), 1_296);
+        assert_eq!(tokens("gemini-3-pro"), 1_120);
+        assert_eq!(tokens("gpt-5-mini"), 1_229);
+    }
+
+    #[test]
+    fn what_an_assistant_drew_and_what_is_embedded_are_images_too() {
+        let image = png(512, 512);
+        let drawn = format!(
+            r#"{{"messages":[{{"role":"assistant","images":[{{"image_url":{{"url":"{image}"}}}},{{}}]}}]}}"#
+        );
+        let request = Request::parse(drawn.into_bytes()).unwrap();
+        assert_eq!(estimate_prompt(&request, &[]).0, ONE_MESSAGE + 255 + 765);
+        let embedded = format!(
+            r#"{{"input":[{{"content":[{{"type":"image_url","image_url":{{"url":"{image}","detail":"low"}}}}]}}]}}"#
+        );
+        let request = Request::parse(embedded.into_bytes()).unwrap();
+        let request = request.of(Operation::Embeddings);
+        assert_eq!(estimate_prompt(&request, &[]), (85, Source::Estimate));
+    }
+
+    /// The conversation and the tool of <https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken>,
+    /// and what OpenAI counted of them.
+    #[cfg(feature = "tokenizer")]
+    #[test]
+    fn tools_count_as_documented() {
+        let body = r#"{"messages":[
+            {"role":"system","content":"You are a helpful assistant that can answer to questions about the weather."},
+            {"role":"user","content":"What's the weather like in San Francisco?"}
+        ],"tools":[{"type":"function","function":{
+            "name":"get_current_weather","description":"Get the current weather in a given location",
+            "parameters":{"type":"object","properties":{
+                "location":{"type":"string","description":"The city and state, e.g. San Francisco, CA"},
+                "unit":{"type":"string","description":"The unit of temperature to return","enum":["celsius","fahrenheit"]}
+            },"required":["location"]}
+        }}]}"#;
+        let request = Request::parse(body.as_bytes().to_vec()).unwrap();
+        assert_eq!(estimate_prompt(&request, &["gpt-4o"]), (101, Source::Estimate));
+        assert_eq!(estimate_prompt(&request, &["gpt-4"]), (105, Source::Estimate));
     }
 
     #[test]
@@ -205,7 +320,7 @@ mod tests {
             let request = Request::parse(text.into_bytes()).unwrap();
             assert_eq!(estimate_prompt(&request, &[]).0, expected, "{messages}");
         };
-        let one = PER_MESSAGE + 1;
+        let one = ONE_MESSAGE;
         check("[]", 0);
         check("7", 0);
         check(r#"[{"role":"assistant","content":null}]"#, one);

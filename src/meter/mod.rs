@@ -8,15 +8,17 @@ mod cancel;
 mod charge;
 mod counter;
 mod estimate;
+mod image;
 mod price;
 mod receipt;
 mod tally;
 mod thumb;
+mod tools;
 
 pub use cancel::{CancelRules, Cancelled};
 pub use charge::{Charge, Fee, Rate, is_insured};
 pub use counter::TokenCounter;
-pub use estimate::estimate_prompt;
+pub use estimate::{estimate_prompt, sketch_prompt};
 pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time};
 pub use receipt::{AttemptLine, Outcome, PlaceLine, Receipt, State, VERSION};
 pub use tally::{Bill, Source, Tally};

@@ -120,7 +120,7 @@ impl<'r> Needs<'r> {
         }
         let tokens = *self
             .prompt_tokens
-            .get_or_init(|| meter::estimate_prompt(request, &[]).0);
+            .get_or_init(|| meter::sketch_prompt(request, &[]).0);
         tokens.saturating_add(self.max_tokens) <= length
     }
 

@@ -17,6 +17,8 @@ use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::health::{Record, Sample, View};
 use crosspoint::ranking::{self, Count};
 use crosspoint::route::{Asked, Moment, Needs, Preferences, choose};
+#[cfg(feature = "tokenizer")]
+use crosspoint::tokenizer::{Counter, Vocabulary};
 use crosspoint::wire::{Frame, Framer, Framing};
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -181,6 +183,14 @@ fn main() {
             black_box(record.add(COUNT, 169 * 3_600_000));
         },
     );
+    #[cfg(feature = "tokenizer")]
+    for vocabulary in Vocabulary::ALL {
+        let mut counter = Counter::new(vocabulary);
+        let name = format!("tokenizer: a delta of 4 tokens, {}", vocabulary.name());
+        bench(&name, "delta", 1, &mut || {
+            counter.feed(black_box(" and so it goes"));
+        });
+    }
     let (open, _) = sent(&plain, &request);
     bench("receipt: a provisional one as JSON", "receipt", 1, &mut || {
         black_box(open.provisional(2_000).to_json());
