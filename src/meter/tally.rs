@@ -20,7 +20,7 @@ pub enum Source {
     Provider,
     /// We counted it by the model's own vocabulary.
     Tokenizer,
-    /// We estimated it.
+    /// We estimated it. Of a prompt with tools or images that is always so: how these count is documented, not promised.
     Estimate,
     /// The provider charges for what it goes on to write, up to this limit of the caller's.
     Limit,

@@ -36,6 +36,32 @@ fn a_client_that_leaves_mid_stream_is_billed_for_what_came() {
     });
 }
 
+/// As a request that is dropped before its provider has counted it.
+#[test]
+fn an_image_in_a_long_request_counts_by_the_rule_of_the_model_that_served() {
+    let mut config = config();
+    config["models"]["m/openai"]["endpoints"][0]["model"] = json!("gpt-4o-mini");
+    test_with(&config, |envoy| {
+        let mut request = chat("m/openai", true);
+        // The header of a PNG of 1024×1024, and 300 KB of whatever.
+        let url = format!(
+            "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAIAAAAA{}",
+            "A".repeat(300_000)
+        );
+        request["messages"][0]["content"] = json!([{"type": "image_url", "image_url": {"url": url}}]);
+        let id = envoy.post(&request);
+        envoy.event(id, &streamed_head("openai")[0]);
+        for piece in streamed("openai", "one two three four").iter().take(4) {
+            envoy.response_data(id, piece, false);
+        }
+        envoy.client_leaves(id);
+        let tokens = &envoy.receipt(id)["tokens"];
+        assert_eq!(tokens["prompt_source"], "estimate");
+        // 2833 and four times 5667, and those of a message.
+        assert_eq!(tokens["prompt"], 25_501 + 5);
+    });
+}
+
 #[test]
 fn a_client_that_leaves_before_the_first_token_is_not_billed() {
     test(|envoy| {
