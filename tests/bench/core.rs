@@ -15,6 +15,7 @@ use crosspoint::config::Config;
 use crosspoint::dialect::client;
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::health::{Record, Sample, View};
+use crosspoint::meter::sketch_prompt;
 use crosspoint::ranking::{self, Count};
 use crosspoint::route::{Asked, Moment, Needs, Preferences, choose};
 #[cfg(feature = "tokenizer")]
@@ -183,6 +184,15 @@ fn main() {
             black_box(record.add(COUNT, 169 * 3_600_000));
         },
     );
+    let image = request_with_image(20 << 20);
+    bench(
+        "prompt: estimated, a 20 MB image in it",
+        "request",
+        1,
+        &mut || {
+            black_box(sketch_prompt(black_box(&image), &["gpt-4o"]));
+        },
+    );
     #[cfg(feature = "tokenizer")]
     for vocabulary in Vocabulary::ALL {
         let mut counter = Counter::new(vocabulary);
@@ -273,6 +283,18 @@ fn caching_request() -> Request {
     let messages =
         json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Well?" }]);
     let body = json!({ "model": "m", "messages": messages, "tools": tools, "max_tokens": 1_000 });
+    Request::parse(serde_json::to_vec(&body).unwrap()).expect("a request")
+}
+
+/// One JPEG of so many bytes, whose size stands behind 40 KB of other things.
+fn request_with_image(bytes: usize) -> Request {
+    let mut jpeg = b"\xff\xd8\xff\xe1\x9c\x40".to_vec();
+    jpeg.resize(40_004, 0x5a);
+    jpeg.extend(b"\xff\xc0\0\x11\x08\x0b\xd0\x0f\xc0\x03");
+    jpeg.resize(bytes / 4 * 3, 0x5a);
+    let url = format!("data:image/jpeg;base64,{}", crosspoint::base64::encode(&jpeg));
+    let part = json!({ "type": "image_url", "image_url": { "url": url } });
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": [part] }] });
     Request::parse(serde_json::to_vec(&body).unwrap()).expect("a request")
 }
 
