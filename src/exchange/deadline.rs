@@ -66,6 +66,11 @@ impl Exchange {
         Deadlines { each, longest }
     }
 
+    /// How long the exchange may live, in milliseconds.
+    pub fn longest_life_ms(&self) -> u64 {
+        self.config.timeouts(self.terms).total_ms
+    }
+
     /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
     /// answer, which the same deadline would kill while it is being written (and billed).
     pub fn per_try_timeout_ms(&self) -> u64 {

@@ -122,7 +122,10 @@ pub(super) fn admit(gateway: &Gateway, slot: &Slot, now: u64) -> Result<Option<H
     } else {
         Demand::default()
     };
-    let lifetime = config.timeouts.total_ms.saturating_add(SLACK_MS);
+    let lifetime = slot
+        .with(|exchange| exchange.longest_life_ms())
+        .unwrap_or_default();
+    let lifetime = lifetime.saturating_add(SLACK_MS);
     let name = name(gateway.namespace, &key);
     let admitted = update(&name, &fresh(&config.budgets, &key), |record| {
         record.admit(allowance, &demand, lifetime, now)
