@@ -7,6 +7,7 @@
 //! A state machine without I/O: every method takes what happened and the time, and returns what is to be done. The shell
 //! does it. Settling consumes the exchange, so there is exactly one final receipt.
 
+mod answer;
 mod attempt;
 mod byok;
 mod deadline;
@@ -16,6 +17,7 @@ mod failure;
 mod outgoing;
 mod pipeline;
 mod plan;
+mod prompt;
 mod receipt;
 mod tokens;
 mod visible;
@@ -25,28 +27,25 @@ pub use byok::HEADER as OWN_KEYS_HEADER;
 pub use deadline::Due;
 pub use outgoing::Outgoing;
 
-use crate::chat::{Operation, Request};
+use crate::chat::Request;
 use crate::config::{Config, Endpoint, Provider, Secret, Terms};
 use crate::dialect::Encoded;
-use crate::dialect::client::{Answer, ClientDialect};
+use crate::dialect::client::ClientDialect;
 use crate::error::{Error, Fault, Kind, PreviousError};
 use crate::health::Sample;
-use crate::meter::{self, AttemptLine, Fee, Outcome, Rate, Receipt, Source};
+use crate::meter::{AttemptLine, Fee, Outcome, Rate, Receipt, Source};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
+use crate::route::Candidate;
 use crate::route::auto::Rated;
-use crate::route::{Candidate, Strategy};
 use attempt::Attempt;
 use byok::OwnKeys;
 use deadline::Deadlines;
 use envelope::Envelope;
 use outgoing::outgoing;
+use prompt::names;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use visible::Routing;
-
-/// The longest request that stays until its prompt is counted, and that is counted by a model's own vocabulary, in bytes:
-/// an open stream must not hold much, and a worker must not count for long.
-const MAX_UNCOUNTED: usize = 128 << 10;
 
 /// One client request and its one response, with all the attempts in between.
 #[derive(Debug)]
@@ -374,49 +373,6 @@ impl Exchange {
         (receipt, self.samples)
     }
 
-    /// No attempt will be made any more: what is left of the request is what its receipt needs. It may be tens of
-    /// megabytes, and an answer takes minutes. A short one stays until the provider has counted it, as nearly all do:
-    /// counting it takes longer than everything else that is done to it.
-    fn let_request_go(&mut self) {
-        self.encoded = None;
-        let counted = |attempt: &Attempt| attempt.tally.has_prompt();
-        let Some(request) = self.request.take() else {
-            return;
-        };
-        if self.attempt.as_ref().is_some_and(counted) {
-            return;
-        }
-        if request.capacity() <= MAX_UNCOUNTED {
-            self.uncounted = Some(request);
-        } else {
-            // By a rule of thumb: a vocabulary could keep the worker busy for seconds.
-            let _noted = self
-                .prompt_tokens
-                .get_or_init(|| meter::sketch_prompt(&request, &self.serving()));
-        }
-    }
-
-    /// An estimate of the prompt's tokens, made once. Not before the plan: until then middleware may change the request.
-    fn prompt_tokens(&self) -> (u64, Source) {
-        let request = self.request.as_ref().or(self.uncounted.as_ref());
-        let estimate = || {
-            request.map_or((0, Source::Estimate), |request| {
-                if request.capacity() <= MAX_UNCOUNTED {
-                    meter::estimate_prompt(request, &self.serving())
-                } else {
-                    meter::sketch_prompt(request, &self.serving())
-                }
-            })
-        };
-        *self.prompt_tokens.get_or_init(estimate)
-    }
-
-    /// The names of the model that was last asked, or is to be asked first.
-    fn serving(&self) -> [&str; 2] {
-        let candidate = self.plan.get(self.next.saturating_sub(1)).copied();
-        candidate.map_or([""; 2], |candidate| names(&self.config, candidate))
-    }
-
     fn parties(&self, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {
         parties(&self.config, candidate)
     }
@@ -425,29 +381,6 @@ impl Exchange {
     fn fee(&self, endpoint: &Endpoint, provider: &Provider) -> Option<Fee> {
         let own = self.own_keys.of(endpoint.provider);
         provider.byok.filter(|_| own.is_some())
-    }
-
-    /// What an answer of the current attempt says about itself.
-    fn answer(&self) -> Option<Answer> {
-        let attempt = self.attempt.as_ref()?;
-        let candidate = attempt.candidate;
-        let (_, provider) = self.parties(candidate)?;
-        Some(Answer {
-            id: self.id.clone(),
-            model: self.config.models.get(candidate.model)?.name.clone(),
-            names_model: !matches!(candidate.strategy, Strategy::Direct | Strategy::Variant),
-            provider: provider.id.clone(),
-            created: self.started_ms / 1_000,
-            stream: self.envelope.stream,
-            include_usage: self.envelope.include_usage,
-            hides_thinking: self.envelope.hides_thinking,
-            base64: self.envelope.base64,
-            vectors: self.envelope.vectors,
-            rate: attempt.rate.clone(),
-            estimated_prompt: (self.client.operation() == Operation::Embeddings)
-                .then(|| self.prompt_tokens().0),
-            metadata: self.metadata(None),
-        })
     }
 
     /// Turns what an attempt's progress means into what the shell does.
@@ -488,25 +421,6 @@ impl Exchange {
         }
     }
 
-    /// Lets the answer out.
-    fn release(&mut self, body: Vec<u8>) -> Action {
-        self.let_request_go();
-        let mut headers = self.common_headers();
-        if let Some(content_type) = self.attempt.as_ref().and_then(Attempt::content_type) {
-            headers.push(("content-type".to_owned(), content_type.to_owned()));
-        }
-        if self.envelope.stream {
-            headers.push(("cache-control".to_owned(), "no-cache".to_owned()));
-        }
-        Action::Release {
-            head: Head {
-                status: 200,
-                headers,
-                body,
-            },
-        }
-    }
-
     /// Notes a sample for the current attempt's endpoint.
     fn learn(&mut self, sample: Sample) {
         self.samples.extend(self.health_key().map(|key| (key, sample)));
@@ -522,52 +436,6 @@ impl Exchange {
         self.parties(self.attempt.as_ref()?.candidate)
             .map(|(_, provider)| provider)
     }
-
-    fn common_headers(&self) -> Vec<(String, String)> {
-        let mut headers = vec![("x-generation-id".to_owned(), self.id.clone())];
-        if let Some(provider) = self.attempt_provider() {
-            headers.push(("x-crosspoint-provider".to_owned(), provider.id.clone()));
-            headers.push(("x-crosspoint-attempts".to_owned(), self.next.to_string()));
-        }
-        let candidate = self.attempt.as_ref().map(|attempt| attempt.candidate);
-        let model = candidate.and_then(|candidate| self.config.models.get(candidate.model));
-        // A name is what an operator wants it to be; a header's value is not.
-        if let Some(model) = model.filter(|model| model.name.bytes().all(|byte| byte.is_ascii_graphic())) {
-            headers.push(("x-crosspoint-model".to_owned(), model.name.clone()));
-        }
-        headers
-    }
-
-    fn error_head(&self, error: &Error) -> Head {
-        let mut headers = self.common_headers();
-        headers.push(("content-type".to_owned(), "application/json".to_owned()));
-        if let Some(ms) = error.retry_after_ms {
-            headers.push(("retry-after".to_owned(), ms.div_ceil(1_000).to_string()));
-        }
-        let metadata = self.routed(error);
-        let seen = metadata.map(|metadata| Error {
-            metadata: Some(metadata),
-            ..error.clone()
-        });
-        if let Some(limit) = &error.rate_limit {
-            let names = limit
-                .headers()
-                .map(|(name, value)| (name.to_ascii_lowercase(), value));
-            headers.extend(names);
-        }
-        Head {
-            status: error.status(),
-            headers,
-            body: self.client.error(seen.as_ref().unwrap_or(error), &self.previous),
-        }
-    }
-}
-
-/// What a candidate's model is called: here, and by its provider.
-fn names(config: &Config, candidate: Candidate) -> [&str; 2] {
-    let model = config.models.get(candidate.model).map_or("", |model| &model.name);
-    let endpoint = parties(config, candidate).map_or("", |(endpoint, _)| &endpoint.model);
-    [model, endpoint]
 }
 
 fn parties(config: &Config, candidate: Candidate) -> Option<(&Endpoint, &Provider)> {

@@ -1,5 +1,6 @@
 //! The gateway placement: one context per client request.
 
+use super::depart::{depart, refuse};
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
 use super::{account, budget, health, identity, market, outlet, ranking, stats, tokens};
@@ -37,7 +38,7 @@ const METADATA_HEADERS: [&str; 3] = [
     "x-openrouter-experimental-metadata",
 ];
 /// What the request's body is until the attempt placement writes the real one.
-const STUB: &[u8] = b"{}";
+pub(super) const STUB: &[u8] = b"{}";
 
 /// What all contexts of one gateway share.
 #[derive(Debug)]
@@ -330,54 +331,6 @@ impl GatewayContext {
         ranking::count(self.gateway.namespace, &receipt);
         stats::settled(&receipt, &self.gateway.config, self.gateway.namespace);
     }
-}
-
-/// Answers with an error, in the name of the exchange.
-fn refuse(slot: &Slot, error: Error) -> Action {
-    if let Some(head) = slot.with(|exchange| exchange.refuse(error)) {
-        host::respond(&head);
-    }
-    Action::Pause
-}
-
-/// Sends a request that is planned on its way. The calls concern the context that is effective, which is the gateway
-/// placement's.
-pub(super) fn depart(slot: &Slot) -> Action {
-    let now = host::now_ms();
-    tokens::drop_missing_first(slot, now);
-    let planned = slot.with(|exchange| {
-        (
-            exchange.next_cluster().map(ToOwned::to_owned),
-            exchange.max_retries(),
-            exchange.per_try_timeout_ms(),
-            exchange.id().to_owned(),
-            exchange.provisional(now).to_json(),
-        )
-    });
-    let (cluster, retries, timeout_ms, id, receipt) = match planned {
-        Some((Some(cluster), retries, timeout_ms, id, receipt)) => {
-            (cluster, retries, timeout_ms, id, receipt)
-        }
-        Some((None, ..)) => {
-            let message = "no token could be had for any of the endpoints";
-            return refuse(slot, Error::new(Kind::ProviderAuthentication, message));
-        }
-        None => return Action::Continue,
-    };
-    let _ = host::set_property(EXCHANGE, id.as_bytes());
-    if !host::set_property(CLUSTER, cluster.as_bytes()) {
-        return refuse(slot, Error::new(Kind::Server, "the cluster could not be set"));
-    }
-    let _ = host::set_property(GENERATION, &receipt);
-    host::set_header(Map::Request, "content-length", &STUB.len().to_string());
-    host::set_header(Map::Request, "x-envoy-max-retries", &retries.to_string());
-    host::set_header(
-        Map::Request,
-        "x-envoy-upstream-rq-per-try-timeout-ms",
-        &timeout_ms.to_string(),
-    );
-    host::clear_route_cache();
-    Action::Continue
 }
 
 /// The response code details of an answer that a placement gave itself.

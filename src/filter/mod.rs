@@ -11,6 +11,7 @@ mod added;
 mod attempt;
 mod budget;
 mod clock;
+mod depart;
 mod gateway;
 mod health;
 mod host;

@@ -3,7 +3,8 @@
 //! A root context looks by tick whether a token has to be fetched, and makes the call: its reply comes to the root, which
 //! no client can take away. A request whose first provider has no token yet waits for it here, for a while.
 
-use super::gateway::{Gateway, depart};
+use super::depart::depart;
+use super::gateway::Gateway;
 use super::host::{self, Level, Stream};
 use super::registry::Slot;
 use crate::auth::google;

@@ -1,0 +1,56 @@
+//! From the plan to Envoy: everything that the router reads, and the request goes on.
+
+use super::gateway::{CLUSTER, EXCHANGE, GENERATION, STUB};
+use super::host::{self, Map};
+use super::registry::Slot;
+use super::tokens;
+use crate::error::{Error, Kind};
+use proxy_wasm::types::Action;
+
+/// Answers with an error, in the name of the exchange.
+pub(super) fn refuse(slot: &Slot, error: Error) -> Action {
+    if let Some(head) = slot.with(|exchange| exchange.refuse(error)) {
+        host::respond(&head);
+    }
+    Action::Pause
+}
+
+/// Sends a request that is planned on its way. The calls concern the context that is effective, which is the gateway
+/// placement's.
+pub(super) fn depart(slot: &Slot) -> Action {
+    let now = host::now_ms();
+    tokens::drop_missing_first(slot, now);
+    let planned = slot.with(|exchange| {
+        (
+            exchange.next_cluster().map(ToOwned::to_owned),
+            exchange.max_retries(),
+            exchange.per_try_timeout_ms(),
+            exchange.id().to_owned(),
+            exchange.provisional(now).to_json(),
+        )
+    });
+    let (cluster, retries, timeout_ms, id, receipt) = match planned {
+        Some((Some(cluster), retries, timeout_ms, id, receipt)) => {
+            (cluster, retries, timeout_ms, id, receipt)
+        }
+        Some((None, ..)) => {
+            let message = "no token could be had for any of the endpoints";
+            return refuse(slot, Error::new(Kind::ProviderAuthentication, message));
+        }
+        None => return Action::Continue,
+    };
+    let _ = host::set_property(EXCHANGE, id.as_bytes());
+    if !host::set_property(CLUSTER, cluster.as_bytes()) {
+        return refuse(slot, Error::new(Kind::Server, "the cluster could not be set"));
+    }
+    let _ = host::set_property(GENERATION, &receipt);
+    host::set_header(Map::Request, "content-length", &STUB.len().to_string());
+    host::set_header(Map::Request, "x-envoy-max-retries", &retries.to_string());
+    host::set_header(
+        Map::Request,
+        "x-envoy-upstream-rq-per-try-timeout-ms",
+        &timeout_ms.to_string(),
+    );
+    host::clear_route_cache();
+    Action::Continue
+}
