@@ -20,7 +20,7 @@ pub(super) struct Envelope {
     pub(super) base64: bool,
     /// How many vectors are wanted, where that can be told.
     pub(super) vectors: Option<usize>,
-    /// The most completion tokens that the caller wants.
+    /// The most completion tokens that the caller wants, of all choices together.
     pub(super) max_tokens: Option<u64>,
     pub(super) preferences: Preferences,
 }
@@ -71,6 +71,7 @@ impl Envelope {
         let usage = request
             .get::<UsageOptions>("usage")?
             .and_then(|options| options.include);
+        let choices = request.get::<u64>("n").ok().flatten().unwrap_or(1).max(1);
         Ok(Self {
             models,
             stream,
@@ -84,7 +85,11 @@ impl Envelope {
                 Operation::Chat | Operation::Completions => None,
             },
             // What is no number its dialect refuses.
-            max_tokens: request.max_tokens().ok().flatten(),
+            max_tokens: request
+                .max_tokens()
+                .ok()
+                .flatten()
+                .map(|most| most.saturating_mul(choices)),
             preferences: Preferences::of(request)?,
         })
     }

@@ -28,7 +28,7 @@ pub struct Cancelled {
     pub policy: OnCancel,
     /// Whether the client wanted a stream: nobody stops writing an answer that goes out whole.
     pub stream: bool,
-    /// The limit on completion tokens that the caller has set.
+    /// The limit on completion tokens that the caller has set, of all choices together.
     pub limit: Option<u64>,
     /// The longest completion that the endpoint can write.
     pub longest: Option<u64>,
@@ -50,14 +50,17 @@ impl Cancelled {
         if !self.bills_all(rules) {
             return;
         }
-        let (whole, source) = match self.limit {
-            Some(limit) => (limit, Source::Limit),
-            None => (rules.usual_completion, Source::Estimate),
-        };
-        let whole = whole.min(self.longest.unwrap_or(u64::MAX));
-        if whole > bill.usage.completion {
-            bill.usage.completion = whole;
-            bill.completion_source = source;
+        let longest = self.longest.unwrap_or(u64::MAX);
+        if let Some(limit) = self.limit {
+            // Should our count of what was delivered be more, it is wrong.
+            bill.usage.completion = limit.min(longest);
+            bill.completion_source = Source::Limit;
+            return;
+        }
+        let usual = rules.usual_completion.min(longest);
+        if usual > bill.usage.completion {
+            bill.usage.completion = usual;
+            bill.completion_source = Source::Estimate;
         }
     }
 }
@@ -124,14 +127,7 @@ mod tests {
                 usual,
                 (60, Source::Limit),
             ),
-            (
-                OnCancel::BillsAll,
-                true,
-                Some(5),
-                None,
-                usual,
-                (7, Source::Estimate),
-            ),
+            (OnCancel::BillsAll, true, Some(5), None, usual, (5, Source::Limit)),
             (
                 OnCancel::BillsAll,
                 true,

@@ -202,7 +202,8 @@ def test_comments_come_on_time_and_the_answer_follows(waiting):
     received, times = arrivals(waiting, "wait/comes")
     head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200") and b"text/event-stream" in head
-    assert len(times) == 3, times
+    # The last one may be due when the answer comes.
+    assert len(times) in (2, 3), times
     for at, came in enumerate(times, 1):
         assert at <= came < at + TICK, times
     assert b"[DONE]" in body and b'"stop"' in body and b"error" not in body
