@@ -44,9 +44,9 @@ def ended(receipt: dict) -> int:
 
 
 class Load:
-    """Asks as one key from many threads, about `rate` times a second, until some were refused."""
+    """Asks as one key from many threads, up to `rate` times a second, until some were refused."""
 
-    def __init__(self, gateway, name: str, rate=200, threads=32, after=60, **body):
+    def __init__(self, gateway, name: str, rate=260, threads=32, after=60, **body):
         self.gateway, self.name, self.after, self.body = gateway, name, after, body
         self.statuses = []
         self.pause, self.begin = threads / rate, time.monotonic()
