@@ -2,9 +2,9 @@
 //!
 //! A record is text, a line for its version and day and one for each row, its members separated by tabs.
 
-use super::{Data, Usd};
+use super::Data;
 use crate::json;
-use crate::meter::{PicoUsd, Receipt};
+use crate::meter::{PicoUsd, Receipt, Usd};
 use crate::time::Date;
 use serde::Serialize;
 

@@ -10,11 +10,10 @@ pub mod generation;
 use crate::config::ClientKey;
 use crate::error::{Error, quoted};
 use crate::json;
-use crate::meter::PicoUsd;
 use crate::meter::budget::{Allowance, Record, SPANS, Span};
+use crate::meter::{PicoUsd, Usd};
 use crate::time::rfc3339;
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 /// What may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,20 +63,6 @@ fn parameter<'q>(query: &'q str, name: Option<&str>) -> Result<Option<&'q str>, 
         found = Some(value);
     }
     Ok(found)
-}
-
-/// An amount, as a number of USD.
-#[derive(Clone, Copy, Debug, Default)]
-struct Usd(PicoUsd);
-
-impl Serialize for Usd {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // A decimal number is JSON as it is; a float would not be exact.
-        match RawValue::from_string(self.0.to_string()) {
-            Ok(number) => number.serialize(serializer),
-            Err(_) => serializer.serialize_none(),
-        }
-    }
 }
 
 #[derive(Serialize)]

@@ -19,7 +19,7 @@ pub use cancel::{CancelRules, Cancelled};
 pub use charge::{Charge, Fee, Rate, is_insured};
 pub use counter::TokenCounter;
 pub use estimate::{estimate_prompt, sketch_prompt};
-pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time};
+pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time, Usd};
 pub use receipt::{AttemptLine, Outcome, PlaceLine, Receipt, State, VERSION};
 pub use tally::{Bill, Source, Tally};
 pub use thumb::Thumb;

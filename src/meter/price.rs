@@ -4,7 +4,8 @@
 //! sum is ever rounded.
 
 use crate::chat::Usage;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// An amount of money in pico-dollars.
@@ -61,6 +62,20 @@ impl fmt::Display for PicoUsd {
         match decimals {
             "" => write!(f, "{}", self.0 / UNIT),
             _ => write!(f, "{}.{decimals}", self.0 / UNIT),
+        }
+    }
+}
+
+/// An amount that is shown as a JSON number of USD, exactly.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usd(pub PicoUsd);
+
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A decimal number is JSON as it is; a float would not be exact.
+        match RawValue::from_string(self.0.to_string()) {
+            Ok(number) => number.serialize(serializer),
+            Err(_) => serializer.serialize_none(),
         }
     }
 }

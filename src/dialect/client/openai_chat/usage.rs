@@ -4,8 +4,8 @@
 
 use crate::chat::Usage;
 use crate::json::{self, Members};
-use crate::meter::{Charge, PicoUsd, Rate};
-use serde::{Serialize, Serializer};
+use crate::meter::{Charge, PicoUsd, Rate, Usd};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::num::NonZeroU64;
 
@@ -22,18 +22,6 @@ pub(super) struct UsageBody {
     prompt_tokens_details: PromptDetails,
     completion_tokens_details: CompletionDetails,
     cost_details: CostDetails,
-}
-
-/// Exactly, as a number.
-struct Usd(PicoUsd);
-
-impl Serialize for Usd {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match RawValue::from_string(self.0.to_string()) {
-            Ok(number) => number.serialize(serializer),
-            Err(_) => serializer.serialize_none(),
-        }
-    }
 }
 
 /// What the provider charges. `upstream_inference_cost` is only there where somebody else than we pay it.
