@@ -5,7 +5,7 @@
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
 export CROSSPOINT_WASM ?= $(abspath $(OUT)/wasm32-wasip1/release/crosspoint.wasm)
-export CROSSPOINT_TOOL ?= $(abspath $(OUT)/debug/crosspoint)
+export CROSSPOINT_TOOL ?= $(abspath $(OUT)/tool/crosspoint)
 PYTHON := target/venv/bin/python
 SETUP := sh tests/tools/setup.sh
 # What the native tests cover: the tool, and the filter on a simulated host.
@@ -77,7 +77,7 @@ wasm:
 	cargo build --locked --release --lib --target wasm32-wasip1
 
 tool:
-	cargo build --locked --features cli
+	cargo build --locked --profile tool --features cli
 
 tool-release:
 	cargo build --locked --release --features cli

@@ -161,7 +161,8 @@ mod tests {
             "{} models with {endpoints} endpoints in {took:?}",
             config.models.len()
         );
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        // A few tenths of a second, unoptimised; much more is something quadratic.
+        assert!(took < Duration::from_secs(10), "{took:?}");
         assert_eq!(config.models.len(), catalogue::all().len());
         assert_eq!(
             endpoints,

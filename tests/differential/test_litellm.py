@@ -15,7 +15,7 @@ import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TOOL = Path(os.environ.get("CROSSPOINT_TOOL", ROOT / "target/debug/crosspoint"))
+TOOL = Path(os.environ.get("CROSSPOINT_TOOL", ROOT / "target/tool/crosspoint"))
 LITELLM = Path(os.environ.get("LITELLM_PYTHON", ROOT / "target/litellm/bin/python"))
 
 # Ours by name and dialect; the model, and the one that thinks; litellm's prefix.

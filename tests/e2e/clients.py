@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import judges
 import openai
-from harness import HTTP, Gateway, wait_until
+from harness import HTTP, PATIENCE, Gateway, wait_until
 
 # The simulator counts a header that starts so as a leak.
 CLIENT_KEY = "client-key-of-a-test"
@@ -21,7 +21,7 @@ def endpoint(provider: str, model: str, **more) -> dict:
 
 
 def sdk(gateway: Gateway, **options) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{gateway.url}/v1", **{"api_key": CLIENT_KEY, "max_retries": 0, "timeout": 30, **options})
+    return openai.OpenAI(base_url=f"{gateway.url}/v1", **{"api_key": CLIENT_KEY, "max_retries": 0, "timeout": PATIENCE, **options})
 
 
 @dataclass
@@ -130,7 +130,7 @@ def stream(gateway: Gateway, model: str, text="hello", nulls=False, **more) -> t
 class RawClient:
     """A connection of which every byte is ours."""
 
-    def __init__(self, gateway: Gateway, timeout=10.0):
+    def __init__(self, gateway: Gateway, timeout=PATIENCE):
         self.socket = socket.create_connection(("127.0.0.1", gateway.port), timeout)
 
     def send(self, *parts: bytes):
@@ -193,4 +193,4 @@ def assert_nothing_left(gateway: Gateway):
             calm_since = time.monotonic()
         return time.monotonic() - calm_since > 1.3
 
-    assert wait_until(is_calm, 15), "exchanges stay open"
+    assert wait_until(is_calm), "exchanges stay open"

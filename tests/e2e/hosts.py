@@ -19,6 +19,7 @@ import httpx
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from harness import PATIENCE
 
 ACCOUNT = (Path(__file__).parents[1] / "support/service_account.json").read_text()
 PROJECT = "/v1/projects/p/locations/r"
@@ -180,7 +181,7 @@ class Door(BaseHTTPRequestHandler):
         key = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}[provider]
         headers = {**headers, key: f"sim-{provider}-key"}
         url = self.hosts.simulator.base_url(provider) + path
-        with httpx.stream("POST", url, json=request, headers=headers, timeout=30, trust_env=False) as answer:
+        with httpx.stream("POST", url, json=request, headers=headers, timeout=PATIENCE, trust_env=False) as answer:
             if not answer.headers["content-type"].startswith("text/event-stream"):
                 return self.whole(answer, bedrock)
             kind = "application/vnd.amazon.eventstream" if bedrock else "text/event-stream"

@@ -89,10 +89,10 @@ class Prometheus(Process):
             f"--web.listen-address=127.0.0.1:{port}",
         ]
         super().__init__("Prometheus", command, directory / "prometheus.log")
-        self.require(lambda: answers(f"{self.url}/-/ready"), 60)
+        self.require(lambda: answers(f"{self.url}/-/ready"))
 
     def query(self, query: str) -> list:
         """The series that a query gives now, with their values."""
-        reply = HTTP.get(f"{self.url}/api/v1/query", params={"query": query}, timeout=10)
+        reply = HTTP.get(f"{self.url}/api/v1/query", params={"query": query})
         assert reply.status_code == 200, f"{query}: {reply.text}"
         return [(one["metric"], float(one["value"][1])) for one in reply.json()["data"]["result"]]

@@ -191,7 +191,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_request_is_refused_with_a_reason(gateway, name):
-    response = HTTP.post(f"{gateway.url}/v1/chat/completions", content=MALFORMED[name], headers=KEYED, timeout=10)
+    response = HTTP.post(f"{gateway.url}/v1/chat/completions", content=MALFORMED[name], headers=KEYED)
     assert response.status_code == 400, response.text
     error = judges.error(response.json())
     assert error["type"] == "invalid_request_error" and error["message"]

@@ -10,7 +10,7 @@ import time
 import pytest
 import yaml
 from clients import RawClient, endpoint
-from harness import HTTP, KEYS, ROOT, Process, free_port, httpx, wait_until
+from harness import HTTP, KEYS, PATIENCE, ROOT, Process, free_port, httpx, wait_until
 
 FLEET = ROOT / "examples/fleet"
 
@@ -43,6 +43,13 @@ def ended(receipt: dict) -> int:
     return receipt["started_ms"] + receipt["duration_ms"]
 
 
+def early_in_a_minute():
+    """Waits where the minute ends soon, so that what comes now counts in one."""
+    left = 60 - time.time() % 60
+    if left < 20:
+        time.sleep(left + 0.1)
+
+
 class Load:
     """Asks as one key from many threads, up to `rate` times a second, until some were refused."""
 
@@ -59,8 +66,8 @@ class Load:
 
     def work(self):
         body = {"model": "sim/slow", "messages": [{"role": "user", "content": "hello"}], **self.body}
-        with httpx.Client(trust_env=False, timeout=30) as client:
-            while self.statuses.count(402) < self.after and time.monotonic() < self.begin + 40:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+            while self.statuses.count(402) < self.after and time.monotonic() < self.begin + 120:
                 due = time.monotonic() + self.pause
                 url = f"{self.gateway.url}/v1/chat/completions"
                 self.statuses.append(client.post(url, json=body, headers=keyed(self.name)).status_code)
@@ -77,7 +84,7 @@ def test_a_budget_is_not_exceeded_by_more_than_what_was_on_the_way(start_gateway
     assert other.status_code == 200, "another key is not concerned"
     assert set(load.statuses) == {200, 402}, set(load.statuses)
     count = len(load.statuses)
-    receipts = wait_until(lambda: len(found := gateway.receipts()) > count and found, 10)
+    receipts = wait_until(lambda: len(found := gateway.receipts()) > count and found)
     assert len(receipts) == count + 1
     mine = [one for one in receipts if one["key"] == "team"]
     refused = [one for one in mine if one["outcome"] == "refused"]
@@ -93,8 +100,8 @@ def test_a_budget_is_not_exceeded_by_more_than_what_was_on_the_way(start_gateway
         served = sorted((one for one in mine if one not in refused), key=ended)
         sums = itertools.accumulate(one["cost_pico_usd"] for one in served)
         reached = next(ended(one) for one, total in zip(served, sums) if total >= budget)
-        # A worker that the machine holds up writes somewhat later than its receipt says.
-        slack = 50
+        # A worker that the machine holds up writes later than its receipt says; one that waited for a tick, by up to 500 ms.
+        slack = 250
         last = max(one["started_ms"] for one in served)
         assert last <= reached + slack, "nobody was let in after it was reached"
         on_the_way = [one for one in served if ended(one) >= reached - slack]
@@ -105,16 +112,16 @@ def test_a_budget_is_not_exceeded_by_more_than_what_was_on_the_way(start_gateway
     assert told["budgets"][0]["held"] == 0
     # A worker writes such sums by tick.
     sums = lambda name: sum(row[name] for row in account(gateway, "team", "activity"))
-    assert wait_until(lambda: sums("requests") == load.statuses.count(200), 3)
+    assert wait_until(lambda: sums("requests") == load.statuses.count(200))
     assert pico(sums("usage")) == spent
 
 
 def test_what_is_refused_says_when_to_come_again(start_gateway, simulator):
     gateway = start_gateway(config(simulator, [client_key("team", requests_per_minute=3)]))
+    early_in_a_minute()
     replies = [gateway.chat("sim/fast", headers=keyed("team")) for _ in range(8)]
     refused = [reply for reply in replies if reply.status_code != 200]
-    # A minute may end in between.
-    assert 2 <= len(refused) <= 5 and {reply.status_code for reply in refused} == {429}
+    assert len(refused) == 5 and {reply.status_code for reply in refused} == {429}
     for reply in refused:
         assert (reply.headers["x-ratelimit-limit"], reply.headers["x-ratelimit-remaining"]) == ("3", "0")
         seconds = int(reply.headers["x-ratelimit-reset"]) / 1000 - time.time()
@@ -178,7 +185,7 @@ def test_who_pays_a_provider_itself_is_told_what(start_gateway, simulator):
         data = account(gateway, "team", f"generation?id={receipt['id']}")
         assert data["is_byok"] is receipt.get("is_byok", False)
     # A worker writes such sums by tick.
-    assert wait_until(lambda: sum(pico(row["byok_usage_inference"]) for row in account(gateway, "team", "activity")) == paid, 3)
+    assert wait_until(lambda: sum(pico(row["byok_usage_inference"]) for row in account(gateway, "team", "activity")) == paid)
 
 
 def before_gateway(*filters):
@@ -214,6 +221,7 @@ def test_envoys_own_keys_name_the_caller(start_gateway, simulator):
         config(simulator, keys, identity={"header": "X-Api-Key-Name"}), patch=before_gateway(filter)
     )
     simulator.reset()
+    early_in_a_minute()
     for name in names.values():
         # What the client says of itself is written over.
         reply = gateway.chat("sim/fast", headers={**keyed(name), "x-api-key-name": "root"})
@@ -262,6 +270,7 @@ def test_a_token_names_the_caller(start_gateway, simulator):
     gateway = start_gateway(
         config(simulator, [{"name": "*", "requests_per_minute": 1}], identity={"metadata": path}), patch=before_gateway(filter)
     )
+    early_in_a_minute()
     reply = gateway.chat("sim/fast", headers={"authorization": f"Bearer {token}"})
     assert reply.status_code == 200, reply.text
     assert gateway.receipt(reply.headers["x-generation-id"])["key"] == "ann"

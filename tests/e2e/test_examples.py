@@ -24,7 +24,7 @@ def simulated(simulator, config: dict) -> dict:
 def run(*command, **env):
     """Runs an example to its end, with no other keys in its environment than those given."""
     clean = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    return subprocess.run(command, env={**clean, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env={**clean, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """Gemini and Claude as Vertex and Bedrock serve them, with the credentials that these want."""
 
-import time
-
 import pytest
 from clients import endpoint, sdk, talk
-from harness import Simulator
+from harness import Simulator, wait_until
 from hosts import ENVIRONMENT, METADATA, PROJECT, Hosts
 
 
@@ -86,10 +84,8 @@ def test_without_a_token_the_next_endpoint_is_asked_until_there_is_one(start_gat
     assert [(one["provider"], one["outcome"]) for one in attempts] == [("google-vertex", "error"), ("openai", "success")]
     assert "invalid_grant" in gateway.log.read_text() and hosts.fetches
     hosts.refusing = False
-    deadline = time.monotonic() + 30
-    while gateway.chat("sim/any", **order).headers["x-crosspoint-provider"] != "google-vertex":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    by = lambda: gateway.chat("sim/any", **order).headers["x-crosspoint-provider"]  # noqa: E731
+    assert wait_until(lambda: by() == "google-vertex", pause=0.2)
     hosts.close()
 
 

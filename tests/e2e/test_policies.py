@@ -59,7 +59,7 @@ def ask(gateway, route, key="ann", model="p/any", text="hello", **more):
     prefix = "/team/a" if route == "prefixed" else ""
     body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
     headers = keyed(key, **ROUTES[route])
-    return HTTP.post(f"{gateway.url}{prefix}/v1/chat/completions", json=body, headers=headers, timeout=30)
+    return HTTP.post(f"{gateway.url}{prefix}/v1/chat/completions", json=body, headers=headers)
 
 
 def provider_of(reply) -> str:
@@ -177,7 +177,7 @@ def test_two_gateways_in_one_envoy_do_not_mix(tmp_path, simulator):
     with envoy:
         def send(url, key, model, prefix=""):
             body = {"model": model, "messages": [{"role": "user", "content": "x"}]}
-            return HTTP.post(f"{url}{prefix}/v1/chat/completions", json=body, headers=keyed(key), timeout=30)
+            return HTTP.post(f"{url}{prefix}/v1/chat/completions", json=body, headers=keyed(key))
 
         def standing(url, key):
             reply = HTTP.get(f"{url}/v1/models/s/shared/endpoints", headers=keyed(key))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from clients import chat_body, endpoint
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
-from harness import ENVOY, HTTP, KEYS, RECEIPT, ROOT, run_tool, wait_until
+from harness import ENVOY, HTTP, KEYS, PATIENCE, RECEIPT, ROOT, run_tool, wait_until
 from google.protobuf import wrappers_pb2
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 
@@ -97,7 +97,7 @@ def test_a_receipt_arrives(start_gateway, simulator, collector, example):
     gateway = start_gateway(config(simulator), patch=lambda tree: put_in(tree, example, collector.port))
     ids = {gateway.chat("a/b", stream=stream).headers["x-generation-id"] for stream in (False, True)}
     assert HTTP.get(f"{gateway.url}/v1/models").status_code == 200
-    arrived = [json.loads(collector.texts.get(timeout=15)) for _ in ids]
+    arrived = [json.loads(collector.texts.get(timeout=PATIENCE)) for _ in ids]
     for receipt in arrived:
         RECEIPT.validate(receipt)
     assert {receipt["id"] for receipt in arrived} == ids
@@ -115,7 +115,7 @@ def test_envoy_accepts_an_example_as_it_stands(tmp_path, example):
     manager["typed_config"]["http_filters"] = [router]
     path = tmp_path / "envoy.yaml"
     path.write_text(json.dumps(tree))
-    done = subprocess.run([ENVOY, "--mode", "validate", "-c", path], capture_output=True, text=True, env=KEYS, timeout=60)
+    done = subprocess.run([ENVOY, "--mode", "validate", "-c", path], capture_output=True, text=True, env=KEYS, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

@@ -8,7 +8,7 @@ import httpx
 import judges
 import pytest
 from clients import endpoint
-from harness import wait_until
+from harness import PATIENCE, wait_until
 
 MODELS = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "bedrock": "anthropic.claude-sonnet-4-5-v1:0"}
 # USD per million tokens, and what an operator says of the endpoint.
@@ -34,11 +34,12 @@ def config(simulator):
         "r/other": [offer("bedrock", "tokens=3", price="0.5")],
         "r/free": [offer("openai", "tokens=4", price="0"), offer("anthropic", "tokens=4", price="1")],
         "r/speed": [
-            offer("openai", "first_delay=150;tokens=20", price="1"),
-            offer("anthropic", "first_delay=20;token_delay=15;tokens=20", price="2"),
+            # What one of them needs is far from what the other does, and the limits of the test are far from both.
+            offer("openai", "first_delay=900;tokens=20", price="1"),
+            offer("anthropic", "first_delay=20;token_delay=40;tokens=20", price="2"),
         ],
         "r/cached": [offer(provider, "tokens=5", **cached) for provider in MODELS],
-        "r/limited": [offer("openai", "status=429;retry_after=9", price="1"), offer("bedrock", "tokens=6", price="9")],
+        "r/limited": [offer("openai", "status=429;retry_after=90", price="1"), offer("bedrock", "tokens=6", price="9")],
         "r/failing": [offer("openai", "status=500;tokens=7", price="1"), offer("bedrock", "tokens=7", price="2")],
         "r/down": [
             offer("openai", "status=500;tokens=8", price="1"), offer("anthropic", "tokens=8", price="1"),
@@ -184,7 +185,7 @@ def test_speed_that_was_measured_decides(gateway):
         for name, provider in {
             "latency": {"sort": "latency"},
             "throughput": {"sort": {"by": "throughput"}},
-            "slow start": {"preferred_max_latency": 0.1},
+            "slow start": {"preferred_max_latency": 0.4},
             "slow flow": {"preferred_min_throughput": {"p50": 80}, "sort": "price"},
         }.items():
             first[name] = served(gateway, "r/speed", provider)[0]
@@ -192,7 +193,7 @@ def test_speed_that_was_measured_decides(gateway):
             "latency": "anthropic", "throughput": "openai", "slow start": "anthropic", "slow flow": "openai",
         }
 
-    assert wait_until(known, 5), first
+    assert wait_until(known), first
     assert served(gateway, "r/speed:nitro") == ["openai"]
 
 
@@ -237,7 +238,7 @@ def clients_of_workers(gateway):
     clients = {}
     for _ in range(64):
         before = connections()
-        client = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_connections=1))
+        client = httpx.Client(trust_env=False, timeout=PATIENCE, limits=httpx.Limits(max_connections=1))
         client.get(f"{gateway.url}/v1/providers")
         (worker,) = [name for name, value in connections().items() if value > before[name]]
         if worker in clients:
@@ -261,19 +262,13 @@ def test_an_outage_that_one_worker_finds_moves_the_other_within_a_second(gateway
 
     # Both workers have looked at the endpoint's health before.
     attempts(other)
-    begin = time.monotonic()
-    while attempts(finder) > 1:
-        assert time.monotonic() - begin < 10
-    found = time.monotonic()
+    assert wait_until(lambda: attempts(finder) == 1)
     simulator.reset()
-    # It may still have a view of its own that is some ms old; from the next one on it knows.
-    while attempts(other) > 1:
-        assert time.monotonic() - found < 1
-    within = time.monotonic() - found
+    # Until then it may have a view of its own. It asks nobody meanwhile, so what it knows then it has from the other.
+    time.sleep(1)
     # One of these may be the trial.
     assert sum(attempts(other) > 1 for _ in range(20)) <= 1
-    assert within < 1, within
-    print(f"the other worker knew after {within * 1000:.0f} ms, {len(simulator.requests('openai'))} wasted attempts")
+    assert len(simulator.requests("openai")) <= 1
 
 
 def test_failover_takes_hardly_longer_than_the_failed_attempt(gateway):
@@ -291,7 +286,7 @@ def test_under_load_nobody_notices_that_one_provider_is_down(gateway):
 
     def ask(count):
         # A client of its own: to share one between threads breaks connections now and then.
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
             return [client.post(f"{gateway.url}/v1/chat/completions", json=body) for _ in range(count)]
 
     begin = time.monotonic()

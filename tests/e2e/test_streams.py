@@ -12,18 +12,20 @@ from harness import SIMULATED, wait_until
 POLICY = {"openai": "stops", "anthropic": "stops", "azure": "stops", "cohere": "stops", "mistral": "bills_all"}
 # By the model's own vocabulary, or not.
 OUR_COUNTS = ("tokenizer", "estimate")
-# Tokens that come in one piece with an error were not delivered yet, so the error is told before the stream begins.
+# Tokens that come in one piece with an error were not delivered yet, so the error is told before the stream begins; a cut
+# overtakes those that Envoy is still writing. So what goes wrong waits a moment, also for an Envoy on a busy machine.
+HOLD = "hold=200"
 KINDS = {
     "good": "tokens=12",
-    "slow": "tokens=2000;token_delay=10",
+    "slow": "tokens=1000;token_delay=10",
     "very-slow": "tokens=3;first_delay=60000",
-    "error": "tokens=12;error_at=5;token_delay=8",
-    "garbage": "tokens=12;garbage_at=5;token_delay=8",
+    "error": f"tokens=12;error_at=5;{HOLD}",
+    "garbage": f"tokens=12;garbage_at=5;{HOLD}",
     "stall": "tokens=12;stall_at=5",
     "no-done": "tokens=12;no_done",
-    **{f"cut-{at}": f"tokens=6;token_delay=8;cut_at={at}" for at in range(8)},
-    **{f"reset-{at}": f"tokens=6;token_delay=8;reset_at={at}" for at in range(8)},
-    **{f"cut-bytes-{at}": f"tokens=6;token_delay=8;chunk=1;cut_at={at}" for at in (0, 1, 3)},
+    **{f"cut-{at}": f"tokens=6;{HOLD};cut_at={at}" for at in range(8)},
+    **{f"reset-{at}": f"tokens=6;{HOLD};reset_at={at}" for at in range(8)},
+    **{f"cut-bytes-{at}": f"tokens=6;{HOLD};chunk=1;cut_at={at}" for at in (0, 1, 3)},
 }
 
 providers = pytest.mark.parametrize("provider", SIMULATED)
@@ -38,7 +40,7 @@ def gateway(module_gateway, simulator):
             for provider, model in SIMULATED.items()
             for kind, directives in KINDS.items()
         },
-        "timeouts": {"first_token": "20s", "stall": "600ms", "total": "60s"},
+        "timeouts": {"first_token": "60s", "stall": "2s", "total": "120s"},
     })
 
 
@@ -168,7 +170,7 @@ def test_a_stall_after_the_first_token_ends_with_an_error_event(gateway, simulat
     simulator.reset()
     began = time.monotonic()
     status, headers, body, _ = read(gateway, f"{provider}/stall")
-    assert status == 200 and time.monotonic() - began < 5
+    assert status == 200 and time.monotonic() - began < 30, "not at the deadline"
     reply, seen = partial(body)
     assert len(reply.text.split()) == 5
     assert seen[-1]["error"]["metadata"]["error_type"] == "timeout"

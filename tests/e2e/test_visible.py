@@ -91,7 +91,7 @@ def gateway(module_gateway, simulator, unwilling):
     ]}
     models["last/limited"] = {"endpoints": [endpoint("bedrock", f"{PROVIDERS['bedrock']}!status=429")]}
     for provider, model in PROVIDERS.items():
-        models[f"cut/{provider}"] = {"endpoints": [endpoint(provider, f"{model}!error_at=3;token_delay=20")]}
+        models[f"cut/{provider}"] = {"endpoints": [endpoint(provider, f"{model}!error_at=3;hold=200")]}
     return module_gateway({"providers": providers, "models": {"good/one": good, **{
         name: model if isinstance(model, dict) else {"endpoints": model} for name, model in models.items()
     }}})

@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "target/run"
-TOOL = Path(os.environ.get("CROSSPOINT_TOOL") or ROOT / "target/debug/crosspoint")
+TOOL = Path(os.environ.get("CROSSPOINT_TOOL") or ROOT / "target/tool/crosspoint")
 WASM = Path(os.environ.get("CROSSPOINT_WASM") or ROOT / "target/wasm32-wasip1/release/crosspoint.wasm")
 ENVOY = Path(os.environ.get("ENVOY") or Path(sys.executable).with_name("envoy"))
 QUICKSTART = ROOT / "examples/quickstart.yaml"
@@ -71,7 +71,7 @@ def end_children():
             child.wait()
 
 
-def wait_for(child, ready, seconds=30):
+def wait_for(child, ready, seconds=60):
     deadline = time.monotonic() + seconds
     while not ready():
         if child.poll() is not None:
@@ -148,7 +148,7 @@ def serve():
 
 def stream(body):
     """Sends a streamed request and yields (seconds since it was sent, headers, event), each as it arrives."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     began = time.monotonic()
     payload = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}})
     connection.request("POST", "/v1/chat/completions", payload, {"content-type": "application/json"})
@@ -195,7 +195,7 @@ def show(body, leave_after=None):
 
 def receipt_of(generation):
     """The receipt of this exchange, from Envoy's access log."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for line in ACCESS_LOG.read_text().splitlines() if ACCESS_LOG.exists() else []:
             receipt = json.loads(line)

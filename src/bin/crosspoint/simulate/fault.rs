@@ -27,6 +27,7 @@ pub(super) const DIRECTIVES: &[&str] = &[
     "delay=MS",
     "first_delay=MS",
     "token_delay=MS",
+    "hold=MS",
     "chunk=BYTES",
     "burst",
     "gzip",
@@ -85,6 +86,8 @@ pub(super) struct Faults {
     pub(super) first_delay_ms: u64,
     /// Milliseconds before each token.
     pub(super) token_delay_ms: u64,
+    /// Milliseconds before what ends a body early, so that it does not overtake the tokens before it.
+    pub(super) hold_ms: u64,
     /// Write the body in pieces of so many bytes.
     pub(super) chunk: Option<usize>,
     /// Write the body without a flush between events.
@@ -162,6 +165,7 @@ impl Faults {
             "delay" => self.delay_ms = number(value)?,
             "first_delay" => self.first_delay_ms = number(value)?,
             "token_delay" => self.token_delay_ms = number(value)?,
+            "hold" => self.hold_ms = number(value)?,
             "chunk" => self.chunk = Some(size(value, 1, 1 << 20)?),
             "burst" => self.burst = flag(value)?,
             "gzip" => self.gzip = flag(value)?,

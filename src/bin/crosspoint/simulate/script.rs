@@ -83,7 +83,7 @@ pub(super) fn streamed(pieces: Vec<Piece>, error: Bytes, faults: &Faults) -> io:
         steps.push_back(Step::Send(piece));
     }
     if let Some((_, incident)) = incident {
-        incident.push(&mut steps, error);
+        incident.push(&mut steps, error, faults.hold_ms);
     }
     reshape(steps, faults)
 }
@@ -117,7 +117,7 @@ pub(super) fn whole(body: Vec<u8>, tokens: u64, faults: &Faults) -> io::Result<V
             if at > 0 {
                 steps.push_back(Step::Send(Piece::plain(body.slice(..body.len() / 2))));
             }
-            incident.push(&mut steps, Bytes::new());
+            incident.push(&mut steps, Bytes::new(), faults.hold_ms);
         }
     }
     reshape(steps, faults)
@@ -156,7 +156,10 @@ impl Incident {
         .min_by_key(|(at, _)| *at)
     }
 
-    fn push(self, steps: &mut VecDeque<Step>, error: Bytes) {
+    fn push(self, steps: &mut VecDeque<Step>, error: Bytes, hold_ms: u64) {
+        if hold_ms > 0 {
+            steps.push_back(Step::Pause(Duration::from_millis(hold_ms)));
+        }
         match self {
             Incident::Error => steps.push_back(Step::Send(Piece::plain(error))),
             Incident::Stall => steps.push_back(Step::Stall),
@@ -376,6 +379,7 @@ mod tests {
         assert_eq!(play("reset_at=1"), "start a RESET");
         assert_eq!(play("silent"), "STALL");
         assert_eq!(play("keep_alive=7"), "(: every 7ms)");
+        assert_eq!(play("cut_at=1;hold=9"), "start a (9ms) CLOSE");
         assert_eq!(
             play("token_delay=5;first_delay=9"),
             "(9ms) start (5ms) a (5ms) b finish"
