@@ -38,8 +38,12 @@ pub enum Kind {
     RateLimitExceeded,
     /// Our own fault.
     Server,
-    /// No connection, a reset, garbage, an empty completion, or a 5xx of the provider.
+    /// No connection, a reset, garbage, or a 5xx of the provider.
     ProviderUnavailable,
+    /// A complete answer without a token.
+    EmptyResponse,
+    /// An answer that is more than the gateway takes: longer than `limits.response_body`, or of too many choices.
+    ResponseTooLong,
     /// The provider says that it is overloaded.
     ProviderOverloaded,
     /// No first token, or no further one, within the deadline.
@@ -51,6 +55,9 @@ pub enum Kind {
 pub enum Next {
     /// The next candidate may succeed.
     TryNext,
+    /// One further candidate may succeed. An exchange that fails like this again has got what its request asks for, and
+    /// each such answer is paid for.
+    TryOnce,
     /// The other endpoints of the model would answer the same; another model of the request may succeed.
     TryNextModel,
     /// The caller gets the error now.
@@ -62,6 +69,8 @@ pub enum Next {
 pub enum Fault {
     /// Counts against the endpoint.
     Endpoint,
+    /// The endpoint's or the request's: counts against the endpoint once requests of several callers met it.
+    Unclear,
     /// The endpoint asks for fewer requests; it is not down.
     RateLimit,
     /// Not the endpoint's.
@@ -89,8 +98,8 @@ impl Kind {
     /// What a provider says of the request is said of the request to this model: "any error can trigger the use of a
     /// fallback model" (<https://openrouter.ai/docs/guides/routing/model-fallbacks>). What we say of it holds for all.
     pub const fn facts(self) -> Facts {
-        use Fault::{Endpoint, Nobody, RateLimit};
-        use Next::{Return, TryNext, TryNextModel};
+        use Fault::{Endpoint, Nobody, RateLimit, Unclear};
+        use Next::{Return, TryNext, TryNextModel, TryOnce};
         const fn row(
             error_type: &'static str,
             status: u16,
@@ -127,6 +136,9 @@ impl Kind {
             }
             Self::Server => row("server", 500, SERVER, Return, Nobody),
             Self::ProviderUnavailable => row("provider_unavailable", 502, SERVER, TryNext, Endpoint),
+            Self::EmptyResponse | Self::ResponseTooLong => {
+                row("provider_unavailable", 502, SERVER, TryOnce, Unclear)
+            }
             Self::ProviderOverloaded => row("provider_overloaded", 503, SERVER, TryNext, Endpoint),
             Self::Timeout => row("timeout", 504, SERVER, TryNext, Endpoint),
         }

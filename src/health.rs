@@ -6,6 +6,7 @@
 mod breaker;
 mod running;
 mod sketch;
+mod unclear;
 mod window;
 
 pub use breaker::Standing;
@@ -17,11 +18,12 @@ use crate::bytes::{Reader, Writer};
 use breaker::Breaker;
 use running::Running;
 use sketch::{FALLING, RISING, Sketch};
+use unclear::Unclear;
 use window::Window;
 
 /// The length of a record in shared data, in bytes.
-pub const LENGTH: usize = 800;
-const VERSION: u8 = 2;
+pub const LENGTH: usize = 848;
+const VERSION: u8 = 3;
 /// How many buckets of the shortest window are its newest part.
 const NEWEST: usize = 2;
 /// How many samples a quantile needs that routing may rely on.
@@ -44,6 +46,11 @@ pub enum Sample {
     Success,
     /// It failed, by its own fault.
     Failure,
+    /// It failed, by its own fault or by that of the request.
+    Unclear {
+        /// A short hash of the caller's name. Of two names with the same hash one counts, and no more follows from it.
+        caller: u32,
+    },
     /// It asks for fewer requests, for this long if it said so.
     RateLimited {
         /// `Retry-After`, in milliseconds.
@@ -135,6 +142,7 @@ pub struct Record {
     latency: Sketch,
     throughput: Sketch,
     running: Running,
+    unclear: Unclear,
 }
 
 impl Record {
@@ -153,6 +161,7 @@ impl Record {
             latency: Sketch::read(&mut reader),
             throughput: Sketch::read(&mut reader),
             running: Running::read(&mut reader),
+            unclear: Unclear::read(&mut reader),
         }
     }
 
@@ -168,6 +177,7 @@ impl Record {
         self.latency.write(&mut writer);
         self.throughput.write(&mut writer);
         self.running.write(&mut writer);
+        self.unclear.write(&mut writer);
         writer.0.resize(LENGTH, 0);
         writer.0
     }
@@ -181,11 +191,22 @@ impl Record {
                     self.seconds = Window::default();
                 }
                 self.count(false, now);
+                self.unclear.succeed(now);
             }
             Sample::Failure => {
                 self.count(true, now);
-                let (all, newest) = (self.seconds.sum(6, 0, now), self.seconds.sum(NEWEST, 0, now));
-                self.breaker.fail(all, newest, now);
+                self.fail(now);
+            }
+            Sample::Unclear { caller } => {
+                let counted = self.unclear.add(caller, now);
+                // It has failed its trial, even if every caller's failure has counted before.
+                let trial = usize::from(counted.is_endpoint && self.breaker.open_until > 0);
+                for _ in 0..counted.failures.max(trial) {
+                    self.count(true, now);
+                }
+                for _ in 0..counted.in_a_row.max(trial) {
+                    self.fail(now);
+                }
             }
             Sample::RateLimited { retry_after_ms } => self.breaker.limit(retry_after_ms, now),
             Sample::Nothing => self.breaker.give_back(),
@@ -250,6 +271,12 @@ impl Record {
     /// Claims the trial of an endpoint that was down; `None` when there is none to claim.
     pub fn claim(mut self, now: u64) -> Option<Self> {
         self.breaker.claim(now).then_some(self)
+    }
+
+    /// Tells the breaker of a failure that the windows hold.
+    fn fail(&mut self, now: u64) {
+        let (all, newest) = (self.seconds.sum(6, 0, now), self.seconds.sum(NEWEST, 0, now));
+        self.breaker.fail(all, newest, now);
     }
 
     fn count(&mut self, failed: bool, now: u64) {

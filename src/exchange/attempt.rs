@@ -76,13 +76,8 @@ pub(super) enum Progress {
     Release(Vec<u8>),
     /// The attempt has failed, and nothing was let out.
     Failed(Error),
-    /// The answer is complete and says nothing.
-    Empty {
-        /// The answer all the same.
-        answer: Vec<u8>,
-        /// What is wrong with it.
-        error: Error,
-    },
+    /// The answer is complete and has no token.
+    Empty(Vec<u8>),
     /// The attempt has failed after its answer had begun: what `break_off` gives tells the client.
     Broken(Error),
 }
@@ -299,36 +294,18 @@ impl Attempt {
             Flow::More => Progress::Action(Action::Hold),
             Flow::Complete => {
                 let answer = pipeline.take_out();
-                let error = (!pipeline.has_token()).then(|| self.emptiness()).flatten();
+                let empty = !pipeline.has_token();
                 let begun = std::mem::replace(&mut self.spoken, true);
                 self.succeed(now_ms);
-                match error {
-                    _ if begun => Progress::Action(pass(answer, piece)),
-                    // Whether this is a failure depends on whether anybody else can be asked.
-                    Some(error) => Progress::Empty { answer, error },
-                    None => Progress::Release(answer),
+                if begun {
+                    Progress::Action(pass(answer, piece))
+                } else if empty {
+                    Progress::Empty(answer)
+                } else {
+                    Progress::Release(answer)
                 }
             }
         }
-    }
-
-    /// What is wrong with an answer that says nothing.
-    fn emptiness(&self) -> Option<Error> {
-        let (kind, message) = match &self.finish {
-            Some((Finish::Length, _)) => return None,
-            Some((Finish::ContentFilter, native)) => {
-                let mut error = Error::new(
-                    Kind::ContentPolicyViolation,
-                    "the provider refused to answer before the first token",
-                );
-                error.provider_code.clone_from(native);
-                return Some(error);
-            }
-            Some((Finish::Stop | Finish::ToolCalls | Finish::Error, _)) | None => {
-                (Kind::ProviderUnavailable, "the provider's answer was empty")
-            }
-        };
-        Some(Error::new(kind, message))
     }
 
     fn succeed(&mut self, now_ms: u64) {

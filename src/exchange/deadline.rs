@@ -6,7 +6,7 @@
 //! attempt, by the next tick.
 
 use super::{Action, Exchange, Head};
-use crate::error::{Error, Fault, Kind};
+use crate::error::{Error, Kind};
 use crate::health::{Sample, View};
 use crate::route::{self, Candidate};
 
@@ -33,6 +33,8 @@ pub(super) struct Deadlines {
     each: Vec<(usize, usize, u64)>,
     /// The longest of those that the attempts of the exchange come to, if each fails.
     longest: Option<u64>,
+    /// How long an endpoint may take to read the prompt.
+    prompt_ms: u64,
 }
 
 impl Deadlines {
@@ -63,7 +65,11 @@ impl Exchange {
         let each: Vec<_> = self.plan.iter().filter_map(deadline).collect();
         let first = each.get(..self.candidates().len());
         let longest = first.unwrap_or(&each).iter().map(|(.., ms)| *ms).max();
-        Deadlines { each, longest }
+        Deadlines {
+            each,
+            longest,
+            prompt_ms: route::prompt_ms(prompt_bytes),
+        }
     }
 
     /// How long the exchange may live, in milliseconds.
@@ -90,6 +96,14 @@ impl Exchange {
             Some(own) if !self.ahead().is_empty() => own,
             _ => self.per_try_timeout_ms(),
         }
+    }
+
+    /// Whether the current attempt has no token yet, and the prompt is so long that an endpoint may need all of its
+    /// deadline to read it.
+    pub(super) fn is_prompt_too_long_for_deadline(&self) -> bool {
+        let attempt = self.attempt.as_ref();
+        attempt.is_some_and(|attempt| attempt.first_token_ms.is_none())
+            && self.deadlines.prompt_ms >= self.deadline_ms()
     }
 
     /// What is to be done at this time. To be asked every now and then.
@@ -132,7 +146,8 @@ impl Exchange {
         }
         // Before there are headers only Envoy can end an attempt, but others need not wait for that to learn of it.
         if !std::mem::replace(&mut attempt.patience.late, true) {
-            self.sample(Fault::Endpoint, None);
+            let fault = self.fault(&error);
+            self.sample(fault, None);
         }
         None
     }

@@ -20,6 +20,8 @@ pub(super) struct Envelope {
     pub(super) base64: bool,
     /// How many vectors are wanted, where that can be told.
     pub(super) vectors: Option<usize>,
+    /// Whether the caller gave stop sequences.
+    pub(super) stops: bool,
     /// The most completion tokens that the caller wants, of all choices together.
     pub(super) max_tokens: Option<u64>,
     pub(super) preferences: Preferences,
@@ -84,6 +86,11 @@ impl Envelope {
                 Operation::Embeddings => request.inputs().ok().map(|inputs| inputs.len()),
                 Operation::Chat | Operation::Completions => None,
             },
+            // What cannot be read its dialect refuses.
+            stops: operation.streams()
+                && request
+                    .stop()
+                    .is_ok_and(|stops| stops.iter().any(|stop| !stop.is_empty())),
             // What is no number its dialect refuses.
             max_tokens: request
                 .max_tokens()

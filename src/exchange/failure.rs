@@ -3,6 +3,7 @@
 use super::attempt::Action;
 use super::{Exchange, receipt};
 use crate::error::{Error, Fault, Kind, Next, PreviousError};
+use crate::hash;
 use crate::health::Sample;
 use crate::meter::{Outcome, Receipt};
 use crate::route::{self, Candidate};
@@ -19,6 +20,7 @@ impl Exchange {
         self.fail(error.clone(), now_ms);
         let retry = self.can_follow(&error);
         self.rule_out(&error);
+        self.tried_once |= retry && error.kind.facts().next == Next::TryOnce;
         // The last error is in the body itself, so only those before it are listed.
         self.previous.pop();
         let head = self.error_head(&error);
@@ -56,6 +58,7 @@ impl Exchange {
                 let longer = at.facts.context_length > endpoint.facts.context_length;
                 other.model != failed.model || (error.kind == Kind::ContextLengthExceeded && longer)
             }
+            Next::TryOnce => !self.tried_once,
             // The key would be refused again.
             Next::TryNext => {
                 let refused = matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired);
@@ -106,7 +109,7 @@ impl Exchange {
             self.routing.fail(attempt.candidate, error.kind);
             // Its endpoint's health knows of one that is late already.
             let fault = self.fault(&error);
-            if !late || fault != Fault::Endpoint {
+            if !late || !matches!(fault, Fault::Endpoint | Fault::Unclear) {
                 self.sample(fault, error.retry_after_ms);
             }
             let line = self
@@ -119,28 +122,39 @@ impl Exchange {
 
     /// Notes a sample for the current attempt's endpoint.
     pub(super) fn sample(&mut self, fault: Fault, retry_after_ms: Option<u64>) {
-        let sample = match fault {
-            Fault::Endpoint => Sample::Failure,
-            Fault::RateLimit => Sample::RateLimited { retry_after_ms },
-            // Only a claimed trial has to be given back.
-            Fault::Nobody
-                if self
-                    .attempt
-                    .as_ref()
-                    .is_some_and(|attempt| attempt.candidate.reason == route::TRIAL) =>
-            {
-                Sample::Nothing
+        let attempt = self.attempt.as_ref();
+        let is_trial = attempt.is_some_and(|attempt| attempt.candidate.reason == route::TRIAL);
+        match fault {
+            Fault::Endpoint => self.learn(Sample::Failure),
+            Fault::RateLimit => self.learn(Sample::RateLimited { retry_after_ms }),
+            Fault::Unclear => {
+                let caller = self.caller_hash();
+                self.learn(Sample::Unclear { caller });
             }
-            Fault::Nobody => return,
-        };
-        self.learn(sample);
+            Fault::Nobody => {}
+        }
+        // A claimed trial that has shown nothing is given back.
+        if is_trial && matches!(fault, Fault::Unclear | Fault::Nobody) {
+            self.learn(Sample::Nothing);
+        }
     }
 
-    /// Whose fault an error of the current attempt is: what a caller's own key may not do says nothing of the endpoint.
-    fn fault(&self, error: &Error) -> Fault {
+    /// A short hash of the caller's name. Callers without a key are one caller: nothing tells them apart that they cannot
+    /// choose themselves.
+    fn caller_hash(&self) -> u32 {
+        let hash = self.key().map_or(0, |name| hash::stable(&[name]));
+        u32::try_from(hash >> 32).unwrap_or_default()
+    }
+
+    /// Whose fault an error of the current attempt is. What a caller's own key may not do says nothing of the endpoint, and
+    /// a prompt may be so long that reading it takes all of the time.
+    pub(super) fn fault(&self, error: &Error) -> Fault {
         let of_key = matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired);
         match error.kind.facts().fault {
             fault if self.is_byok() && (of_key || fault == Fault::RateLimit) => Fault::Nobody,
+            Fault::Endpoint if error.kind == Kind::Timeout && self.is_prompt_too_long_for_deadline() => {
+                Fault::Unclear
+            }
             fault => fault,
         }
     }

@@ -12,6 +12,7 @@ mod attempt;
 mod byok;
 mod deadline;
 mod demand;
+mod empty;
 mod envelope;
 mod failure;
 mod outgoing;
@@ -31,7 +32,7 @@ use crate::chat::Request;
 use crate::config::{Config, Endpoint, Provider, Secret, Terms};
 use crate::dialect::Encoded;
 use crate::dialect::client::ClientDialect;
-use crate::error::{Error, Fault, Kind, PreviousError};
+use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
 use crate::meter::{AttemptLine, Fee, Outcome, Rate, Receipt, Source};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
@@ -83,6 +84,8 @@ pub struct Exchange {
     lines: Vec<AttemptLine>,
     previous: Vec<PreviousError>,
     samples: Vec<(u64, Sample)>,
+    /// The one further attempt has been asked for that failures such as an empty answer may cause.
+    tried_once: bool,
     /// The error that the client was told instead of an answer.
     refusal: Option<Error>,
 }
@@ -146,6 +149,7 @@ impl Exchange {
             lines: Vec::new(),
             previous: Vec::new(),
             samples: Vec::new(),
+            tried_once: false,
             refusal: None,
         }
     }
@@ -390,17 +394,7 @@ impl Exchange {
         match progress {
             Progress::Action(action) => action,
             Progress::Failed(error) => self.fail_over(error, now_ms),
-            Progress::Empty { answer, error } => {
-                if self.can_follow(&error) {
-                    return self.fail_over(error, now_ms);
-                }
-                // Nobody else can be asked: what the provider said, however little, is the answer.
-                match error.kind.facts().fault {
-                    Fault::Nobody => self.learn(Sample::Success),
-                    fault => self.sample(fault, None),
-                }
-                self.release(answer)
-            }
+            Progress::Empty(answer) => self.empty(answer, now_ms),
             Progress::Broken(mut error) => {
                 error.provider = self.attempt_provider().map(|provider| provider.id.clone());
                 error.metadata = self.routed(&error);
@@ -408,17 +402,20 @@ impl Exchange {
                 self.fail(error, now_ms);
                 Action::Pass(bytes.unwrap_or_default())
             }
-            Progress::Release(body) => {
-                self.learn(Sample::Success);
-                if self.envelope.stream {
-                    let ms = self.attempt.as_ref().and_then(|attempt| attempt.first_token_ms);
-                    if let Some(ms) = ms {
-                        self.learn(Sample::FirstToken { ms });
-                    }
-                }
-                self.release(body)
+            Progress::Release(body) => self.serve(body),
+        }
+    }
+
+    /// Lets a good answer out.
+    fn serve(&mut self, body: Vec<u8>) -> Action {
+        self.learn(Sample::Success);
+        if self.envelope.stream {
+            let ms = self.attempt.as_ref().and_then(|attempt| attempt.first_token_ms);
+            if let Some(ms) = ms {
+                self.learn(Sample::FirstToken { ms });
             }
         }
+        self.release(body)
     }
 
     /// Notes a sample for the current attempt's endpoint.

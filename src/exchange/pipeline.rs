@@ -383,7 +383,7 @@ fn too_few(count: usize, wanted: usize) -> Error {
 
 fn too_long(cap: usize) -> Error {
     Error::new(
-        Kind::ProviderUnavailable,
+        Kind::ResponseTooLong,
         format!(
             "the provider's response, or one event of it, is longer than {cap} bytes; raise limits.response_body"
         ),

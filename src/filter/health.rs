@@ -124,7 +124,7 @@ pub(super) fn store(namespace: u64, samples: Vec<(u64, Sample)>, now: u64) {
             local.waiting.push(sample);
             let bad = matches!(
                 sample,
-                Sample::Failure | Sample::RateLimited { .. } | Sample::Nothing
+                Sample::Failure | Sample::Unclear { .. } | Sample::RateLimited { .. } | Sample::Nothing
             );
             // A success ends an outage, or a limit that grows.
             let healthy = local

@@ -24,6 +24,24 @@ fn three_failures_in_a_row_are_an_outage_and_one_success_ends_it() {
 }
 
 #[test]
+fn failures_that_requests_may_have_caused_are_an_outage_once_three_callers_met_one() {
+    let unclear = |caller| Sample::Unclear { caller };
+    let mut record = (0..50).fold(Record::default(), |record, at| {
+        record.update(unclear(1), NOW + at)
+    });
+    record = record.update(unclear(2), NOW + 50);
+    assert_eq!(record.standing(NOW + 51), Standing::Healthy);
+    assert_eq!(record.outcomes(NOW + 51).total(), 0);
+    record = record.update(unclear(3), NOW + 52);
+    assert_eq!(record.standing(NOW + 53), Standing::Down);
+    assert_eq!(record.outcomes(NOW + 53).failures, 3);
+    // A trial that meets the same begins the outage anew.
+    let back = NOW + 52 + OPEN_MS;
+    let record = record.claim(back).unwrap().update(unclear(1), back);
+    assert_eq!(record.standing(back + OPEN_MS), Standing::Down);
+}
+
+#[test]
 fn one_request_claims_the_trial() {
     let record = after(&[(Sample::Failure, 0), (Sample::Failure, 0), (Sample::Failure, 0)]);
     assert_eq!(record.claim(NOW + 1), None);
@@ -231,6 +249,7 @@ mod properties {
             Just(Sample::Success),
             Just(Sample::Failure),
             Just(Sample::Nothing),
+            any::<u32>().prop_map(|caller| Sample::Unclear { caller }),
             any::<u64>().prop_map(|ms| Sample::FirstToken { ms }),
             any::<u64>().prop_map(|tokens_per_10_s| Sample::Throughput { tokens_per_10_s }),
             any::<Option<u64>>().prop_map(|retry_after_ms| Sample::RateLimited { retry_after_ms }),

@@ -208,7 +208,7 @@ impl Stage {
         }
         if self.choices.len() >= MAX_CHOICES && !self.choices.contains_key(&choice) {
             let message = format!("the provider sends more than {MAX_CHOICES} choices at once");
-            return Verdict::Reject(Error::new(Kind::ProviderUnavailable, message));
+            return Verdict::Reject(Error::new(Kind::ResponseTooLong, message));
         }
         let open = self
             .choices

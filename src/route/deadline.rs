@@ -7,6 +7,11 @@ use crate::health::View;
 /// prompts says little of one that is far longer.
 const BYTES_PER_MS: u64 = 8;
 
+/// How long an endpoint may take to read a prompt, in milliseconds.
+pub const fn prompt_ms(prompt_bytes: usize) -> u64 {
+    prompt_bytes as u64 / BYTES_PER_MS
+}
+
 /// The deadline of an endpoint, in milliseconds from the beginning of its attempt. `own` is what is configured for it.
 pub fn first_token_ms(timeouts: &Timeouts, own: Option<u64>, view: &View, prompt_bytes: usize) -> u64 {
     if let Some(own) = own {
@@ -15,8 +20,7 @@ pub fn first_token_ms(timeouts: &Timeouts, own: Option<u64>, view: &View, prompt
     match (timeouts.adaptive, view.slowest_ms) {
         (Some(adaptive), Some(slowest)) => {
             let usual = u64::from(slowest).saturating_mul(adaptive.factor_percent) / 100;
-            let prompt = prompt_bytes as u64 / BYTES_PER_MS;
-            let deadline = usual.max(adaptive.min_ms).saturating_add(prompt);
+            let deadline = usual.max(adaptive.min_ms).saturating_add(prompt_ms(prompt_bytes));
             deadline.min(adaptive.max_ms)
         }
         (None, _) | (_, None) => timeouts.first_token_ms,

@@ -25,6 +25,15 @@ pub(crate) fn post(envoy: &mut Envoy, authorization: Option<&[u8]>) -> u32 {
     id
 }
 
+/// A request with this key.
+pub(crate) fn post_with(envoy: &mut Envoy, key: &str, request: &Value) -> u32 {
+    let mut headers = chat_headers();
+    headers.set(b"authorization", format!("Bearer {key}").as_bytes());
+    let id = envoy.open(&headers, false);
+    envoy.request_data(id, request.to_string().as_bytes(), true);
+    id
+}
+
 #[test]
 fn the_right_key_opens_and_is_named_in_the_receipt() {
     test_with(&with_key(), |envoy| {

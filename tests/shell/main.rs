@@ -23,6 +23,7 @@ mod budgets;
 mod byok;
 mod configure;
 mod deadlines;
+mod emptiness;
 mod endings;
 mod failover;
 mod headers;
