@@ -328,6 +328,11 @@ impl HttpContext for AttemptContext {
         Action::Continue
     }
 
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        host::drop_trailers(Map::RequestTrailers);
+        Action::Continue
+    }
+
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(slot) = self.slot.clone() else {
             return Action::Continue;
@@ -360,6 +365,7 @@ impl HttpContext for AttemptContext {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        host::drop_trailers(Map::ResponseTrailers);
         self.see_whether_let_go();
         if self.paused {
             return self.take(b"", true);

@@ -461,6 +461,7 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        host::drop_trailers(Map::RequestTrailers);
         match self.phase {
             // The body was paused, so it may still be written.
             Phase::Reading => self.admit(),
@@ -542,6 +543,7 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        host::drop_trailers(Map::ResponseTrailers);
         if let Some(slot) = &self.slot {
             slot.open.set(false);
         }

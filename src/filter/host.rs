@@ -26,7 +26,9 @@ pub(super) enum Buffer {
 #[repr(u32)]
 pub(super) enum Map {
     Request = 0,
+    RequestTrailers = 1,
     Response = 2,
+    ResponseTrailers = 3,
     CallResponse = 6,
 }
 
@@ -270,6 +272,14 @@ pub(super) fn set_headers(map: Map, headers: &[(String, String)]) -> bool {
     let bytes = pairs(headers);
     // SAFETY: see `log`.
     unsafe { proxy_set_header_map_pairs(map as u32, bytes.as_ptr(), bytes.len()) == OK }
+}
+
+/// Empties trailers, inside their callback: none passes, whatever it holds. Envoy ends a stream without any where the map
+/// is empty.
+pub(super) fn drop_trailers(map: Map) {
+    if !set_headers(map, &[]) {
+        log(Level::Error, "crosspoint: trailers could not be removed");
+    }
 }
 
 fn pairs(headers: &[(String, String)]) -> Vec<u8> {

@@ -32,6 +32,7 @@ pub(crate) struct Sent {
     pub(crate) cluster: String,
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<Headers>,
 }
 
 impl Sent {
@@ -45,6 +46,7 @@ impl Sent {
 pub(crate) struct Client {
     pub(crate) headers: Option<Headers>,
     pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<Headers>,
     /// The response came to its end.
     pub(crate) complete: bool,
 }
@@ -110,6 +112,7 @@ struct Stream {
     gone: Vec<u32>,
     request_headers: Headers,
     request_body: Vec<u8>,
+    request_trailers: Option<Headers>,
     request_end: bool,
     /// The request is on its way, or was answered.
     routed: bool,
@@ -231,7 +234,17 @@ impl Envoy {
     /// for anything that would have crashed it.
     pub(crate) fn assert_sound(&mut self) {
         assert!(self.open_streams().is_empty());
-        for id in self.streams.keys() {
+        for (id, stream) in &self.streams {
+            let passed = stream
+                .sent
+                .iter()
+                .map(|sent| &sent.trailers)
+                .chain([&stream.client.trailers]);
+            let passed: Vec<_> = passed
+                .flatten()
+                .filter(|trailers| !trailers.0.is_empty())
+                .collect();
+            assert!(passed.is_empty(), "trailers were passed on: {passed:?}");
             let receipts = self.receipts(*id);
             let finals = receipts
                 .iter()
@@ -326,7 +339,7 @@ impl Envoy {
     pub(crate) fn request_trailers(&mut self, id: u32) {
         if self.takes_request(id) {
             self.streams.get_mut(&id).unwrap().request_end = true;
-            if let Some((headers, body)) = self.pass_trailers(id, Way::Request) {
+            if let Some((headers, body)) = self.pass_trailers(id, Way::Request, trailers()) {
                 self.forward_request(id, headers, body);
             }
         }
@@ -366,17 +379,11 @@ impl Envoy {
         {
             live.ended = true;
             let context = live.context;
-            if let Some((headers, body)) = self.pass_trailers(context, Way::Response) {
+            if let Some((headers, body)) = self.pass_trailers(context, Way::Response, trailers()) {
+                let trailers = manager::take_trailers(context, Way::Response);
                 let body = Some(body).filter(|body| !body.is_empty());
                 self.take_from_attempt(id, headers, body, false);
-                if self.streams[&id]
-                    .attempt
-                    .as_ref()
-                    .is_some_and(|live| live.context == context)
-                    && let Some((_, out)) = self.pass_trailers(id, Way::Response)
-                {
-                    self.hand_to_client(id, &out, true);
-                }
+                self.hand_trailers_on(id, context, trailers.unwrap_or_default());
             }
         }
         self.turn_if_fast();
@@ -501,6 +508,17 @@ pub(crate) fn chat_headers() -> Headers {
         (":authority", "gateway"),
         (":scheme", "http"),
         ("content-type", "application/json"),
+    ])
+}
+
+/// Trailers that must go nowhere.
+fn trailers() -> Headers {
+    Headers::of([
+        ("authorization", "Bearer of-the-trailers"),
+        ("set-cookie", "a=b"),
+        ("x-crosspoint-retry", "1"),
+        ("x-generation-id", "gen-evil"),
+        ("grpc-status", "0"),
     ])
 }
 

@@ -245,3 +245,33 @@ fn a_key_is_in_no_log_line_receipt_or_body() {
         );
     });
 }
+
+#[test]
+fn trailers_of_a_client_reach_no_provider() {
+    test(|envoy| {
+        let id = envoy.open(&chat_headers(), false);
+        envoy.request_data(id, chat("m/any", false).to_string().as_bytes(), false);
+        envoy.request_trailers(id);
+        let scripts = fails_over(error("openai", 500), answer("anthropic", false, "hi"));
+        envoy.play(id, &scripts);
+        assert_eq!(envoy.client(id).status(), 200);
+        let empty = Some(Headers::default());
+        let sent = envoy.sent(id).iter().map(|sent| &sent.trailers);
+        assert_eq!(sent.collect::<Vec<_>>(), [&empty, &empty]);
+    });
+}
+
+#[test]
+fn trailers_of_a_provider_reach_no_client() {
+    test(|envoy| {
+        for (stream, last) in [(false, buffered("openai", "hi")), (true, Vec::new())] {
+            let mut script = answer("openai", stream, "hi");
+            script.pop();
+            script.extend([Event::Data(last), Event::Trailers]);
+            let id = envoy.exchange(&chat("m/openai", stream), &[("openai", script)]);
+            let client = envoy.client(id);
+            assert!(client.complete);
+            assert_eq!(client.trailers, Some(Headers::default()), "{stream}");
+        }
+    });
+}

@@ -141,6 +141,8 @@ pub(crate) struct Side {
     pub(crate) headers: Option<Headers>,
     /// The headers callback paused.
     pub(crate) headers_held: bool,
+    /// Reachable from when they come until they are let go.
+    pub(crate) trailers: Option<Headers>,
     /// The piece that the current body callback shows.
     pub(crate) current: Option<Vec<u8>>,
     /// What body callbacks that paused left.
@@ -298,7 +300,9 @@ impl Host {
     pub(crate) fn map(&mut self, kind: u32) -> Option<&mut Headers> {
         match kind {
             0 => self.context()?.request.headers.as_mut(),
+            1 => self.context()?.request.trailers.as_mut(),
             2 => self.context()?.response.headers.as_mut(),
+            3 => self.context()?.response.trailers.as_mut(),
             6 => self.callout_answer.as_mut().map(|(headers, _)| headers),
             _ => None,
         }

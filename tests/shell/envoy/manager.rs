@@ -107,8 +107,17 @@ impl Envoy {
         passed
     }
 
-    pub(super) fn pass_trailers(&mut self, context: u32, way: Way) -> Option<(Option<Headers>, Vec<u8>)> {
-        side(context, way, |side| side.end = true)?;
+    /// The trailers themselves go when the filter lets them: see `take_trailers`.
+    pub(super) fn pass_trailers(
+        &mut self,
+        context: u32,
+        way: Way,
+        trailers: Headers,
+    ) -> Option<(Option<Headers>, Vec<u8>)> {
+        side(context, way, |side| {
+            side.trailers = Some(trailers);
+            side.end = true;
+        })?;
         let go = vm::run(
             context,
             match way {
@@ -156,8 +165,13 @@ impl Envoy {
             (true, false) => {
                 let current = self.streams[&id].attempt.as_ref().map(|live| live.context);
                 if current == Some(context) {
+                    let trailers = take_trailers(context, way);
+                    let end = end && trailers.is_none();
                     let body = Some(body).filter(|body| !body.is_empty() || end);
                     self.take_from_attempt(id, headers, body, end);
+                    if let Some(trailers) = trailers {
+                        self.hand_trailers_on(id, context, trailers);
+                    }
                 }
             }
         }
@@ -172,6 +186,7 @@ impl Envoy {
             stream.request_headers = headers;
         }
         stream.request_body.extend(body);
+        stream.request_trailers = take_trailers(id, Way::Request);
         self.route_if_ended(id);
     }
 
@@ -217,6 +232,7 @@ impl Envoy {
             return;
         }
         client.complete = true;
+        client.trailers = take_trailers(id, Way::Response);
         let declared = client
             .headers
             .as_ref()
@@ -271,6 +287,11 @@ fn side<T>(context: u32, way: Way, work: impl FnOnce(&mut Side) -> T) -> Option<
             Way::Response => &mut context.response,
         }))
     })
+}
+
+/// The trailers of a context that has let them go.
+pub(super) fn take_trailers(context: u32, way: Way) -> Option<Headers> {
+    side(context, way, |side| side.trailers.take())?
 }
 
 fn release(side: &mut Side) -> (Option<Headers>, Vec<u8>) {

@@ -1,5 +1,6 @@
 //! The router: chooses the cluster, begins attempts, retries.
 
+use super::manager::take_trailers;
 use super::{ATTEMPT_ROOT, Cluster, Envoy, Live, Sent, Way, set_details, violation};
 use crate::host::{Headers, host};
 
@@ -79,9 +80,16 @@ impl Envoy {
                 violation(format!("missing required header {name}"));
             }
         }
-        let Some((_, body)) = self.pass_data(context, Way::Request, &body, true) else {
+        let trailers = self.streams[&id].request_trailers.clone();
+        let Some((_, body)) = self.pass_data(context, Way::Request, &body, trailers.is_none()) else {
             return violation("an attempt held its request's body");
         };
+        let trailers = trailers.and_then(|trailers| {
+            if self.pass_trailers(context, Way::Request, trailers).is_none() {
+                violation("an attempt held its request's trailers");
+            }
+            take_trailers(context, Way::Request)
+        });
         if headers.number("content-length") != Some(body.len() as u64) {
             violation("an attempt's content-length is not its body's");
         }
@@ -92,6 +100,7 @@ impl Envoy {
             cluster,
             headers,
             body,
+            trailers,
         });
     }
 
@@ -112,6 +121,18 @@ impl Envoy {
             && let Some((_, out)) = self.pass_data(id, Way::Response, &body, end)
         {
             self.hand_to_client(id, &out, end);
+        }
+    }
+
+    /// An attempt has let its trailers go, and they are no answer that Envoy was asked to drop.
+    pub(super) fn hand_trailers_on(&mut self, id: u32, attempt: u32, trailers: Headers) {
+        let stream = &self.streams[&id];
+        let current = stream.attempt.as_ref().map(|live| live.context);
+        if current == Some(attempt)
+            && !stream.ended
+            && let Some((_, out)) = self.pass_trailers(id, Way::Response, trailers)
+        {
+            self.hand_to_client(id, &out, true);
         }
     }
 
