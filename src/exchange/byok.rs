@@ -14,7 +14,7 @@ impl OwnKeys {
     /// Reads `provider=key, provider=key`.
     ///
     /// # Errors
-    /// When it is not of that form, or names a provider that takes no such keys.
+    /// When it is not of that form, names a provider that takes no such keys, or names one twice.
     pub(super) fn read(text: &str, config: &Config) -> Result<Self, Error> {
         let mut keys = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -48,7 +48,17 @@ impl OwnKeys {
                     quoted(id)
                 )));
             };
+            if keys.iter().any(|(known, _)| *known == at) {
+                return Err(Error::invalid(format!(
+                    "the header {HEADER}: more than one key for {id}; send one"
+                )));
+            }
             keys.push((at, Secret::new(key.trim().to_owned())));
+        }
+        if keys.is_empty() {
+            return Err(Error::invalid(format!(
+                "the header {HEADER} names no key; send provider=key, or leave it out"
+            )));
         }
         Ok(Self(keys))
     }

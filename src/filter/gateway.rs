@@ -1,5 +1,6 @@
 //! The gateway placement: one context per client request.
 
+use super::asked::Asked;
 use super::depart::{depart, refuse};
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::registry::{self, Slot, Written};
@@ -29,14 +30,6 @@ pub(super) const GENERATION: &str = "crosspoint_generation";
 pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
 /// The response header that says that an answer is ours and not Envoy's own.
 const ID_HEADER: &str = "x-generation-id";
-/// The header that names the session of a request, as OpenRouter calls it.
-const SESSION_HEADER: &str = "x-session-id";
-/// The headers by which a caller asks to see how the request is routed: ours, OpenRouter's, and its former name.
-const METADATA_HEADERS: [&str; 3] = [
-    "x-crosspoint-metadata",
-    "x-openrouter-metadata",
-    "x-openrouter-experimental-metadata",
-];
 /// What the request's body is until the attempt placement writes the real one.
 pub(super) const STUB: &[u8] = b"{}";
 
@@ -215,30 +208,26 @@ impl GatewayContext {
         {
             return self.refuse(error);
         }
-        if let Some(session) = headers.text(SESSION_HEADER) {
-            slot.with(|exchange| exchange.set_session(session.to_owned()));
-        }
-        if let Some(keys) = headers.text(OWN_KEYS_HEADER)
-            && let Some(Err(error)) = slot.with(|exchange| exchange.set_own_keys(keys))
-        {
-            return self.refuse(error);
-        }
-        let enabled = |name: &&str| {
-            let value = headers.text(name);
-            value.is_some_and(|value| value.eq_ignore_ascii_case("enabled"))
+        let asked = match Asked::read(headers) {
+            Ok(asked) => asked,
+            Err(error) => return self.refuse(error),
         };
-        if METADATA_HEADERS.iter().any(enabled) {
-            slot.with(Exchange::show_routing);
-        }
-        let Some(limit) = slot.with(|exchange| exchange.limits().request_body) else {
-            return Action::Pause;
+        let taken = slot.with(|exchange| {
+            if let Some(session) = asked.session {
+                exchange.set_session(session.to_owned());
+            }
+            if asked.shows_routing {
+                exchange.show_routing();
+            }
+            asked.own_keys.map_or(Ok(()), |keys| exchange.set_own_keys(keys))?;
+            Ok::<_, Error>(exchange.limits().request_body)
+        });
+        let limit = match taken {
+            Some(Ok(limit)) => limit,
+            Some(Err(error)) => return self.refuse(error),
+            None => return Action::Pause,
         };
-        // A length beyond 4 GiB is one too, though the VM cannot count so far.
-        let declared = headers
-            .text("content-length")
-            .and_then(|text| text.parse::<u64>().ok())
-            .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-        if declared.is_some_and(|length| length > limit) {
+        if asked.length.is_some_and(|length| length > limit) {
             return self.refuse(too_large(limit));
         }
         if end_of_stream {

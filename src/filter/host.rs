@@ -7,6 +7,7 @@
     reason = "the proxy-wasm ABI is C functions over raw pointers; this is its only user"
 )]
 
+use crate::error::Error;
 use crate::exchange::Head;
 use crate::middleware::Callout;
 use std::time::Duration;
@@ -249,16 +250,34 @@ impl Headers {
         })
     }
 
-    /// The first value of a header.
-    pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(known, _)| *known == name.as_bytes())
-            .map(|(_, value)| value)
+    /// The first value of a header, if it is UTF-8. For what Envoy keeps to one value itself, and for answers of
+    /// providers; of what else a caller sends, [`Self::only`].
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.iter().find(|(known, _)| *known == name.as_bytes())?;
+        std::str::from_utf8(value).ok()
     }
 
-    /// The first value of a header, if it is UTF-8.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.get(name)?).ok()
+    /// The one value of a caller's header. Of two values none is taken: another filter may have read the other one.
+    ///
+    /// # Errors
+    /// When it stands there more than once.
+    pub(super) fn only(&self, name: &str) -> Result<Option<&[u8]>, Error> {
+        let mut values = self.iter().filter(|(known, _)| *known == name.as_bytes());
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(Error::invalid(format!(
+                "the header {name} stands there more than once; send it once"
+            ))),
+            (value, None) => Ok(value.map(|(_, value)| value)),
+        }
+    }
+
+    /// The one value of a caller's header, as text.
+    ///
+    /// # Errors
+    /// When it stands there more than once, or is no UTF-8.
+    pub(super) fn only_text(&self, name: &str) -> Result<Option<&str>, Error> {
+        let value = self.only(name)?.map(std::str::from_utf8).transpose();
+        value.map_err(|_| Error::invalid(format!("the header {name} is no UTF-8; send it as text")))
     }
 
     fn number(&self, at: usize) -> Option<usize> {

@@ -11,7 +11,7 @@ const MAX_NAME: usize = 256;
 /// The caller's name, and which key is his, if he has one; `None` where everybody may call.
 pub(super) fn caller(config: &Config, headers: &Headers) -> Result<Option<(String, Option<usize>)>, Error> {
     if let Some(identity) = &config.identity
-        && let Some(name) = named(identity, headers)
+        && let Some(name) = named(identity, headers)?
     {
         return match config.key_at(&name) {
             Some(at) => sound(config, at).map(|_| Some((name, Some(at)))),
@@ -22,8 +22,7 @@ pub(super) fn caller(config: &Config, headers: &Headers) -> Result<Option<(Strin
     if config.keys.is_empty() && config.identity.is_none() {
         return Ok(None);
     }
-    let header = headers.get("authorization").unwrap_or_default();
-    let Some(key) = header.strip_prefix(b"Bearer ") else {
+    let Some(key) = headers.only("authorization")?.and_then(bearer) else {
         return Err(refusal("no API key; send it as Authorization: Bearer …"));
     };
     match config.key(&hash::sha256(key)) {
@@ -32,19 +31,45 @@ pub(super) fn caller(config: &Config, headers: &Headers) -> Result<Option<(Strin
     }
 }
 
-/// The name that another filter has found.
-fn named(identity: &Identity, headers: &Headers) -> Option<String> {
+/// The key in `Bearer <key>`. The scheme may be written in any case, with several spaces behind it (RFC 9110, 11.1 and
+/// 11.4).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(b"bearer".len())?;
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer") && rest.starts_with(b" ");
+    is_bearer.then(|| rest.trim_ascii())
+}
+
+/// The name that another filter has found. One that is there and cannot be taken is refused: the key in another header
+/// must not decide instead.
+fn named(identity: &Identity, headers: &Headers) -> Result<Option<String>, Error> {
     let bytes = match identity {
-        Identity::Header(name) => headers.get(name)?.to_vec(),
-        Identity::FilterState(name) => host::property(&["filter_state", name])?,
+        Identity::Header(name) => headers.only(name)?.map(<[u8]>::to_vec),
+        Identity::FilterState(name) => host::property(&["filter_state", name]),
         Identity::Metadata(path) => {
             let path = path.iter().map(String::as_str);
             let path: Vec<&str> = ["metadata", "filter_metadata"].into_iter().chain(path).collect();
-            host::property(&path)?
+            host::property(&path)
         }
     };
-    let name = String::from_utf8(bytes).ok()?;
-    (1..=MAX_NAME).contains(&name.len()).then_some(name)
+    let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
+        return Ok(None);
+    };
+    match String::from_utf8(bytes) {
+        Ok(name) if name.len() <= MAX_NAME => Ok(Some(name)),
+        Ok(_) | Err(_) => Err(Error::invalid(format!(
+            "the name of the caller, from {}, is no UTF-8 of at most {MAX_NAME} bytes",
+            source(identity)
+        ))),
+    }
+}
+
+/// The place of a caller's name, as the configuration has it.
+fn source(identity: &Identity) -> String {
+    match identity {
+        Identity::Header(name) => format!("the header {name}"),
+        Identity::FilterState(name) => format!("filter state {name}"),
+        Identity::Metadata(path) => format!("metadata {}", path.join(".")),
+    }
 }
 
 /// The name of a key that is good at this time.

@@ -8,6 +8,7 @@
 mod account;
 #[cfg(feature = "shell")]
 mod added;
+mod asked;
 mod attempt;
 mod budget;
 mod clock;

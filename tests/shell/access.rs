@@ -45,6 +45,43 @@ fn the_right_key_opens_and_is_named_in_the_receipt() {
 }
 
 #[test]
+fn the_scheme_of_a_key_is_compared_without_case() {
+    test_with(&with_key(), |envoy| {
+        for authorization in [
+            "bearer right",
+            "BEARER right",
+            "bEaReR   right",
+            "Bearer \t right ",
+        ] {
+            let id = post(envoy, Some(authorization.as_bytes()));
+            envoy.play(id, &[("openai", answer("openai", false, "hi"))]);
+            assert_eq!(envoy.client(id).status(), 200, "{authorization}");
+            assert_eq!(envoy.receipt(id)["key"], "team");
+        }
+    });
+}
+
+#[test]
+fn a_key_that_is_sent_twice_is_refused() {
+    test_with(&with_key(), |envoy| {
+        for (first, second) in [("right", "right"), ("right", "wrong"), ("wrong", "right")] {
+            let mut headers = chat_headers();
+            for key in [first, second] {
+                let value = format!("Bearer {key}").into_bytes();
+                headers.0.push((b"authorization".to_vec(), value));
+            }
+            let id = envoy.open(&headers, false);
+            assert_eq!(envoy.client(id).status(), 400, "{first} {second}");
+            let message = envoy.client(id).json()["error"]["message"].clone();
+            assert_eq!(
+                message,
+                "the header authorization stands there more than once; send it once"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_wrong_or_missing_key_is_refused() {
     test_with(&with_key(), |envoy| {
         for authorization in [
@@ -55,6 +92,9 @@ fn a_wrong_or_missing_key_is_refused() {
             Some(b"Basic right"),
             Some(b"Bearer right\xff"),
             Some(b"Bearer rightx"),
+            Some(b"Bearerright"),
+            Some(b"Bearer\tright"),
+            Some(b"Bearers right"),
             Some(b"\xff"),
         ] {
             let id = post(envoy, authorization);
@@ -209,5 +249,33 @@ fn the_models_need_a_key_too() {
         assert_eq!(envoy.client(id).status(), 401);
         let id = models(envoy, &[("authorization", "Bearer right")]);
         assert_eq!(envoy.client(id).status(), 200);
+    });
+}
+
+#[test]
+fn a_name_of_another_filter_that_cannot_be_taken_leaves_nothing_to_the_key() {
+    let mut config = with_key();
+    config["identity"] = json!({"header": "x-user"});
+    test_with(&config, |envoy| {
+        let long = [b'x'; 257];
+        for (names, expected) in [
+            (&[&b"team"[..], b"team"][..], "more than once"),
+            (&[b"team\xff"], "is no UTF-8 of at most 256 bytes"),
+            (&[&long], "is no UTF-8 of at most 256 bytes"),
+        ] {
+            let mut headers = chat_headers();
+            headers.set(b"authorization", b"Bearer right");
+            for name in names {
+                headers.0.push((b"x-user".to_vec(), name.to_vec()));
+            }
+            let id = envoy.open(&headers, false);
+            assert_eq!(envoy.client(id).status(), 400);
+            let error = envoy.client(id).json()["error"].clone();
+            let message = error["message"].as_str().unwrap();
+            assert!(
+                message.contains("x-user") && message.contains(expected),
+                "{message}"
+            );
+        }
     });
 }

@@ -174,6 +174,12 @@ fn a_header_that_is_none_is_refused_and_not_repeated() {
     test_with(&paid_by_callers(), |envoy| {
         for (keys, expected) in [
             ("sk-secret", "expected provider=key"),
+            ("", "names no key"),
+            (" , ", "names no key"),
+            (
+                "anthropic=sk-secret, anthropic=sk-secret2",
+                "more than one key for anthropic",
+            ),
             ("anthropic=", "expected provider=key"),
             (
                 "openai=sk-secret",
@@ -189,6 +195,33 @@ fn a_header_that_is_none_is_refused_and_not_repeated() {
                 client.text()
             );
             assert!(!client.text().contains("sk-secret"));
+        }
+    });
+}
+
+#[test]
+fn a_header_that_is_unreadable_or_stands_twice_is_refused_in_the_callers_dialect() {
+    test_with(&paid_by_callers(), |envoy| {
+        let twice = [&b"anthropic=sk-a"[..], b"bedrock=sk-b"];
+        for (values, expected) in [
+            (&[&b"anthropic=sk-\xff"[..]][..], "is no UTF-8"),
+            (&twice[..], "more than once"),
+        ] {
+            for name in ["x-provider-key", "x-session-id", "x-crosspoint-metadata"] {
+                let mut headers = chat_headers();
+                for value in values {
+                    headers.0.push((name.as_bytes().to_vec(), value.to_vec()));
+                }
+                let id = envoy.open(&headers, false);
+                envoy.request_data(id, chat("m/any", false).to_string().as_bytes(), true);
+                assert!(envoy.sent(id).is_empty(), "the operator would pay");
+                assert_eq!(envoy.client(id).status(), 400, "{name} {expected}");
+                let error = envoy.client(id).json()["error"].clone();
+                assert_eq!(error["type"], "invalid_request_error");
+                let message = error["message"].as_str().unwrap();
+                assert!(message.contains(name) && message.contains(expected), "{message}");
+                assert_eq!(envoy.receipt(id)["outcome"], "refused");
+            }
         }
     });
 }
