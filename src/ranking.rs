@@ -17,7 +17,8 @@ const REQUESTS: usize = 4;
 const TOKENS: usize = 6;
 const EPOCH: usize = 4;
 
-/// The key under which a model is counted.
+/// The key under which a model is counted. Only models of the configuration are, or of the built-in catalogue: no caller
+/// chooses the name.
 pub fn key(model: &str) -> u64 {
     hash::stable(&[model])
 }

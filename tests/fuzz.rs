@@ -523,7 +523,7 @@ mod targets {
             }
             let amount = |rng: &mut Rng| rng.below(u64::MAX) >> rng.below(64);
             let (now, lifetime) = (amount(rng), amount(rng));
-            if let Some(record) = budget::Record::from_bytes(&bytes) {
+            if let Some(record) = budget::Record::from_bytes(&bytes, "") {
                 let demand = Demand {
                     tokens: amount(rng),
                     completion: amount(rng),
@@ -551,10 +551,10 @@ mod targets {
                 assert!(record.settle(hold.as_ref(), &used, now).total() >= before);
             }
             let number = amount(rng);
-            let mut text = format!("2\t{number}\n").into_bytes();
+            let mut text = format!("3\t{number}\t\"k\"\n").into_bytes();
             text.extend(&bytes);
-            let day = Day::read(&text, number);
-            assert_eq!(Day::read(&day.to_bytes(), number), day);
+            let day = Day::read(&text, number, "k");
+            assert_eq!(Day::read(&day.to_bytes(), number, "k"), day);
             assert_eq!(generation::answer(&bytes, "key", "gen-1"), None);
             let _ = generation::place(&String::from_utf8_lossy(&bytes));
         });

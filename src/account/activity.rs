@@ -1,6 +1,6 @@
 //! What a key has used on one day, by model and provider: a record of bounded size.
 //!
-//! A record is text, a line for its version and day and one for each row, its members separated by tabs.
+//! A record is text, a line for its version, day and key and one for each row, its members separated by tabs.
 
 use super::Data;
 use crate::json;
@@ -15,7 +15,7 @@ pub const SLOTS: u64 = 32;
 /// How many models at providers are told apart; what comes later is one more row.
 const MOST_ROWS: usize = 100;
 const OTHERS: &str = "others";
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// What was used of one model at one provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,24 +75,30 @@ impl Row {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Day {
     day: u64,
+    /// The first line, which names the day and the key.
+    head: String,
     rows: Vec<Row>,
 }
 
 impl Day {
-    /// Reads the record of a day; that of another day, or anything else, is an empty one.
-    pub fn read(bytes: &[u8], day: u64) -> Self {
+    /// Reads the record of a day of the key `owner`; that of another day or key, or anything else, is an empty one.
+    pub fn read(bytes: &[u8], day: u64, owner: &str) -> Self {
+        // As JSON a name has neither a tab nor an end of line.
+        let owner = json::to_vec(&owner);
+        let head = format!("{VERSION}\t{day}\t{}", String::from_utf8_lossy(&owner));
         let mut lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
-        let of_day = lines.next() == Some(&*format!("{VERSION}\t{day}"));
-        let rows = lines.filter(|_| of_day).filter_map(Row::read).take(MOST_ROWS + 1);
+        let is_it = lines.next() == Some(&*head);
+        let rows = lines.filter(|_| is_it).filter_map(Row::read).take(MOST_ROWS + 1);
         Self {
             day,
             rows: rows.collect(),
+            head,
         }
     }
 
     /// Writes the record.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = format!("{VERSION}\t{}\n", self.day);
+        let mut text = format!("{}\n", self.head);
         for row in &self.rows {
             text.extend([&row.model, "\t", &row.provider]);
             text.extend(row.sums.map(|sum| format!("\t{sum}")));

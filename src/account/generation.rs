@@ -4,7 +4,6 @@
 //! asks; so an exchange stays readable until about [`PLACES`] newer ones have begun.
 
 use super::Data;
-use crate::hash;
 use crate::json;
 use crate::meter::{Outcome, Receipt, Usd};
 use crate::time::rfc3339;
@@ -14,6 +13,8 @@ use serde::Serialize;
 pub const PLACES: u64 = 1 << 12;
 /// How many places a worker takes at once.
 pub const BLOCK: u64 = 16;
+/// The version of an entry's layout.
+const VERSION: u8 = 2;
 
 /// An id that nobody can guess, with a place in it.
 pub fn id(now_ms: u64, random: u64, place: u64) -> String {
@@ -26,9 +27,9 @@ pub fn place(id: &str) -> Option<u64> {
     u64::from_str_radix(digits.get(25..)?, 16).ok()
 }
 
-/// What lies at a place: whose it is, and the answer to `GET /v1/generation`.
+/// What lies at a place: of which key and exchange it is, and the answer to `GET /v1/generation`.
 pub fn entry(receipt: &Receipt) -> Vec<u8> {
-    let mut bytes = owner(receipt.key.as_deref().unwrap_or_default(), &receipt.id).to_vec();
+    let mut bytes = owner(receipt.key.as_deref().unwrap_or_default(), &receipt.id);
     bytes.extend(json::to_vec(&Data {
         data: Body::of(receipt),
     }));
@@ -37,12 +38,17 @@ pub fn entry(receipt: &Receipt) -> Vec<u8> {
 
 /// The answer in an entry, if it is that of this id and of this key.
 pub fn answer(entry: &[u8], key: &str, id: &str) -> Option<Vec<u8>> {
-    let (found, body) = entry.split_at_checked(8)?;
-    (found == owner(key, id)).then(|| body.to_vec())
+    entry.strip_prefix(&*owner(key, id)).map(<[u8]>::to_vec)
 }
 
-fn owner(key: &str, id: &str) -> [u8; 8] {
-    hash::stable(&[key, id]).to_le_bytes()
+/// The beginning of an entry: the version of its layout, and both names, each with its length before it.
+fn owner(key: &str, id: &str) -> Vec<u8> {
+    let mut owner = vec![VERSION];
+    for name in [key, id] {
+        owner.extend_from_slice(&(name.len() as u64).to_le_bytes());
+        owner.extend_from_slice(name.as_bytes());
+    }
+    owner
 }
 
 #[derive(Serialize)]

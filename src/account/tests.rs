@@ -135,16 +135,18 @@ fn row(model: &str) -> Row {
 
 #[test]
 fn a_day_adds_up_by_model_and_reads_as_it_was_written() {
-    let mut day = Day::read(b"", 2);
+    let mut day = Day::read(b"", 2, "k\t\n");
     for model in ["a", "b", "a"] {
         day.add(&row(model));
     }
-    assert_eq!(Day::read(&day.to_bytes(), 2), day);
-    assert_eq!(
-        Day::read(&day.to_bytes(), 34),
-        Day::read(b"", 34),
-        "that of another day"
-    );
+    assert_eq!(Day::read(&day.to_bytes(), 2, "k\t\n"), day);
+    for (other_day, key) in [(34, "k\t\n"), (2, "k"), (2, "k  "), (2, "")] {
+        assert_eq!(
+            Day::read(&day.to_bytes(), other_day, key),
+            Day::read(b"", other_day, key),
+            "that of another day or key"
+        );
+    }
     let data = read(&activity::answer(&[day]));
     assert_eq!(data.as_array().unwrap().len(), 2);
     assert_eq!(
@@ -160,11 +162,11 @@ fn a_day_adds_up_by_model_and_reads_as_it_was_written() {
 
 #[test]
 fn a_day_stays_small_whatever_is_used() {
-    let mut day = Day::read(b"", 2);
+    let mut day = Day::read(b"", 2, "k");
     for index in 0..1_000 {
         day.add(&row(&format!("m{index}")));
     }
-    let day = Day::read(&day.to_bytes(), 2);
+    let day = Day::read(&day.to_bytes(), 2, "k");
     let data = read(&activity::answer(&[day]));
     let requests: u64 = data
         .as_array()
@@ -173,7 +175,11 @@ fn a_day_stays_small_whatever_is_used() {
         .map(|row| row["requests"].as_u64().unwrap())
         .sum();
     assert_eq!((data.as_array().unwrap().len(), requests), (101, 1_000));
-    for noise in [&b"2\t2\nx\ty\n\xff"[..], b"2\t2\nx\ty\t-1\t0\t0\t0\t0\t0\n"] {
-        assert_eq!(Day::read(noise, 2), Day::read(b"", 2));
+    let noise: [&[u8]; 2] = [
+        b"3\t2\t\"k\"\nx\ty\n\xff",
+        b"3\t2\t\"k\"\nx\ty\t-1\t0\t0\t0\t0\t0\n",
+    ];
+    for noise in noise {
+        assert_eq!(Day::read(noise, 2, "k"), Day::read(b"", 2, "k"));
     }
 }

@@ -154,6 +154,7 @@ impl Catalogue<'_> {
                 facts,
                 policy: configured.policy.clone(),
                 first_token_ms: configured.first_token_ms,
+                // Both names are the catalogue's, which is built in.
                 health_key: hash::stable(&[offer.provider, offer.upstream]),
             })
         };
@@ -327,6 +328,7 @@ fn endpoint(
         facts,
         policy: policy.or(&configured.policy),
         first_token_ms: first_token_ms.or(configured.first_token_ms),
+        // The operator writes both names; no caller adds an endpoint.
         health_key: hash::stable(&[provider_id, upstream]),
     })
 }

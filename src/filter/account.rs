@@ -6,11 +6,11 @@
 use super::budget::{self, Unavailable};
 use super::gateway::Gateway;
 use super::host::{self, Stored};
+use super::identity::Caller;
 use crate::account::activity::{self, DAYS, Day, Row, SLOTS};
 use crate::account::{Account, Question, generation};
 use crate::error::{Error, Kind};
 use crate::exchange::Head;
-use crate::hash;
 use crate::meter::Receipt;
 use crate::time::DAY_MS;
 use std::cell::RefCell;
@@ -22,20 +22,27 @@ const TRIES: usize = 16;
 thread_local! {
     /// The places that this worker may still use, by namespace: the next one, and the end.
     static PLACES: RefCell<HashMap<u64, (u64, u64)>> = RefCell::new(HashMap::new());
-    /// What was used and is not written: the name of the record, its day, and the row.
-    static WAITING: RefCell<Vec<(String, u64, Row)>> = const { RefCell::new(Vec::new()) };
+    static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What was used and is not written.
+#[derive(Clone)]
+struct Waiting {
+    /// The name of the record.
+    name: String,
+    day: u64,
+    /// The key.
+    owner: String,
+    row: Row,
 }
 
 fn place_name(namespace: u64, place: u64) -> String {
     format!("crosspoint.{namespace:016x}.generation.{place:03x}")
 }
 
-fn day_name(namespace: u64, key: &str, day: u64) -> String {
-    let key = hash::stable(&[key]);
-    format!(
-        "crosspoint.{namespace:016x}.activity.{key:016x}.{:02}",
-        day % SLOTS
-    )
+fn day_name(namespace: u64, caller: &Caller, day: u64) -> String {
+    let (key, slot) = (caller.hash, day % SLOTS);
+    format!("crosspoint.{namespace:016x}.activity.{key:032x}.{slot:02}")
 }
 
 /// The place where a new exchange will be kept.
@@ -72,41 +79,46 @@ fn claim(namespace: u64) -> Option<(u64, u64)> {
 }
 
 /// Keeps what a caller may read of an exchange.
-pub(super) fn keep(namespace: u64, receipt: &Receipt, now: u64) {
-    let Some(key) = &receipt.key else { return };
+pub(super) fn keep(namespace: u64, caller: &Caller, receipt: &Receipt, now: u64) {
     if let Some(place) = generation::place(&receipt.id) {
         // Whatever lies there is older.
         let _ = host::set_shared(&place_name(namespace, place), &generation::entry(receipt), 0);
     }
     if let Some(row) = Row::of(receipt) {
         let day = now / DAY_MS;
-        WAITING.with_borrow_mut(|all| all.push((day_name(namespace, key, day), day, row)));
+        let waiting = Waiting {
+            name: day_name(namespace, caller, day),
+            day,
+            owner: caller.name.clone(),
+            row,
+        };
+        WAITING.with_borrow_mut(|all| all.push(waiting));
     }
 }
 
 /// Writes the sums that wait.
 pub(super) fn flush() {
     let mut all = WAITING.take();
-    all.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-    for of_day in all.chunk_by(|(a, ..), (b, ..)| a == b) {
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    for of_day in all.chunk_by(|a, b| a.name == b.name) {
         if !add(of_day) {
             WAITING.with_borrow_mut(|all| all.extend_from_slice(of_day));
         }
     }
 }
 
-fn add(all: &[(String, u64, Row)]) -> bool {
-    let Some((name, day, _)) = all.first() else {
+fn add(all: &[Waiting]) -> bool {
+    let Some(Waiting { name, day, owner, .. }) = all.first() else {
         return true;
     };
     for _ in 0..TRIES {
         let (mut record, cas) = match host::find_shared(name) {
-            Ok(Some((bytes, cas))) => (Day::read(&bytes, *day), cas),
-            Ok(None) => (Day::read(b"", *day), host::CREATE),
+            Ok(Some((bytes, cas))) => (Day::read(&bytes, *day, owner), cas),
+            Ok(None) => (Day::read(b"", *day, owner), host::CREATE),
             Err(host::Failed) => return false,
         };
-        for (_, _, row) in all {
-            record.add(row);
+        for waiting in all {
+            record.add(&waiting.row);
         }
         match host::store_shared(name, &record.to_bytes(), cas) {
             Stored::Yes => return true,
@@ -118,31 +130,31 @@ fn add(all: &[(String, u64, Row)]) -> bool {
 }
 
 /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
-pub(super) fn answer(gateway: &Gateway, key: Option<&str>, path: &str, query: &str) -> Option<Head> {
+pub(super) fn answer(gateway: &Gateway, caller: Option<&Caller>, path: &str, query: &str) -> Option<Head> {
     let question = Question::read(path, query)?;
     let now = host::now_ms();
-    let body = match (question, key) {
+    let body = match (question, caller) {
         (Err(error), _) => Err(error),
         (Ok(_), None) => Err(Error::new(
             Kind::NotFound,
             "no account is kept here: this gateway has no keys",
         )),
-        (Ok(question), Some(key)) => tell(gateway, key, &question, now),
+        (Ok(question), Some(caller)) => tell(gateway, caller, &question, now),
     };
     Some(super::market::head(body))
 }
 
-fn tell(gateway: &Gateway, key: &str, question: &Question, now: u64) -> Result<Vec<u8>, Error> {
+fn tell(gateway: &Gateway, caller: &Caller, question: &Question, now: u64) -> Result<Vec<u8>, Error> {
     let namespace = gateway.namespace;
     match question {
         Question::Key | Question::Credits => {
             // What this worker has not written yet is to be seen, too.
             budget::flush();
-            let record = budget::record(gateway, key)
+            let record = budget::record(gateway, caller)
                 .map_err(|Unavailable| Error::new(Kind::Server, "what this key has used is not to be had"))?;
             let account = Account {
-                name: key,
-                key: gateway.config.key_named(key),
+                name: &caller.name,
+                key: caller.key.and_then(|at| gateway.config.keys.get(at)),
                 record: &record,
                 now_ms: now,
             };
@@ -154,7 +166,7 @@ fn tell(gateway: &Gateway, key: &str, question: &Question, now: u64) -> Result<V
         Question::Generation(id) => {
             let place = generation::place(id);
             let entry = place.and_then(|place| host::shared(&place_name(namespace, place)));
-            let found = entry.and_then(|(entry, _)| generation::answer(&entry, key, id));
+            let found = entry.and_then(|(entry, _)| generation::answer(&entry, &caller.name, id));
             let message = "no such generation of this key, or it is too long ago; the ledger has it";
             found.ok_or_else(|| Error::new(Kind::NotFound, message))
         }
@@ -165,8 +177,8 @@ fn tell(gateway: &Gateway, key: &str, question: &Question, now: u64) -> Result<V
             let wanted = days.filter(|day| date.is_none_or(|date| date == *day));
             let days: Vec<Day> = wanted
                 .filter_map(|day| {
-                    let (bytes, _) = host::shared(&day_name(namespace, key, day))?;
-                    Some(Day::read(&bytes, day))
+                    let (bytes, _) = host::shared(&day_name(namespace, caller, day))?;
+                    Some(Day::read(&bytes, day, &caller.name))
                 })
                 .collect();
             Ok(activity::answer(&days))

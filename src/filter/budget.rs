@@ -7,11 +7,11 @@
 
 use super::gateway::Gateway;
 use super::host::{self, Level, Stored};
+use super::identity::Caller;
 use super::registry::Slot;
 use super::stats;
 use crate::config::{Budgets, Config};
 use crate::error::{Error, Kind};
-use crate::hash;
 use crate::meter::budget::{Demand, Hold, Record, SPANS, Used};
 use crate::meter::{PicoUsd, Receipt};
 use std::cell::RefCell;
@@ -33,8 +33,9 @@ thread_local! {
 /// A settlement that is not written yet.
 #[derive(Debug)]
 struct Waiting {
-    /// The name of the record.
+    /// The name of the record, and of the key.
     name: String,
+    owner: String,
     /// What the record begins with, should there be none.
     fresh: Record,
     hold: Option<Hold>,
@@ -46,8 +47,8 @@ struct Waiting {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unavailable;
 
-fn name(namespace: u64, key: &str) -> String {
-    format!("crosspoint.{namespace:016x}.budget.{:016x}", hash::stable(&[key]))
+fn name(namespace: u64, caller: &Caller) -> String {
+    format!("crosspoint.{namespace:016x}.budget.{:032x}", caller.hash)
 }
 
 /// The record of a key that has none: what it had used before this Envoy started.
@@ -65,23 +66,24 @@ fn fresh(budgets: &Budgets, key: &str) -> Record {
 }
 
 /// What a key has used.
-pub(super) fn record(gateway: &Gateway, key: &str) -> Result<Record, Unavailable> {
-    match host::find_shared(&name(gateway.namespace, key)) {
-        Ok(Some((bytes, _))) => Record::from_bytes(&bytes).ok_or(Unavailable),
-        Ok(None) => Ok(fresh(&gateway.config.budgets, key)),
+pub(super) fn record(gateway: &Gateway, caller: &Caller) -> Result<Record, Unavailable> {
+    match host::find_shared(&name(gateway.namespace, caller)) {
+        Ok(Some((bytes, _))) => Record::from_bytes(&bytes, &caller.name).ok_or(Unavailable),
+        Ok(None) => Ok(fresh(&gateway.config.budgets, &caller.name)),
         Err(host::Failed) => Err(Unavailable),
     }
 }
 
-/// Changes a record, however many workers do at the same time. The inner error is that of `change`.
+/// Changes the record of a key, however many workers do at the same time. The inner error is that of `change`.
 fn update<T, E>(
     name: &str,
+    owner: &str,
     fresh: &Record,
     change: impl Fn(Record) -> Result<(Record, T), E>,
 ) -> Result<Result<T, E>, Unavailable> {
     for _ in 0..TRIES {
         let (record, cas) = match host::find_shared(name) {
-            Ok(Some((bytes, cas))) => (Record::from_bytes(&bytes).ok_or(Unavailable)?, cas),
+            Ok(Some((bytes, cas))) => (Record::from_bytes(&bytes, owner).ok_or(Unavailable)?, cas),
             Ok(None) => (*fresh, host::CREATE),
             Err(host::Failed) => return Err(Unavailable),
         };
@@ -89,7 +91,7 @@ fn update<T, E>(
             Ok(changed) => changed,
             Err(error) => return Ok(Err(error)),
         };
-        match host::store_shared(name, &record.to_bytes(), cas) {
+        match host::store_shared(name, &record.to_bytes(owner), cas) {
             Stored::Yes => return Ok(Ok(result)),
             Stored::Overtaken => {}
             Stored::Failed => return Err(Unavailable),
@@ -100,22 +102,25 @@ fn update<T, E>(
 
 /// Notes whose request has begun, and refuses one that would be refused whatever is in it, so that neither its body nor a
 /// callout is waited for. Nothing is held. Who cannot be told what was used leaves that to [`admit`].
-pub(super) fn greet(gateway: &Gateway, key: &str, now: u64) -> Result<(), Error> {
-    let _ = host::set_property(KEY, key.as_bytes());
-    let refusal =
-        limits(&gateway.config, key).and_then(|allowance| record(gateway, key).ok()?.used_up(allowance, now));
+pub(super) fn greet(gateway: &Gateway, caller: &Caller, now: u64) -> Result<(), Error> {
+    let _ = host::set_property(KEY, caller.name.as_bytes());
+    let refusal = limits(&gateway.config, caller)
+        .and_then(|allowance| record(gateway, caller).ok()?.used_up(allowance, now));
     refusal.map_or(Ok(()), |refusal| Err(refusal.error(&Demand::default(), now)))
 }
 
 /// Admits a planned exchange, and says what is held for it.
-pub(super) fn admit(gateway: &Gateway, slot: &Slot, now: u64) -> Result<Option<Hold>, Error> {
+pub(super) fn admit(
+    gateway: &Gateway,
+    caller: &Caller,
+    slot: &Slot,
+    now: u64,
+) -> Result<Option<Hold>, Error> {
     let config = &gateway.config;
-    let Some(Some(key)) = slot.with(|exchange| exchange.key().map(ToOwned::to_owned)) else {
+    let Some(allowance) = limits(config, caller) else {
         return Ok(None);
     };
-    let Some(allowance) = limits(config, &key) else {
-        return Ok(None);
-    };
+    let key = &caller.name;
     let counts = allowance.tokens_per_minute.is_some() || allowance.longest().is_some();
     let demand = if counts {
         slot.with(|exchange| exchange.demand(now)).unwrap_or_default()
@@ -126,8 +131,8 @@ pub(super) fn admit(gateway: &Gateway, slot: &Slot, now: u64) -> Result<Option<H
         .with(|exchange| exchange.longest_life_ms())
         .unwrap_or_default();
     let lifetime = lifetime.saturating_add(SLACK_MS);
-    let name = name(gateway.namespace, &key);
-    let admitted = update(&name, &fresh(&config.budgets, &key), |record| {
+    let name = name(gateway.namespace, caller);
+    let admitted = update(&name, key, &fresh(&config.budgets, key), |record| {
         record.admit(allowance, &demand, lifetime, now)
     });
     match admitted {
@@ -149,14 +154,13 @@ pub(super) fn admit(gateway: &Gateway, slot: &Slot, now: u64) -> Result<Option<H
 }
 
 /// The limits of a key that has any.
-fn limits<'c>(config: &'c Config, key: &str) -> Option<&'c crate::meter::budget::Allowance> {
-    let key = config.key_named(key)?;
+fn limits<'c>(config: &'c Config, caller: &Caller) -> Option<&'c crate::meter::budget::Allowance> {
+    let key = config.keys.get(caller.key?)?;
     Some(&key.allowance).filter(|allowance| allowance.is_limited())
 }
 
 /// Takes what an exchange has used, and gives back what was held for it.
-pub(super) fn settle(gateway: &Gateway, receipt: &Receipt, hold: Option<Hold>, now: u64) {
-    let Some(key) = &receipt.key else { return };
+pub(super) fn settle(gateway: &Gateway, caller: &Caller, receipt: &Receipt, hold: Option<Hold>, now: u64) {
     let usage = receipt.bill.map(|bill| bill.usage).unwrap_or_default();
     let used = Used {
         tokens: usage.prompt.saturating_add(usage.completion),
@@ -169,13 +173,14 @@ pub(super) fn settle(gateway: &Gateway, receipt: &Receipt, hold: Option<Hold>, n
         return;
     }
     let waiting = Waiting {
-        name: name(gateway.namespace, key),
-        fresh: fresh(&gateway.config.budgets, key),
+        name: name(gateway.namespace, caller),
+        owner: caller.name.clone(),
+        fresh: fresh(&gateway.config.budgets, &caller.name),
         hold,
         used,
         at_ms: now,
     };
-    let urgent = limits(&gateway.config, key).is_some();
+    let urgent = limits(&gateway.config, caller).is_some();
     if !urgent || write(&waiting.name, std::slice::from_ref(&waiting)).is_err() {
         WAITING.with_borrow_mut(|all| push(all, waiting));
     }
@@ -209,7 +214,7 @@ fn push(all: &mut Vec<Waiting>, new: Waiting) {
 /// Writes settlements of one key.
 fn write(name: &str, all: &[Waiting]) -> Result<(), Unavailable> {
     let Some(first) = all.first() else { return Ok(()) };
-    let settled = update(name, &first.fresh, |record| {
+    let settled = update(name, &first.owner, &first.fresh, |record| {
         let settle = |record: Record, one: &Waiting| record.settle(one.hold.as_ref(), &one.used, one.at_ms);
         Ok::<_, std::convert::Infallible>((all.iter().fold(record, settle), ()))
     });
@@ -226,6 +231,7 @@ pub(super) fn flush() {
             stats::budgets_unavailable();
             let kept = of_key.iter_mut().map(|one| Waiting {
                 name: std::mem::take(&mut one.name),
+                owner: std::mem::take(&mut one.owner),
                 ..*one
             });
             WAITING.with_borrow_mut(|all| all.extend(kept));

@@ -3,6 +3,7 @@
 use super::asked::Asked;
 use super::depart::{depart, refuse};
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
+use super::identity::Caller;
 use super::registry::{self, Slot, Written};
 use super::{account, budget, health, identity, market, outlet, ranking, stats, tokens};
 use crate::account::generation;
@@ -50,6 +51,7 @@ pub(super) struct Gateway {
 
 impl Gateway {
     pub(super) fn new(config: Config) -> Self {
+        // The operator writes the name; what comes from outside is told apart inside of the namespace.
         let namespace = hash::stable(&[&config.name]);
         Self {
             models: vec![OnceCell::new(); config.routes.len().saturating_add(1)],
@@ -81,8 +83,8 @@ pub(super) struct GatewayContext {
     /// Who answers at the path that was asked for.
     client: &'static dyn ClientDialect,
     terms: Terms,
-    /// The caller's name, where callers have one.
-    caller: Option<String>,
+    /// Who calls, where callers have names.
+    caller: Option<Caller>,
     /// A local reply of Envoy's is being replaced with this.
     replacement: Option<Vec<u8>>,
     /// The answer is a stream.
@@ -133,7 +135,7 @@ impl GatewayContext {
         };
         self.id = generation::id(now, self.gateway.random(), place);
         let config = Rc::clone(&self.gateway.config);
-        let key = self.caller.clone();
+        let key = self.caller.as_ref().map(|caller| caller.name.clone());
         let exchange = Exchange::open(config, self.client, self.id.clone(), key, now).under(self.terms);
         let slot = registry::insert(exchange, self.gateway.namespace, self.context);
         self.slot = Some(Rc::clone(&slot));
@@ -166,12 +168,13 @@ impl GatewayContext {
     /// Notes who calls, if he may use this route.
     fn authenticate(&mut self, headers: &Headers) -> Result<(), Error> {
         let config = Rc::clone(&self.gateway.config);
-        let Some((name, key)) = identity::caller(&config, headers)? else {
+        let Some(caller) = identity::caller(&config, headers)? else {
             return Ok(());
         };
+        let (name, key) = (&caller.name, caller.key);
         if config.is_admitted(Terms { key, ..self.terms }) {
             self.terms.key = key;
-            self.caller = Some(name);
+            self.caller = Some(caller);
             return Ok(());
         }
         let route = self.terms.route.and_then(|route| config.routes.get(route));
@@ -189,7 +192,7 @@ impl GatewayContext {
 
     /// Answers what may be read here.
     fn serve(&mut self, path: &str, query: &str) -> Option<Action> {
-        let account = account::answer(&self.gateway, self.caller.as_deref(), path, query);
+        let account = account::answer(&self.gateway, self.caller.as_ref(), path, query);
         let head = account.or_else(|| market::answer(&self.gateway, self.terms, path, query))?;
         Some(self.respond(&head))
     }
@@ -203,8 +206,8 @@ impl GatewayContext {
     /// Begins a request, whose body is still to come.
     fn begin(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
         let slot = self.open();
-        if let Some(key) = &self.caller
-            && let Err(error) = budget::greet(&self.gateway, key, host::now_ms())
+        if let Some(caller) = &self.caller
+            && let Err(error) = budget::greet(&self.gateway, caller, host::now_ms())
         {
             return self.refuse(error);
         }
@@ -219,7 +222,9 @@ impl GatewayContext {
             if asked.shows_routing {
                 exchange.show_routing();
             }
-            asked.own_keys.map_or(Ok(()), |keys| exchange.set_own_keys(keys))?;
+            asked
+                .own_keys
+                .map_or(Ok(()), |keys| exchange.set_own_keys(keys))?;
             Ok::<_, Error>(exchange.limits().request_body)
         });
         let limit = match taken {
@@ -286,8 +291,8 @@ impl GatewayContext {
         let mut views = |key| health::view(namespace, key, now);
         let moment = Moment { now_ms: now, seed };
         let planned = slot.with(|exchange| exchange.plan(&mut views, moment).map(|()| exchange.trial()));
-        if let Some(Ok(_)) = planned {
-            match budget::admit(&self.gateway, slot, now) {
+        if let (Some(Ok(_)), Some(caller)) = (&planned, &self.caller) {
+            match budget::admit(&self.gateway, caller, slot, now) {
                 Ok(hold) => self.hold = hold,
                 Err(error) => return self.refuse(error),
             }
@@ -314,8 +319,10 @@ impl GatewayContext {
         let (receipt, samples) =
             exchange.settle(ending(&host::property_text(&["response", "code_details"])), now);
         let _ = host::set_property(GENERATION, &receipt.to_json());
-        budget::settle(&self.gateway, &receipt, self.hold.take(), now);
-        account::keep(self.gateway.namespace, &receipt, now);
+        if let Some(caller) = &self.caller {
+            budget::settle(&self.gateway, caller, &receipt, self.hold.take(), now);
+            account::keep(self.gateway.namespace, caller, &receipt, now);
+        }
         health::store(self.gateway.namespace, samples, now);
         ranking::count(self.gateway.namespace, &receipt);
         stats::settled(&receipt, &self.gateway.config, self.gateway.namespace);

@@ -1,21 +1,44 @@
 //! Who calls: by a key of this gateway, or by the name that a filter before this one has found.
 
 use super::host::{self, Headers};
-use crate::config::{Config, Identity};
+use crate::config::{ClientKey, Config, Identity};
 use crate::error::{Error, Kind};
 use crate::hash;
 
 /// The longest name of a caller, in bytes: it is in every receipt.
 const MAX_NAME: usize = 256;
 
-/// The caller's name, and which key is his, if he has one; `None` where everybody may call.
-pub(super) fn caller(config: &Config, headers: &Headers) -> Result<Option<(String, Option<usize>)>, Error> {
+/// A caller: a key of ours, or whom another filter has let in.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// The name, which may come from outside.
+    pub(super) name: String,
+    /// What stands for the name in the names of records in shared data.
+    pub(super) hash: u128,
+    /// The key with the limits and the rules of this caller.
+    pub(super) key: Option<usize>,
+}
+
+impl Caller {
+    fn new(name: String, key: Option<usize>) -> Self {
+        let hash = hash::of_name(&[&name]);
+        Self { name, hash, key }
+    }
+
+    /// The caller that a key of the configuration is.
+    pub(super) fn of_key(at: usize, key: &ClientKey) -> Self {
+        Self::new(key.name.clone(), Some(at))
+    }
+}
+
+/// Who calls; `None` where everybody may call.
+pub(super) fn caller(config: &Config, headers: &Headers) -> Result<Option<Caller>, Error> {
     if let Some(identity) = &config.identity
         && let Some(name) = named(identity, headers)?
     {
         return match config.key_at(&name) {
-            Some(at) => sound(config, at).map(|_| Some((name, Some(at)))),
-            None if config.keys.is_empty() => Ok(Some((name, None))),
+            Some(at) => sound(config, at).map(|_| Some(Caller::new(name, Some(at)))),
+            None if config.keys.is_empty() => Ok(Some(Caller::new(name, None))),
             None => Err(refusal("the caller is not one of this gateway's")),
         };
     }
@@ -26,7 +49,7 @@ pub(super) fn caller(config: &Config, headers: &Headers) -> Result<Option<(Strin
         return Err(refusal("no API key; send it as Authorization: Bearer …"));
     };
     match config.key(&hash::sha256(key)) {
-        Some(at) => sound(config, at).map(|name| Some((name, Some(at)))),
+        Some(at) => sound(config, at).map(|key| Some(Caller::of_key(at, key))),
         None => Err(refusal("the API key is not one of this gateway's")),
     }
 }
@@ -72,8 +95,8 @@ fn source(identity: &Identity) -> String {
     }
 }
 
-/// The name of a key that is good at this time.
-fn sound(config: &Config, at: usize) -> Result<String, Error> {
+/// A key that is good at this time.
+fn sound(config: &Config, at: usize) -> Result<&ClientKey, Error> {
     let Some(key) = config.keys.get(at) else {
         return Err(refusal("the API key is not one of this gateway's"));
     };
@@ -83,7 +106,7 @@ fn sound(config: &Config, at: usize) -> Result<String, Error> {
     if key.expires_ms.is_some_and(|end| end <= host::now_ms()) {
         return Err(refusal("the API key has expired"));
     }
-    Ok(key.name.clone())
+    Ok(key)
 }
 
 fn refusal(message: &str) -> Error {

@@ -11,6 +11,7 @@
 
 use super::gateway::Gateway;
 use super::host::{self, Metric};
+use super::identity::Caller;
 use super::labels::{Family, with_family};
 use super::{budget, health};
 use crate::chat::Operation;
@@ -80,13 +81,13 @@ pub(super) fn running(exchanges: usize, now: u64) {
 /// [`ANY`] are not in the configuration, and not shown.
 pub(super) fn budgets(gateway: &Gateway, now: u64) {
     let keys = &gateway.config.keys;
-    let limited = |key: &&ClientKey| key.name != ANY && key.allowance.longest().is_some();
+    let limited = |key: &ClientKey| key.name != ANY && key.allowance.longest().is_some();
     let begin = gateway.shown.get();
     let mut next = 0;
     let rest = keys.iter().enumerate().skip(begin);
     for (at, key) in rest.filter(|(_, key)| limited(key)).take(KEYS_AT_ONCE) {
         next = at.saturating_add(1);
-        let Ok(record) = budget::record(gateway, &key.name) else {
+        let Ok(record) = budget::record(gateway, &Caller::of_key(at, key)) else {
             continue;
         };
         with_family(&[&key.name], |family| {

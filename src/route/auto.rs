@@ -173,6 +173,7 @@ pub fn rate(
     let name = |rated: &Rated| config.models.get(rated.model).map_or("", |model| &model.name);
     rated.sort_by_cached_key(|rated| {
         // Of equal scores the seed decides, and the name breaks a tie of draws.
+        // The names are those of the configuration, and the draw only puts models in order.
         let draw = hash::mix(moment.seed ^ hash::stable(&[name(rated)]));
         (rated.verdict.rank(), Reverse(rated.score), draw, rated.model)
     });

@@ -140,6 +140,7 @@ impl<'r> Needs<'r> {
             .or_else(|| self.session.map(Str::from))
             .or_else(|| text("prompt_cache_key"));
         if let Some(named) = named.filter(|named| !named.is_empty()) {
+            // Who makes two names of one hash gets both sent to one endpoint, which any name may be.
             return Some(hash::stable(&["session", &named]));
         }
         beginning(request.raw("messages")?)
@@ -188,6 +189,7 @@ fn beginning(messages: &str) -> Option<u64> {
     let [system_start, system_end] = ends(first.system.unwrap_or_default());
     let [spoken_start, spoken_end] = ends(first.spoken?);
     let parts = [system_start, system_end, spoken_start, spoken_end];
+    // As above: it only draws an endpoint.
     Some(hash::stable(&["conversation", &parts.join("\0")]))
 }
 

@@ -61,7 +61,7 @@ fn record() -> Record {
             .filter(|(name, _)| name.contains(".budget."));
         let (_, (bytes, _)) = records.next().unwrap();
         assert!(records.next().is_none());
-        Record::from_bytes(bytes).unwrap()
+        Record::from_bytes(bytes, "team").unwrap()
     })
 }
 
@@ -263,6 +263,62 @@ fn a_caller_that_another_filter_names_has_its_limits() {
         assert_eq!(statuses("ben"), [200, 200, 429]);
         let id = post_as(envoy, ("x-user", ""), &small());
         assert_eq!(envoy.client(id).status(), 401);
+    });
+}
+
+/// Two names whose short hashes are the same.
+const ALIKE: [&str; 2] = ["user-0f88ebsvwp7w", "user-103b5a6ndoua"];
+
+#[test]
+fn a_name_made_to_look_like_another_has_an_account_of_its_own() {
+    let [one, other] = ALIKE.map(|name| crosspoint::hash::stable(&[name]));
+    assert_eq!(one, other);
+    let mut config = with_key(json!({}));
+    config["identity"] = json!({"header": "x-user"});
+    config["keys"] = json!([{"name": "*", "requests_per_minute": 1}]);
+    test_with(&config, |envoy| {
+        let ids = ALIKE.map(|user| {
+            let id = post_as(envoy, ("x-user", user), &small());
+            envoy.play(id, &[("openai", answer("openai", false, "hi"))]);
+            assert_eq!(envoy.client(id).status(), 200, "{user}");
+            envoy.receipt(id)["id"].as_str().unwrap().to_owned()
+        });
+        envoy.tick();
+        for (user, own) in ALIKE.into_iter().zip(&ids) {
+            let mut get = |target: &str| {
+                let id = super::access::get(envoy, target, &[("x-user", user)]);
+                (envoy.client(id).status(), envoy.client(id).json())
+            };
+            let (_, activity) = get("/v1/activity");
+            assert_eq!(activity["data"][0]["requests"], 1, "{user}");
+            for id in &ids {
+                let (status, _) = get(&format!("/v1/generation?id={id}"));
+                assert_eq!(status, if id == own { 200 } else { 404 });
+            }
+            let id = post_as(envoy, ("x-user", user), &small());
+            assert_eq!(envoy.client(id).status(), 429, "{user}");
+        }
+    });
+}
+
+#[test]
+fn a_record_under_a_name_that_is_anothers_lets_nobody_through() {
+    let mut config = with_key(json!({}));
+    config["identity"] = json!({"header": "x-user"});
+    config["keys"] = json!([{"name": "*", "requests_per_minute": 9}]);
+    test_with(&config, |envoy| {
+        let id = post_as(envoy, ("x-user", "ann"), &small());
+        envoy.play(id, &[("openai", answer("openai", false, "hi"))]);
+        host(|host| {
+            let mut shared = host.shared.lock().unwrap();
+            let of_budget = |(name, _): &(&String, &mut (Vec<u8>, u32))| name.contains(".budget.");
+            let (_, (bytes, _)) = shared.records.iter_mut().find(of_budget).unwrap();
+            let at = bytes.len() - 3;
+            bytes[at..].copy_from_slice(b"bob");
+        });
+        let id = post_as(envoy, ("x-user", "ann"), &small());
+        assert_eq!(envoy.client(id).status(), 500);
+        assert_eq!(unavailable(), Some(1));
     });
 }
 

@@ -93,6 +93,7 @@ impl Reader {
         let id = call.text("id").filter(|id| !id.is_empty());
         let id = id.map_or_else(
             || {
+                // Whatever the provider writes there, the id concerns its own answer only.
                 let made = line.text("created_at").unwrap_or_default();
                 format!("call_{:016x}_{index}", hash::stable(&[&made]))
             },

@@ -173,6 +173,7 @@ fn short_id(out: &mut Vec<u8>, raw: &RawValue) {
         out.extend_from_slice(raw.get().as_bytes());
         return;
     };
+    // Who makes two ids of one hash mixes up the calls of its own conversation.
     let mut rest = hash::stable(&[&id]);
     let short: String = std::iter::repeat_with(|| {
         let digit = usize::try_from(rest % 36).ok().and_then(|at| DIGITS.get(at));

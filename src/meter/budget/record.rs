@@ -5,13 +5,11 @@ use crate::bytes::{Reader, TIME, Writer};
 use crate::meter::PicoUsd;
 use crate::time::DAY_MS;
 
-/// The version of the record's layout.
-pub const VERSION: u8 = 2;
-/// The layout before: the same without what callers have paid themselves, which stands at the end.
-const BEFORE: (usize, u8) = (LENGTH - BYOK, 1);
+/// The version of the record's layout. Those before lie under other names in shared data.
+pub const VERSION: u8 = 3;
 const MINUTE_MS: u64 = 60_000;
 const BYOK: usize = (SPANS.len() + 1) * 8;
-/// The length of a record in shared data, in bytes.
+/// The length of a record in shared data, in bytes, without the name of its key, which stands at the end.
 pub const LENGTH: usize = 1 + TIME + 8 + 8 + SPANS.len() * (4 + 8) + 8 + held::LENGTH + BYOK;
 
 /// What one key has used.
@@ -32,10 +30,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads a record; `None` for anything but a record of this version or the one before.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// Reads the record of the key `owner`; `None` for anything else: another layout, another key's.
+    pub fn from_bytes(bytes: &[u8], owner: &str) -> Option<Self> {
+        let (bytes, name) = bytes.split_at_checked(LENGTH)?;
         let mut reader = Reader(bytes);
-        if ![(LENGTH, VERSION), BEFORE].contains(&(bytes.len(), reader.u8())) {
+        if reader.u8() != VERSION || name != owner.as_bytes() {
             return None;
         }
         let mut record = Self {
@@ -55,9 +54,9 @@ impl Record {
         Some(record)
     }
 
-    /// Writes the record, in [`LENGTH`] bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer(Vec::with_capacity(LENGTH));
+    /// Writes the record of the key `owner`.
+    pub fn to_bytes(&self, owner: &str) -> Vec<u8> {
+        let mut writer = Writer(Vec::with_capacity(LENGTH.saturating_add(owner.len())));
         writer.number(u64::from(VERSION), 1);
         writer.number(self.minute, TIME);
         writer.number(self.requests, 8);
@@ -71,6 +70,7 @@ impl Record {
         for amount in self.byok.into_iter().chain([self.byok_total]) {
             writer.number(amount.0, 8);
         }
+        writer.0.extend_from_slice(owner.as_bytes());
         writer.0
     }
 

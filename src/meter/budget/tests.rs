@@ -73,18 +73,22 @@ fn a_record_reads_as_it_was_written() {
         .admit(&allowance([Some(9), None, None]), &demand(3, 2), LIFE, now())
         .unwrap();
     let record = record.settle(None, &used(7, 5), now());
-    let bytes = record.to_bytes();
-    assert_eq!(bytes.len(), LENGTH);
-    assert_eq!(Record::from_bytes(&bytes), Some(record));
-    for wrong in [&bytes[1..], &[0; LENGTH], &[], &[VERSION; LENGTH + 1]] {
-        assert_eq!(Record::from_bytes(wrong), None);
+    let bytes = record.to_bytes("team");
+    assert_eq!(bytes.len(), LENGTH + 4);
+    assert_eq!(Record::from_bytes(&bytes, "team"), Some(record));
+    let mut before = bytes.clone();
+    before[0] = VERSION - 1;
+    for wrong in [&bytes[1..], &[0; LENGTH + 4], &[], &[VERSION; LENGTH], &before] {
+        assert_eq!(Record::from_bytes(wrong, "team"), None);
     }
-    // What was written before there was a place for what callers pay themselves.
-    let mut before = bytes[..LENGTH - 4 * 8].to_vec();
-    before[0] = 1;
-    let record = Record::from_bytes(&before).unwrap();
-    assert_eq!((record.total(), record.byok_total()), (PicoUsd(5), PicoUsd(0)));
-    assert_eq!(Record::from_bytes(&bytes[..before.len()]), None);
+}
+
+#[test]
+fn a_record_is_that_of_its_key_only() {
+    let bytes = Record::default().to_bytes("team");
+    for other in ["", "tea", "teams", "TEAM"] {
+        assert_eq!(Record::from_bytes(&bytes, other), None, "{other}");
+    }
 }
 
 #[test]
@@ -285,7 +289,7 @@ fn nothing_is_lost_whatever_happens_in_which_order() {
                 record = record.settle(Some(&hold), &used(random.below(60), cost), clock);
                 total += cost;
             }
-            record = Record::from_bytes(&record.to_bytes()).unwrap();
+            record = Record::from_bytes(&record.to_bytes("k"), "k").unwrap();
             let held: u64 = open.iter().map(|(hold, _)| hold.cost.0).sum();
             assert_eq!(
                 (record.total().0, record.held(clock).0),
