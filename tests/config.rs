@@ -476,6 +476,8 @@ mod table {
                     "{ provider: openai, price: { steps: [{ above: 5, prompt: 1 }, { above: 5 }, { prompt: 2 }, { above: -1 }, 7] } }",
                 ),
                 &[
+                    "models.a/b.endpoints[0].price.prompt: is missing, and the catalogue has no price; where nothing is charged, write 0",
+                    "models.a/b.endpoints[0].price.completion: is missing, and the catalogue has no price; where nothing is charged, write 0",
                     "models.a/b.endpoints[0].price.steps[1].above: must be more than that of the step before it",
                     "models.a/b.endpoints[0].price.steps[2].above: is missing",
                     "models.a/b.endpoints[0].price.steps[3].above: expected a whole number, found -1",
@@ -484,9 +486,10 @@ mod table {
             ),
             row(
                 Endpoint(
-                    "{ provider: openai, price: { request: '0,01', times: [{ from: '24:00', to: '0:30' }, { from: '16:30' }, 7] } }",
+                    "{ provider: openai, price: { prompt: 0, request: '0,01', times: [{ from: '24:00', to: '0:30' }, { from: '16:30' }, 7] } }",
                 ),
                 &[
+                    "models.a/b.endpoints[0].price.completion: is missing, and the catalogue has no price; where nothing is charged, write 0",
                     "models.a/b.endpoints[0].price.request: \"0,01\" is no amount of USD, such as \"0.005\"",
                     "models.a/b.endpoints[0].price.times[0].from: \"24:00\" is no time of the day (UTC), such as \"16:30\"",
                     "models.a/b.endpoints[0].price.times[0].to: \"0:30\" is no time of the day (UTC), such as \"16:30\"",
@@ -1123,9 +1126,12 @@ admin: { port: 9000.0 }
         let names: Vec<_> = config.models.iter().map(|model| model.name.as_str()).collect();
         assert_eq!(names, ["anthropic/claude", "z/last"]);
         let claude = config.model("anthropic/claude").unwrap();
-        assert_eq!(claude.endpoints[0].price.completion, PicoUsd(15_000_000));
         assert_eq!(
-            claude.endpoints[0].price.of(Kind::CacheRead),
+            claude.endpoints[0].price.as_ref().unwrap().completion,
+            PicoUsd(15_000_000)
+        );
+        assert_eq!(
+            claude.endpoints[0].price.as_ref().unwrap().of(Kind::CacheRead),
             Some(PicoUsd(300_000))
         );
         assert_ne!(claude.endpoints[0].health_key, claude.endpoints[1].health_key);

@@ -293,13 +293,16 @@ fn balances_are_rendered_or_what_is_wrong_with_them_is_said() {
 }
 
 #[test]
-fn a_summary_says_what_is_billed_as_nothing() {
-    let endpoints =
-        "[{ provider: openai, model: tuned }, { provider: openai, model: priced, price: { prompt: 1 } }]";
+fn a_summary_warns_of_endpoints_without_a_price() {
+    let endpoints = "[{ provider: openai, model: tuned }, \
+         { provider: openai, model: priced, price: { prompt: 1, completion: 0 } }, \
+         { provider: openai, model: gift, price: { prompt: 0, completion: '0.00' } }]";
     let config = config(&format!("models: {{ a/b: {{ endpoints: {endpoints} }} }}"));
     let said = String::from_utf8(tool(&["check", "-"], &config, &[]).stdout).unwrap();
-    let line = "  a/b  openai:tuned (free, as far as is known), openai:priced\n";
+    let line = "  a/b  openai:tuned (no price), openai:priced, openai:gift (free)\n";
     assert!(said.contains(line), "{said}");
+    let warning = "warning: 1 endpoints have no price: they come after those with one";
+    assert!(said.contains(warning), "{said}");
 }
 
 #[test]
@@ -975,8 +978,8 @@ fn explain_takes_the_region_of_the_envoy() {
         format!(
             "providers: {{ openai: {{}}, anthropic: {{ {region} }} }}\n\
              routing: {{ prefer_local_region: true }}\n\
-             models: {{ a/b: {{ endpoints: [ {{ provider: openai, model: m, price: {{ prompt: 1 }} }},\n\
-             {{ provider: anthropic, model: m, price: {{ prompt: 9 }} }} ] }} }}\n"
+             models: {{ a/b: {{ endpoints: [ {{ provider: openai, model: m, price: {{ prompt: 1, completion: 0 }} }},\n\
+             {{ provider: anthropic, model: m, price: {{ prompt: 9, completion: 0 }} }} ] }} }}\n"
         )
     };
     std::fs::write(&path, config("region: eu-west-1")).unwrap();

@@ -239,8 +239,8 @@ pub struct Endpoint {
     pub dialect: &'static dyn Dialect,
     /// How the provider deviates from that dialect.
     pub quirks: &'static Quirks,
-    /// What it costs.
-    pub price: Price,
+    /// What it costs; `None`: the configuration and the catalogue have no price of it, which does not make it free.
+    pub price: Option<Price>,
     /// What else is known of it.
     pub facts: Facts,
     /// What becomes of what it is sent.
@@ -252,6 +252,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// What it costs at a time, where that is known.
+    pub fn price_at(&self, now_ms: u64) -> Option<&Price> {
+        self.price.as_ref().map(|price| price.at(now_ms))
+    }
+
     /// The wire format in which it serves an operation, if it does.
     pub fn dialect_for(&self, operation: Operation) -> Option<&'static dyn Dialect> {
         dialect::serving(self.dialect, operation, &self.model)

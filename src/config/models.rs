@@ -150,7 +150,7 @@ impl Catalogue<'_> {
                 model: offer.upstream.to_owned(),
                 dialect,
                 quirks,
-                price,
+                price: Some(price),
                 facts,
                 policy: configured.policy.clone(),
                 first_token_ms: configured.first_token_ms,
@@ -287,10 +287,13 @@ fn endpoint(
                 && upstream.is_none_or(|upstream| upstream == Some(offer.upstream))
         })
     });
-    let (facts, usual) = offer.and_then(|offer| offer.terms()).unwrap_or_default();
+    let (facts, usual) = match offer.and_then(|offer| offer.terms()) {
+        Some((facts, price)) => (facts, Some(price)),
+        None => (Facts::default(), None),
+    };
     let dialect_node = members.optional("dialect");
     let price = match members.optional("price") {
-        Some(node) => price(&node, &usual),
+        Some(node) => price(&node, usual.as_ref()),
         None => usual,
     };
     let facts = read_facts(&mut members, facts);

@@ -6,11 +6,20 @@ use crate::meter::{KINDS, PicoUsd, Price, Time};
 use serde_json::Value;
 
 /// Reads `price`; `usual` is what the catalogue has. Its kinds and steps belong to its prices, and are not taken over.
-pub(super) fn price(node: &Node<'_>, usual: &Price) -> Price {
-    let Some(mut members) = node.members() else {
-        return Price::default();
-    };
-    let mut price = stepped(&mut members, usual);
+/// Without one both prices must be written: an absent one is unknown, not 0.
+pub(super) fn price(node: &Node<'_>, usual: Option<&Price>) -> Option<Price> {
+    let mut members = node.members()?;
+    if usual.is_none() {
+        for name in ["prompt", "completion"] {
+            if !members.has(name) {
+                members.problem(
+                    name,
+                    "is missing, and the catalogue has no price; where nothing is charged, write 0",
+                );
+            }
+        }
+    }
+    let mut price = stepped(&mut members, usual.unwrap_or(&Price::default()));
     let times = members.optional("times").map(|node| node.list());
     members.done();
     for node in times.unwrap_or_default() {
@@ -28,7 +37,7 @@ pub(super) fn price(node: &Node<'_>, usual: &Price) -> Price {
             });
         }
     }
-    price
+    Some(price)
 }
 
 /// The prices, with their steps.

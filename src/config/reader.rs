@@ -182,6 +182,11 @@ impl<'a> Members<'a> {
         node
     }
 
+    /// Whether a member is there and not `null`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.map.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// Reports a problem of a member, be it there or not.
     pub(super) fn problem(&self, name: &str, message: &str) {
         self.problems.add(join(&self.path, name), message);

@@ -43,7 +43,7 @@ impl Exchange {
         };
         let costs = self.plan.iter().filter_map(|candidate| {
             let (endpoint, provider) = self.parties(*candidate)?;
-            let cost = endpoint.price.at(now_ms).cost(&usage);
+            let cost = endpoint.price_at(now_ms)?.cost(&usage);
             let charged = |amount| match self.fee(endpoint, provider) {
                 Some(fee) => fee.of(amount),
                 None => amount,

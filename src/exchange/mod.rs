@@ -263,7 +263,7 @@ impl Exchange {
         let secret = own.or(token.as_ref());
         let outgoing = outgoing(provider, encoded, secret, self.envelope.stream, now_ms);
         let rate = Rate {
-            price: endpoint.price.at(now_ms).clone(),
+            price: endpoint.price_at(now_ms).cloned(),
             byok: self.fee(endpoint, provider),
             insured: false,
         };

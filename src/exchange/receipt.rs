@@ -112,10 +112,11 @@ fn build(exchange: &Exchange, now_ms: u64) -> Receipt {
         upstream_cost: exchange
             .lines
             .iter()
-            .filter_map(|line| line.wasted)
-            .fold(PicoUsd::default(), |sum, (_, cost)| sum.plus(cost)),
+            .filter_map(|line| line.wasted?.1)
+            .fold(PicoUsd::default(), PicoUsd::plus),
         is_byok: speaking.is_some_and(|attempt| attempt.rate.byok.is_some()),
         byok_cost: None,
+        unpriced: false,
         insured: None,
         on_cancel: None,
         started_ms: exchange.started_ms,
@@ -206,17 +207,21 @@ fn cancelled(exchange: &Exchange, attempt: &Attempt) -> Option<Bill> {
 /// Puts what the current attempt used into the receipt, and what it costs.
 fn charge(receipt: &mut Receipt, attempt: &Attempt, bill: Option<Bill>) {
     let Some(bill) = bill else { return };
-    let charge = attempt.rate.charge(&bill.usage);
     receipt.bill = Some(bill);
+    let Some(charge) = attempt.rate.charge(&bill.usage) else {
+        receipt.unpriced = true;
+        return;
+    };
     receipt.cost = charge.cost;
     receipt.byok_cost = charge.is_byok.then(|| charge.upstream.total());
     receipt.upstream_cost = receipt.upstream_cost.plus(charge.ours());
 }
 
 /// What a failed attempt's provider charges all the same, as far as it has said or delivered anything. What had begun to
-/// go out is the receipt's own.
-fn wasted(exchange: &Exchange, attempt: &Attempt) -> Option<(Bill, PicoUsd)> {
+/// go out is the receipt's own. No amount where the price is not known.
+fn wasted(exchange: &Exchange, attempt: &Attempt) -> Option<(Bill, Option<PicoUsd>)> {
     let failed = attempt.outcome == Outcome::Error;
     let bill = bill(exchange, attempt, false).filter(|_| failed)?;
-    Some((bill, attempt.rate.charge(&bill.usage).ours()))
+    let charge = attempt.rate.charge(&bill.usage);
+    Some((bill, charge.map(|charge| charge.ours())))
 }

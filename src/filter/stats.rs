@@ -174,7 +174,9 @@ fn exchange(family: &mut Family<'_>, receipt: &Receipt) {
     }
     family.count(COST, &[], receipt.cost.0);
     let wasted = receipt.attempts.iter().filter_map(|line| line.wasted);
-    let wasted = wasted.fold(0, |sum: u64, (_, cost)| sum.saturating_add(cost.0));
+    let wasted = wasted.fold(0, |sum: u64, (_, cost)| {
+        sum.saturating_add(cost.unwrap_or_default().0)
+    });
     family.count(UPSTREAM_COST, &[], receipt.upstream_cost.0.saturating_sub(wasted));
     family.observe(REQUEST_DURATION, failure.as_slice(), receipt.duration_ms);
     let usage = receipt.bill.map(|bill| bill.usage);
@@ -225,7 +227,7 @@ fn attempt(family: &mut Family<'_>, line: &AttemptLine, last: bool, stream: bool
         }
     }
     // Whoever failed and charges for it has that counted as its own.
-    if let Some((_, cost)) = line.wasted {
+    if let Some((_, Some(cost))) = line.wasted {
         family.count(UPSTREAM_COST, &[], cost.0);
     }
     if let Some(ms) = line.first_token_ms.filter(|_| stream) {

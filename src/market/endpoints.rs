@@ -5,6 +5,7 @@ use super::{Data, Live, Market};
 use crate::config::{Endpoint, Model};
 use crate::health::Standing;
 use crate::json;
+use crate::meter::Price;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -62,7 +63,7 @@ impl Percentiles {
 pub(super) fn body(market: &Market<'_>, shown: &Shown<'_>) -> Vec<u8> {
     let model = shown.model;
     let mut endpoints = shown.endpoints.clone();
-    endpoints.sort_by_key(|endpoint| endpoint.price.rank());
+    endpoints.sort_by_key(|endpoint| Price::rank(endpoint.price.as_ref()));
     json::to_vec(&Data {
         data: Endpoints {
             id: &model.name,

@@ -33,7 +33,7 @@ impl<'a> Shown<'a> {
             top: endpoints
                 .iter()
                 .copied()
-                .min_by_key(|endpoint| endpoint.price.rank()),
+                .min_by_key(|endpoint| Price::rank(endpoint.price.as_ref())),
             context: facts().filter_map(|facts| facts.context_length).max(),
             input: facts()
                 .map(|facts| facts.input_modalities)
@@ -153,7 +153,8 @@ struct TopProvider {
 /// USD per token, as decimal strings; under `overrides` what stands instead where the prompt is long, or at some times of
 /// the day.
 pub(super) struct Pricing<'a> {
-    price: &'a Price,
+    /// `None`: no price is known.
+    price: Option<&'a Price>,
     when: When,
 }
 
@@ -169,11 +170,14 @@ enum When {
 impl<'a> Pricing<'a> {
     pub(super) const fn of(endpoint: &'a Endpoint) -> Self {
         Self {
-            price: &endpoint.price,
+            price: endpoint.price.as_ref(),
             when: When::Usually,
         }
     }
 }
+
+/// OpenRouter's word for a price that is not known beforehand, as of its `openrouter/auto`.
+const UNKNOWN: &str = "-1";
 
 /// OpenRouter's names of the prices of [`KINDS`], in their order.
 const NAMES: [&str; KINDS.len()] = [
@@ -206,7 +210,15 @@ impl Serialize for Pricing<'_> {
             kinds,
             steps,
             times,
-        } = self.price;
+        } = match self.price {
+            Some(price) => price,
+            None => {
+                for name in ["prompt", "completion"] {
+                    map.serialize_entry(name, UNKNOWN)?;
+                }
+                return map.end();
+            }
+        };
         let always = [("prompt", Some(*prompt)), ("completion", Some(*completion))];
         let prices = always.into_iter().chain(NAMES.into_iter().zip(*kinds));
         for (name, price) in prices {
@@ -218,11 +230,11 @@ impl Serialize for Pricing<'_> {
             map.serialize_entry("request", &request.to_string())?;
         }
         let steps = steps.iter().map(|step| Self {
-            price: &step.price,
+            price: Some(&step.price),
             when: When::Above(step.above),
         });
         let times = times.iter().map(|time| Self {
-            price: &time.price,
+            price: Some(&time.price),
             when: When::Between(time.from, time.to),
         });
         let overrides: Vec<_> = times.chain(steps).collect();

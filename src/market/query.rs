@@ -4,7 +4,7 @@ use super::Market;
 use super::entry::Shown;
 use crate::config::{Config, Endpoint};
 use crate::error::{Error, quoted};
-use crate::meter::PicoUsd;
+use crate::meter::{PicoUsd, Price};
 use crate::provider::{MODALITIES, PARAMETERS};
 use crate::route::lies_in;
 
@@ -48,7 +48,8 @@ impl Sort {
 
     /// What a model is ordered by; the lowest comes first.
     pub(super) fn key(self, market: &Market<'_>, shown: &Shown<'_>) -> u64 {
-        let price = shown.top.map(|endpoint| endpoint.price.rank());
+        let price = shown.top.and_then(|endpoint| endpoint.price.as_ref());
+        let price = price.map(|price| Price::rank(Some(price)));
         let high = |value: u64| !value;
         match self {
             Self::Cheapest => price,
@@ -194,8 +195,9 @@ impl Query {
         let model = shown.model;
         let id = shown.alias.unwrap_or(&model.name).to_lowercase();
         let title = model.title.to_lowercase();
-        let within = |price: PicoUsd, [from, to]: [Option<PicoUsd>; 2]| {
-            from.is_none_or(|from| price >= from) && to.is_none_or(|to| price <= to)
+        let within = |price: Option<PicoUsd>, [from, to]: [Option<PicoUsd>; 2]| {
+            from.is_none_or(|from| price.is_some_and(|price| price >= from))
+                && to.is_none_or(|to| price.is_some_and(|price| price <= to))
         };
         let offers = |id: &String| {
             let provider = |at: usize| config.providers.get(at).map(|provider| &provider.id);
@@ -218,8 +220,9 @@ impl Query {
                 .context
                 .is_none_or(|least| shown.context.is_some_and(|context| context >= least))
             && shown.top.is_none_or(|endpoint| {
-                within(endpoint.price.prompt, self.prompt)
-                    && within(endpoint.price.completion, self.completion)
+                let price = endpoint.price.as_ref();
+                within(price.map(|price| price.prompt), self.prompt)
+                    && within(price.map(|price| price.completion), self.completion)
             })
     }
 

@@ -21,7 +21,7 @@ fn config() -> Config {
             "acme/fast": {"endpoints": [endpoint("groq", "fast", "1", 8_000), endpoint("openai", "fast", "2", 16_000)]},
             "other/plain": {"endpoints": [{"provider": "openai", "model": "plain"}]},
             "other/vectors": {"endpoints": [{
-                "provider": "openai", "model": "vectors", "price": {"prompt": "0.02"}, "context_length": 8_192,
+                "provider": "openai", "model": "vectors", "price": {"prompt": "0.02", "completion": "0"}, "context_length": 8_192,
                 "input_modalities": ["text"], "output_modalities": ["embeddings"],
             }]},
         },
@@ -121,10 +121,10 @@ fn a_query_chooses_models() {
         ("region=ap,us", "big"),
         // One endpoint has to be all of it.
         ("region=eu&zdr=true", ""),
-        ("max_price=1", "fast plain vectors"),
+        ("max_price=1", "fast vectors"),
         ("min_price=0.02&max_price=1.5", "fast vectors"),
         ("min_output_price=8", "big fast"),
-        ("max_output_price=7.999", "plain vectors"),
+        ("max_output_price=7.999", "vectors"),
     ] {
         assert_eq!(chosen(query), models, "{query}");
     }
@@ -133,7 +133,7 @@ fn a_query_chooses_models() {
 #[test]
 fn what_is_not_known_comes_last_in_any_order() {
     for (sort, models) in [
-        ("pricing-low-to-high", "plain vectors fast big"),
+        ("pricing-low-to-high", "vectors fast big plain"),
         ("pricing-high-to-low", "big fast vectors plain"),
         ("context-high-to-low", "big fast vectors plain"),
         ("throughput-high-to-low", "fast big plain vectors"),
@@ -143,6 +143,15 @@ fn what_is_not_known_comes_last_in_any_order() {
     ] {
         assert_eq!(chosen(&format!("sort={sort}")), models, "{sort}");
     }
+}
+
+#[test]
+fn an_unknown_price_is_shown_as_such() {
+    let page = ask("/v1/models?q=plain").unwrap();
+    let unknown = json!({"prompt": "-1", "completion": "-1"});
+    assert_eq!(page["data"][0]["pricing"], unknown);
+    let page = ask("/v1/models/other/plain/endpoints").unwrap();
+    assert_eq!(page["data"]["endpoints"][0]["pricing"], unknown);
 }
 
 #[test]

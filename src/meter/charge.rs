@@ -7,8 +7,8 @@ use crate::chat::{Finish, Usage};
 /// the same.
 #[derive(Clone, Debug, Default)]
 pub struct Rate {
-    /// What the endpoint costs at that time.
-    pub price: Price,
+    /// What the endpoint costs at that time; `None`: the configuration and the catalogue have no price of it.
+    pub price: Option<Price>,
     /// The caller pays the provider, with a key of its own.
     pub byok: Option<Fee>,
     /// The caller is charged nothing: see [`is_insured`].
@@ -67,10 +67,10 @@ impl Charge {
 }
 
 impl Rate {
-    /// What these tokens are charged.
-    pub fn charge(&self, usage: &Usage) -> Charge {
-        let upstream = self.price.cost(usage);
-        Charge {
+    /// What these tokens are charged; `None` where the price is not known.
+    pub fn charge(&self, usage: &Usage) -> Option<Charge> {
+        let upstream = self.price.as_ref()?.cost(usage);
+        Some(Charge {
             cost: match self.byok {
                 _ if self.insured => PicoUsd::default(),
                 None => upstream.total(),
@@ -78,7 +78,7 @@ impl Rate {
             },
             upstream,
             is_byok: self.byok.is_some(),
-        }
+        })
     }
 }
 
@@ -89,12 +89,13 @@ mod tests {
 
     #[test]
     fn a_caller_with_a_key_of_its_own_pays_the_fee_alone() {
+        let price = |prompt| Price {
+            prompt: PicoUsd(prompt),
+            completion: PicoUsd(5),
+            ..Default::default()
+        };
         let mut rate = Rate {
-            price: Price {
-                prompt: PicoUsd(3),
-                completion: PicoUsd(5),
-                ..Default::default()
-            },
+            price: Some(price(3)),
             byok: None,
             insured: false,
         };
@@ -108,17 +109,24 @@ mod tests {
             completion: PicoUsd(50),
             request: PicoUsd(0),
         };
-        let charge = |cost, is_byok| Charge {
-            cost: PicoUsd(cost),
-            upstream,
-            is_byok,
+        let charge = |cost, is_byok| {
+            Some(Charge {
+                cost: PicoUsd(cost),
+                upstream,
+                is_byok,
+            })
         };
         assert_eq!(rate.charge(&usage), charge(350, false));
         rate.byok = Some(Fee::default());
         assert_eq!(rate.charge(&usage), charge(0, true));
         rate.byok = Some(Fee { basis_points: 500 });
         assert_eq!(rate.charge(&usage), charge(17, true));
-        rate.price.prompt = PicoUsd(u64::MAX);
-        assert_eq!(rate.charge(&usage).cost, PicoUsd(u64::MAX / 20));
+        rate.price = Some(price(u64::MAX));
+        assert_eq!(
+            rate.charge(&usage).map(|charge| charge.cost),
+            Some(PicoUsd(u64::MAX / 20))
+        );
+        rate.price = None;
+        assert_eq!(rate.charge(&usage), None);
     }
 }

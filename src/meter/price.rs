@@ -268,9 +268,22 @@ impl Price {
         }
     }
 
-    /// One number to order endpoints by: a prompt token and a completion token together.
-    pub const fn rank(&self) -> u64 {
-        self.prompt.plus(self.completion).0
+    /// Whether nothing is ever charged at this price.
+    pub fn is_free(&self) -> bool {
+        let steps = self.steps.iter().map(|step| &step.price);
+        let times = self.times.iter().map(|time| &time.price);
+        let rates = [self.prompt, self.completion, self.request];
+        let own = rates.into_iter().chain(self.kinds.into_iter().flatten());
+        own.max() == Some(PicoUsd(0)) && steps.chain(times).all(Self::is_free)
+    }
+
+    /// One number to order endpoints by: a prompt token and a completion token together. An endpoint without a known
+    /// price comes after all others: unknown is not free.
+    pub const fn rank(price: Option<&Self>) -> u64 {
+        match price {
+            Some(price) => price.prompt.plus(price.completion).0,
+            None => u64::MAX,
+        }
     }
 }
 

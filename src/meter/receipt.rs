@@ -72,9 +72,9 @@ pub struct AttemptLine {
     pub first_token_ms: Option<u64>,
     /// From the beginning of the attempt to its end, in milliseconds.
     pub duration_ms: u64,
-    /// What its provider charges though it failed, and for which tokens; those of the attempt that served are the
-    /// receipt's own.
-    pub wasted: Option<(Bill, PicoUsd)>,
+    /// What its provider charges though it failed, if its price is known, and for which tokens; those of the attempt that
+    /// served are the receipt's own.
+    pub wasted: Option<(Bill, Option<PicoUsd>)>,
     /// Whether the caller pays this provider itself. Not written, nor are the next two: the receipt says it of the one
     /// that served.
     pub is_byok: bool,
@@ -134,6 +134,8 @@ pub struct Receipt {
     pub is_byok: bool,
     /// What the provider charges the caller for the tokens, then.
     pub byok_cost: Option<PicoUsd>,
+    /// No price of the endpoint that served is known, so that the costs leave it out.
+    pub unpriced: bool,
     /// What the caller would have been charged, had the answer been one.
     pub insured: Option<PicoUsd>,
     /// What the provider does to its bill when a client leaves; only of a cancelled or cut exchange.
@@ -198,6 +200,8 @@ struct Wire<'a> {
     is_byok: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     byok_cost_pico_usd: Option<PicoUsd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unpriced: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     insured_pico_usd: Option<PicoUsd>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -299,6 +303,7 @@ impl<'a> From<&'a Receipt> for Wire<'a> {
             upstream_cost_pico_usd: receipt.upstream_cost,
             is_byok: receipt.is_byok.then_some(true),
             byok_cost_pico_usd: receipt.byok_cost,
+            unpriced: receipt.unpriced.then_some(true),
             insured_pico_usd: receipt.insured,
             on_cancel: receipt.on_cancel,
             started_ms: receipt.started_ms,
@@ -327,7 +332,7 @@ impl<'a> From<&'a AttemptLine> for WireAttempt<'a> {
             first_token_ms: line.first_token_ms,
             duration_ms: line.duration_ms,
             tokens: line.wasted.as_ref().map(|(bill, _)| Tokens::from(bill)),
-            cost_pico_usd: line.wasted.map(|(_, cost)| cost),
+            cost_pico_usd: line.wasted.and_then(|(_, cost)| cost),
         }
     }
 }

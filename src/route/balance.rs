@@ -74,11 +74,12 @@ pub(super) fn balance(group: &mut [Entry<'_>], needs: &Needs<'_>, seed: u64) {
 
 /// Whether an endpoint reads a prompt that it has read before for less.
 fn caches(entry: &Entry<'_>) -> bool {
-    let price = &entry.endpoint.price;
-    price.of(Kind::CacheRead).is_some_and(|read| read < price.prompt)
+    let price = entry.endpoint.price.as_ref();
+    price.is_some_and(|price| price.of(Kind::CacheRead).is_some_and(|read| read < price.prompt))
 }
 
-/// 1/price², against the lowest price. Endpoints that cost nothing share all the weight.
+/// 1/price², against the lowest price. Endpoints that cost nothing share all the weight; those without a known price are
+/// of another tier, and all weigh the same there.
 #[expect(clippy::cast_precision_loss, reason = "a weight need not be exact")]
 fn weight(lowest: u64, price: u64) -> f64 {
     match (lowest, price) {

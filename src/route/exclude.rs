@@ -96,9 +96,12 @@ impl Why {
     /// What it is about the endpoint.
     fn detail(self, preferences: &Preferences, provider: &Provider, endpoint: &Endpoint) -> String {
         let price = || {
+            let Some(price) = &endpoint.price else {
+                return "has no price in the configuration".to_owned();
+            };
             let usd = |price: PicoUsd| price.times(1_000_000);
-            let (prompt, completion) = (usd(endpoint.price.prompt), usd(endpoint.price.completion));
-            let more = match endpoint.price.request {
+            let (prompt, completion) = (usd(price.prompt), usd(price.completion));
+            let more = match price.request {
                 PicoUsd(0) => String::new(),
                 request => format!(", {request} per request"),
             };
@@ -203,7 +206,7 @@ pub(super) fn why<'a>(
             Some((why, preferences.whose(wish)))
         })
         .or_else(|| {
-            let costs = endpoint.price.rank() > 0 || endpoint.price.request > PicoUsd(0);
+            let costs = !endpoint.price.as_ref().is_some_and(Price::is_free);
             (named.variant.free && costs).then_some((Why::Free, None))
         })
         .or_else(|| {
@@ -262,14 +265,14 @@ fn listed(list: &[String], provider: &Provider, endpoint: &Endpoint) -> bool {
 
 /// What is forbidden at any level is forbidden.
 fn restricted(preferences: &Preferences, provider: &Provider, endpoint: &Endpoint) -> Option<Why> {
-    let dear = |(most, price): (Option<PicoUsd>, PicoUsd)| most.is_some_and(|most| price > most);
-    let Price {
-        prompt,
-        completion,
-        request,
-        ..
-    } = endpoint.price;
-    let prices = [prompt, completion, request];
+    let prices = match &endpoint.price {
+        Some(price) => [price.prompt, price.completion, price.request].map(Some),
+        None => [None; 3],
+    };
+    // Unknown is not below any price.
+    let dear = |(most, price): (Option<PicoUsd>, Option<PicoUsd>)| {
+        most.is_some_and(|most| price.is_none_or(|price| price > most))
+    };
     let checks = [
         (
             !preferences.only.is_empty() && !listed(&preferences.only, provider, endpoint),

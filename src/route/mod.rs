@@ -28,6 +28,7 @@ use crate::config::{Config, Endpoint, Rules};
 use crate::error::Error;
 use crate::hash;
 use crate::health::{Band, Standing, View};
+use crate::meter::Price;
 
 /// One place of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +128,8 @@ const UNKNOWN_UPTIME: u64 = 50;
 /// be; the others take the places of those that a failure rules out.
 ///
 /// For each model in turn: the providers of `provider.order` first, as they stand there; then an endpoint on trial after
-/// an outage; then one healthy endpoint, drawn; then the other healthy ones by price; then the others by how little hope
-/// there is. `provider.sort` and `provider.order` draw nothing. Among those that do equally well the preferred regions come
+/// an outage; then one healthy endpoint, drawn; then the other healthy ones by price, those without a known price last;
+/// then the others by how little hope there is. `provider.sort` and `provider.order` draw nothing. Among those that do equally well the preferred regions come
 /// first, and the draw is among those of one region.
 ///
 /// A candidate with the reason [`TRIAL`] stands first or nowhere, and has to be claimed before it is tried.
@@ -238,6 +239,7 @@ struct Entry<'c> {
     tier: Tier,
     /// What decides inside of a tier, the least first.
     by: u64,
+    /// See [`Price::rank`].
     price: u64,
     /// Breaks ties.
     draw: u64,
@@ -260,6 +262,8 @@ struct Tier {
     slow: bool,
     /// It is slower than the caller prefers.
     missed: bool,
+    /// It has no known price, where price decides: unknown is not free.
+    unpriced: bool,
 }
 
 /// Everybody who may serve.
@@ -303,9 +307,10 @@ fn entries<'c>(
                     region: region::place(regions, endpoint).unwrap_or(usize::MAX),
                     slow: false,
                     missed: !preferences.is_met(view.throughput, view.latency),
+                    unpriced: false,
                 },
                 by: 0,
-                price: endpoint.price.at(moment.now_ms).rank(),
+                price: Price::rank(endpoint.price_at(moment.now_ms)),
                 draw: hash::mix(moment.seed ^ endpoint.health_key),
                 reason: "",
             });
@@ -367,6 +372,7 @@ fn order(entries: &mut [Entry<'_>], models: &[Named<'_>], asked: &Asked<'_>, mom
         balance::mark_slow(entries);
     }
     for entry in entries.iter_mut() {
+        entry.tier.unpriced = matches!(sort, None | Some(Sort::Price)) && entry.endpoint.price.is_none();
         entry.by = match sort {
             None | Some(Sort::Price) => entry.price,
             Some(Sort::Exacto) => match entry.view.uptime {

@@ -413,6 +413,63 @@ fn only_what_costs_nothing_is_free() {
 }
 
 #[test]
+fn an_unknown_price_is_not_a_free_one() {
+    let no_price = || json!({"price": null});
+    let mixed = config_with(&[
+        ("a", "5", json!({})),
+        ("b", "", no_price()),
+        ("c", "1", json!({})),
+    ]);
+    for seed in 0..200 {
+        let drawn = plan(&mixed, NONE, &[], seed);
+        assert_eq!(drawn[2], "b:price", "{drawn:?}");
+        // Health comes before the price.
+        let down = plan(&mixed, NONE, &[Down, Well, Down], seed);
+        assert_eq!(down[0], "b:price");
+    }
+    for sorted in [r#""provider":{"sort":"price"}"#, r#""model":"m:floor""#] {
+        assert_eq!(plan(&mixed, sorted, &[], 1), ["c:price", "a:price", "b:price"]);
+    }
+    let fast = [Fast(900, 0), Fast(100, 0), Fast(900, 0)];
+    assert_eq!(plan(&mixed, NONE, &fast, 1)[2], "b:price");
+    let by_speed = plan(&mixed, r#""provider":{"sort":"latency"}"#, &fast, 1);
+    assert_eq!(by_speed[0], "b:latency");
+    for asks in [
+        r#""model":"m:free","provider":{"only":["b"]}"#,
+        r#""provider":{"only":["b"],"max_price":{"prompt":1000}}"#,
+        r#""provider":{"only":["b"],"max_price":{"request":1}}"#,
+    ] {
+        let error = try_plan(&mixed, asks, &[], 1).unwrap_err().message;
+        assert!(
+            error.contains("b (m) has no price in the configuration"),
+            "{error}"
+        );
+    }
+    // Where none has a price they share the load.
+    let none = config_with(&[("a", "", no_price()), ("b", "", no_price())]);
+    let firsts = |name| {
+        let drawn = (0..200).filter(|seed| plan(&none, NONE, &[], *seed)[0].starts_with(name));
+        drawn.count()
+    };
+    assert!(firsts("a") > 60 && firsts("b") > 60);
+}
+
+#[test]
+fn what_costs_nothing_by_the_token_may_cost_by_the_kind_or_the_hour() {
+    for dear in [
+        json!({"prompt": 0, "completion": 0, "cache_write": 1}),
+        json!({"prompt": 0, "completion": 0, "steps": [{"above": 9, "prompt": 1}]}),
+        json!({"prompt": 0, "completion": 0, "times": [{"from": "01:00", "to": "02:00", "completion": 1}]}),
+    ] {
+        let config = config_with(&[("a", "0", json!({"price": dear}))]);
+        assert!(
+            try_plan(&config, r#""model":"m:free""#, &[], 1).is_err(),
+            "{dear}"
+        );
+    }
+}
+
+#[test]
 fn fallback_models_follow_in_their_order_or_all_stand_in_one_row() {
     let config = config(&[("a", "1"), ("b", "2")]);
     let models = r#""models":["n","unknown","m","n:floor"]"#;

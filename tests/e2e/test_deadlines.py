@@ -131,7 +131,7 @@ def test_a_refused_retry_is_one_clean_error(start_gateway, config):
 def test_a_silent_endpoint_is_left_by_both_workers(start_gateway, config, simulator, directives):
     """It is asked by at most those who came before its deadline, and the others see nothing of it."""
     endpoints = [
-        {**endpoint("openai", f"gpt-4o!{directives};tokens=7", **within("500ms")), "price": {"prompt": "0.01"}},
+        {**endpoint("openai", f"gpt-4o!{directives};tokens=7", **within("500ms")), "price": {"prompt": "0.01", "completion": "0"}},
         endpoint("anthropic", "claude-sonnet-4-5", **within("3s")),
     ]
     gateway = start_gateway({**config, "models": {"m": {"endpoints": endpoints}}})

@@ -11,9 +11,9 @@ const TOKENS: &str = "google-vertex-token";
 
 /// `m/only` is served by Vertex alone, `m/both` by OpenAI too.
 fn config() -> Value {
-    let vertex =
-        json!({"provider": "google-vertex", "model": "claude-sonnet-4-5", "price": {"prompt": "1.00"}});
-    let openai = json!({"provider": "openai", "model": "gpt", "price": {"prompt": "1.00"}});
+    let vertex = json!({"provider": "google-vertex", "model": "claude-sonnet-4-5", "price": {"prompt": "1.00", "completion": "0"}});
+    let openai =
+        json!({"provider": "openai", "model": "gpt", "price": {"prompt": "1.00", "completion": "0"}});
     json!({
         "providers": {
             "google-vertex": {

@@ -2,7 +2,6 @@
 
 use crate::file;
 use crosspoint::config::{Config, Endpoint, Key, Match, Model, Provider, Route, Rules};
-use crosspoint::meter::Price;
 use crosspoint::meter::budget::{Allowance, SPANS, Span};
 use crosspoint::route::is_allowed;
 use crosspoint::time::rfc3339;
@@ -42,16 +41,24 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
             .iter()
             .filter_map(|endpoint| {
                 let provider = config.providers.get(endpoint.provider)?;
-                // Where nobody has said what it costs its receipts say 0.
-                let free = if endpoint.price == Price::default() {
-                    " (free, as far as is known)"
-                } else {
-                    ""
+                let price = match &endpoint.price {
+                    None => " (no price)",
+                    Some(price) if price.is_free() => " (free)",
+                    Some(_) => "",
                 };
-                Some(format!("{}:{}{free}", provider.id, endpoint.model))
+                Some(format!("{}:{}{price}", provider.id, endpoint.model))
             })
             .collect();
         let _ = writeln!(out, "  {}  {}", model.name, offers.join(", "));
+    }
+    let unpriced = config.models.iter().flat_map(|model| &model.endpoints);
+    let unpriced = unpriced.filter(|endpoint| endpoint.price.is_none()).count();
+    if unpriced > 0 {
+        let _ = writeln!(
+            out,
+            "warning: {unpriced} endpoints have no price: they come after those with one, and receipts leave their cost \
+             out; write their price, 0 where nothing is charged"
+        );
     }
     let mut endpoints = config.models.iter().flat_map(|model| &model.endpoints);
     if config.routing.prefer_local_region && endpoints.all(|endpoint| endpoint.policy.region.is_none()) {

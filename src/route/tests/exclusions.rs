@@ -94,7 +94,11 @@ fn every_exclusion_has_its_message() {
     );
     assert_eq!(only(r#"{"max_price":{"completion":"1"}}"#), ["a:price"]);
     let per_request = config_with(&[
-        ("d", "0", json!({"price": {"request": "0.01"}})),
+        (
+            "d",
+            "0",
+            json!({"price": {"prompt": 0, "completion": 0, "request": "0.01"}}),
+        ),
         ("e", "1", json!({})),
     ]);
     for (members, message) in [

@@ -53,6 +53,8 @@ pub(super) struct Entry {
     /// What providers charge for it, failed attempts included.
     pub(super) upstream_cost_pico_usd: u64,
     pub(super) exactness: Exactness,
+    /// No price of the endpoint was known, so that the costs lack it.
+    unpriced: bool,
     /// Of lines that are not final the longest one is the last.
     duration_ms: u64,
 }
@@ -97,6 +99,8 @@ struct Wire<'a> {
     upstream_cost_pico_usd: Option<u64>,
     #[serde(default)]
     is_byok: bool,
+    #[serde(default)]
+    unpriced: bool,
     started_ms: Option<u64>,
     #[serde(default)]
     duration_ms: u64,
@@ -231,6 +235,7 @@ impl Ledger {
             cost_pico_usd,
             upstream_cost_pico_usd,
             exactness,
+            unpriced: wire.unpriced,
             duration_ms: wire.duration_ms,
         };
         Some((wire.id?, entry))
@@ -327,6 +332,13 @@ impl Ledger {
                 "{} of them say something else than the first, which counts: {}",
                 self.contradicting.len(),
                 named.join(" ")
+            );
+        }
+        let unpriced = self.entries().filter(|entry| entry.unpriced).count();
+        if unpriced > 0 {
+            let _ = writeln!(
+                text,
+                "without a price: {unpriced} exchanges, of which the endpoint has none, so that the costs leave them out"
             );
         }
         text

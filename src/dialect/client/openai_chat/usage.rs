@@ -17,11 +17,11 @@ pub(super) struct UsageBody {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
-    cost: Usd,
+    cost: Option<Usd>,
     is_byok: bool,
     prompt_tokens_details: PromptDetails,
     completion_tokens_details: CompletionDetails,
-    cost_details: CostDetails,
+    cost_details: Option<CostDetails>,
 }
 
 /// What the provider charges. `upstream_inference_cost` is only there where somebody else than we pay it.
@@ -60,8 +60,8 @@ impl UsageBody {
             prompt_tokens: usage.prompt,
             completion_tokens: usage.completion,
             total_tokens: usage.total(),
-            cost: Usd(charge.cost),
-            is_byok: charge.is_byok,
+            cost: charge.map(|charge| Usd(charge.cost)),
+            is_byok: rate.byok.is_some(),
             prompt_tokens_details: PromptDetails {
                 cached_tokens: usage.cache_read,
                 cache_write_tokens: usage.cache_write,
@@ -73,7 +73,7 @@ impl UsageBody {
                 audio_tokens: NonZeroU64::new(usage.audio_output),
                 image_tokens: NonZeroU64::new(usage.image_output),
             },
-            cost_details: CostDetails::from(&charge),
+            cost_details: charge.as_ref().map(CostDetails::from),
         }
     }
 }
@@ -91,13 +91,16 @@ impl From<&Charge> for CostDetails {
     }
 }
 
-/// Writes the members that say what `usage` is charged, each after a comma.
+/// Writes the members that say what `usage` is charged, each after a comma; `null` where no price is known.
 pub(in crate::dialect::client) fn charge(usage: &Usage, rate: &Rate, out: &mut Vec<u8>) {
     let charge = rate.charge(usage);
     let [cost, is_byok, details] = CHARGED;
-    json::member(out, cost, |out| json::write(out, &Usd(charge.cost)));
-    json::member(out, is_byok, |out| json::write(out, &charge.is_byok));
-    json::member(out, details, |out| json::write(out, &CostDetails::from(&charge)));
+    json::member(out, cost, |out| {
+        json::write(out, &charge.map(|charge| Usd(charge.cost)))
+    });
+    json::member(out, is_byok, |out| json::write(out, &rate.byok.is_some()));
+    let charged = charge.as_ref().map(CostDetails::from);
+    json::member(out, details, |out| json::write(out, &charged));
 }
 
 /// The frame `data` of a provider, with what its counts are charged beside them; all other bytes stay. `None` where it has
@@ -142,11 +145,11 @@ mod tests {
     #[test]
     fn only_what_is_charged_changes_in_a_frame() {
         let rate = Rate {
-            price: Price {
+            price: Some(Price {
                 prompt: PicoUsd(2_000_000),
                 completion: PicoUsd(8_000_000),
                 ..Price::default()
-            },
+            }),
             byok: None,
             insured: false,
         };
