@@ -7,6 +7,7 @@
 mod delta;
 mod fold;
 mod input;
+mod limit;
 mod message;
 mod operation;
 mod request;

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::json::{self, Members, Str};
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A request.
@@ -35,7 +36,8 @@ enum Value {
 }
 
 impl Request {
-    /// Reads the outermost object of `body`, as that of a chat.
+    /// Reads the outermost object of `body`, as that of a chat. Of members of one name the last stands, as in nearly every
+    /// reader of JSON: what is read here and what a provider reads are the same.
     ///
     /// # Errors
     /// [`Kind::InvalidRequest`](crate::error::Kind::InvalidRequest) when it is no UTF-8, no JSON, or no object.
@@ -60,7 +62,7 @@ impl Request {
             .collect();
         Ok(Self {
             body,
-            members,
+            members: last_of_each(members),
             operation: Operation::Chat,
         })
     }
@@ -87,11 +89,10 @@ impl Request {
             .map(|member| (member.name.as_str(), self.text(member)))
     }
 
-    /// The JSON text of a member; of the last, where a name stands twice.
+    /// The JSON text of a member.
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.members
             .iter()
-            .rev()
             .find(|member| member.name == name)
             .map(|member| self.text(member))
     }
@@ -221,16 +222,6 @@ impl Request {
         }
     }
 
-    /// The limit on completion tokens: `max_completion_tokens`, or its older name `max_tokens`.
-    ///
-    /// # Errors
-    /// When it is no whole number.
-    pub fn max_tokens(&self) -> Result<Option<u64>, Error> {
-        Ok(self
-            .get::<u64>("max_completion_tokens")?
-            .or(self.get::<u64>("max_tokens")?))
-    }
-
     /// How the caller wants the model to think: `reasoning`, and what the older `reasoning_effort` and
     /// `include_reasoning` add to it. `None`: nothing was said.
     ///
@@ -265,6 +256,30 @@ impl Request {
             Value::Set(raw) => raw.get(),
         }
     }
+}
+
+/// As many members are compared with each other; of more, an order is made.
+const FEW: usize = 32;
+
+/// The members without those of which another of the same name follows.
+fn last_of_each(mut members: Vec<Member>) -> Vec<Member> {
+    let mut later: Vec<bool> = Vec::new();
+    if members.len() <= FEW {
+        let mut rest = members.as_slice();
+        while let Some((member, others)) = rest.split_first() {
+            later.push(others.iter().any(|other| other.name == member.name));
+            rest = others;
+        }
+    } else {
+        later.resize(members.len(), false);
+        let mut seen = BTreeSet::new();
+        for (member, later) in members.iter().zip(&mut later).rev() {
+            *later = !seen.insert(member.name.as_str());
+        }
+    }
+    let mut later = later.into_iter();
+    members.retain(|_| later.next() != Some(true));
+    members
 }
 
 /// The `reasoning` member, as OpenRouter documents it.
@@ -389,6 +404,22 @@ mod tests {
         request.remove("x");
         let members: Vec<_> = request.members().collect();
         assert_eq!(members, [("model", r#""b""#), ("y", "2")]);
+    }
+
+    #[test]
+    fn of_members_of_one_name_the_last_stands() {
+        let members = |request: &Request| {
+            let members = request.members().map(|(name, text)| format!("{name}:{text}"));
+            members.collect::<Vec<_>>().join(" ")
+        };
+        let few = request(r#"{"n":1,"a":2,"n":3,"\u006e":4,"b":5}"#);
+        assert_eq!(members(&few), "a:2 n:4 b:5");
+        assert_eq!(few.raw("n"), Some("4"));
+        let all: Vec<_> = (0..1_000).map(|at| format!("\"m{}\":{at}", at % 300)).collect();
+        let many = request(&format!("{{{}}}", all.join(",")));
+        assert_eq!(many.members().count(), 300);
+        assert_eq!((many.raw("m0"), many.raw("m299")), (Some("900"), Some("899")));
+        assert_eq!(many.names().next(), Some("m100"));
     }
 
     #[test]

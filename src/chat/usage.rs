@@ -135,6 +135,24 @@ impl UsageReport {
 }
 
 impl Usage {
+    /// The same with no part larger than what it is a part of: statistics and receipts must not show more.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        let cache_read = self.cache_read.min(self.prompt);
+        let cache_write = self.cache_write.min(self.prompt.saturating_sub(cache_read));
+        Self {
+            cache_read,
+            cache_write,
+            cache_write_1h: self.cache_write_1h.min(cache_write),
+            reasoning: self.reasoning.min(self.completion),
+            audio_input: self.audio_input.min(self.prompt),
+            image_input: self.image_input.min(self.prompt),
+            audio_output: self.audio_output.min(self.completion),
+            image_output: self.image_output.min(self.completion),
+            ..*self
+        }
+    }
+
     /// Prompt and completion together.
     pub const fn total(&self) -> u64 {
         self.prompt.saturating_add(self.completion)

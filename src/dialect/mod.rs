@@ -88,6 +88,15 @@ pub trait Dialect: Sync + Debug {
         self.encode(request, target).map(drop)
     }
 
+    /// The limit on the tokens of one completion that [`Dialect::encode`] writes, or one above it; `None` where it writes
+    /// none.
+    ///
+    /// # Errors
+    /// When the request is malformed.
+    fn limit(&self, request: &Request, _target: &Target<'_>) -> Result<Option<u64>, Error> {
+        request.max_tokens()
+    }
+
     /// Whether `web_search_options` make the provider search the web, where they go out at all.
     fn searches(&self, _target: &Target<'_>) -> bool {
         true

@@ -8,6 +8,9 @@ use crate::route::Preferences;
 /// The most names that `models` may have. Each is looked up, and an exchange makes 20 attempts at the most.
 const MAX_MODELS: usize = 64;
 
+/// The prompts of a request that its provider alone can read. No provider takes more in one request.
+const UNREAD_PROMPTS: u64 = 2_048;
+
 /// What the gateway itself must know of a request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Envelope {
@@ -24,6 +27,11 @@ pub(super) struct Envelope {
     pub(super) stops: bool,
     /// The most completion tokens that the caller wants, of all choices together.
     pub(super) max_tokens: Option<u64>,
+    /// How many prompts there are, and how many completions are written of them.
+    pub(super) prompts: u64,
+    pub(super) completions: u64,
+    /// The provider may run tools: functions are not told apart from its own.
+    pub(super) runs_tools: bool,
     pub(super) preferences: Preferences,
 }
 
@@ -73,7 +81,10 @@ impl Envelope {
         let usage = request
             .get::<UsageOptions>("usage")?
             .and_then(|options| options.include);
-        let choices = request.get::<u64>("n").ok().flatten().unwrap_or(1).max(1);
+        let prompts = request.prompts();
+        let completions = request
+            .choices()?
+            .saturating_mul(prompts.unwrap_or(UNREAD_PROMPTS));
         Ok(Self {
             models,
             stream,
@@ -83,7 +94,7 @@ impl Envelope {
                 && request.get::<Str<'_>>("encoding_format")?.as_deref() == Some("base64"),
             // What is no input of OpenAI's, only its provider can count.
             vectors: match operation {
-                Operation::Embeddings => request.inputs().ok().map(|inputs| inputs.len()),
+                Operation::Embeddings => prompts.and_then(|count| usize::try_from(count).ok()),
                 Operation::Chat | Operation::Completions => None,
             },
             // What cannot be read its dialect refuses.
@@ -91,12 +102,12 @@ impl Envelope {
                 && request
                     .stop()
                     .is_ok_and(|stops| stops.iter().any(|stop| !stop.is_empty())),
-            // What is no number its dialect refuses.
-            max_tokens: request
-                .max_tokens()
-                .ok()
-                .flatten()
-                .map(|most| most.saturating_mul(choices)),
+            max_tokens: request.max_tokens()?.map(|most| most.saturating_mul(completions)),
+            prompts: prompts.unwrap_or(UNREAD_PROMPTS),
+            completions,
+            runs_tools: ["tools", "plugins", "web_search_options"]
+                .iter()
+                .any(|name| request.has(name)),
             preferences: Preferences::of(request)?,
         })
     }

@@ -26,6 +26,7 @@ impl Exchange {
 
     fn plan_for(&mut self, request: &mut Request, views: Views<'_>, moment: Moment) -> Result<(), Error> {
         // Middleware may have changed what was read before it ran.
+        request.unify_limit()?;
         self.envelope = Envelope::of(request)?;
         let operation = request.operation();
         let mut views = |key| views(operation.health_key(key));

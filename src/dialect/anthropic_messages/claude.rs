@@ -223,6 +223,18 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The limit that a request comes to where nothing forbids to think, and whether it must be sent.
+    ///
+    /// # Errors
+    /// When a member has not its documented form.
+    pub(in crate::dialect) fn limit(
+        request: &Request,
+        target: &Target<'_>,
+        rules: Rules,
+    ) -> Result<(u64, bool), Error> {
+        Self::of(request, target, rules).map(|plan| (plan.max_tokens, plan.limited))
+    }
+
     fn think(&mut self, reasoning: &ReasoningRequest, limit: Option<u64>, style: Style) {
         let asked = reasoning.budget(self.max_tokens);
         match (style, asked) {

@@ -31,6 +31,7 @@ use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
+use claude::{Plan, Rules};
 use host::Host;
 
 /// The dialect, as one host speaks it.
@@ -66,6 +67,11 @@ impl Dialect for AnthropicMessages {
     fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
         super::gaps::refuse(self, request)?;
         request::check(request, target, self.host).map_err(|error| self.named(error))
+    }
+
+    fn limit(&self, request: &Request, target: &Target<'_>) -> Result<Option<u64>, Error> {
+        let rules = Rules::find(target.model).unwrap_or(Rules::COMPATIBLE);
+        Plan::limit(request, target, rules).map(|(limit, _)| Some(limit))
     }
 
     fn framing(&self) -> Framing {

@@ -20,6 +20,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use super::anthropic_messages::claude::{Plan, Rules};
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
@@ -46,6 +47,12 @@ impl Dialect for BedrockConverse {
     fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
         super::gaps::refuse(self, request)?;
         request::check(request, target)
+    }
+
+    fn limit(&self, request: &Request, target: &Target<'_>) -> Result<Option<u64>, Error> {
+        let rules = Rules::find(target.model).unwrap_or(Rules::OTHER);
+        let (limit, limited) = Plan::limit(request, target, rules)?;
+        Ok(limited.then_some(limit))
     }
 
     fn framing(&self) -> Framing {

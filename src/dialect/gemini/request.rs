@@ -18,7 +18,15 @@ use serde_json::value::RawValue;
 const MAX_STOPS: usize = 5;
 
 /// Gemini's names for what the unified form says in another way.
-const TRANSLATED: &[&str] = &["contents", "generationConfig", "systemInstruction", "toolConfig"];
+const TRANSLATED: &[&str] = &[
+    "contents",
+    "generationConfig",
+    "generation_config",
+    "systemInstruction",
+    "system_instruction",
+    "toolConfig",
+    "tool_config",
+];
 
 /// The members of `generationConfig` that the unified form has no word for.
 const CONFIG: &[&str] = &["enableEnhancedCivicAnswers", "mediaResolution", "speechConfig"];
@@ -187,10 +195,7 @@ static PENALTIES: &[(&str, &str)] = &[
 
 fn generation<'a>(request: &'a Request, target: &Target<'_>, model: Model<'_>) -> Result<Raws<'a>, Error> {
     let mut out = Raws::default();
-    let limit = match request.get::<u64>("max_completion_tokens")? {
-        None => request.get::<u64>("max_tokens")?,
-        limit => limit,
-    };
+    let limit = request.max_tokens()?;
     if let Some(limit) = limit {
         out.set("maxOutputTokens", &limit);
     }
@@ -220,7 +225,7 @@ fn generation<'a>(request: &'a Request, target: &Target<'_>, model: Model<'_>) -
     if !stops.is_empty() {
         out.set("stopSequences", &stops);
     }
-    if let Some(choices) = request.get::<u64>("n")?.filter(|n| *n > 1) {
+    if let Some(choices) = Some(request.choices()?).filter(|choices| *choices > 1) {
         out.set("candidateCount", &choices);
     }
     if let Some(raw) = request.get::<&RawValue>("seed")? {

@@ -49,6 +49,10 @@ impl Dialect for Ollama {
         request::check(request, target)
     }
 
+    fn limit(&self, request: &Request, _: &Target<'_>) -> Result<Option<u64>, Error> {
+        request::limit(request)
+    }
+
     fn framing(&self) -> Framing {
         Framing::Ndjson
     }

@@ -108,16 +108,31 @@ static NUMBERS: &[(&str, &str)] = &[
     ("repetition_penalty", "repeat_penalty"),
 ];
 
+/// The limit on the tokens of a completion: the smaller one of the caller's and that in Ollama's own words, where a
+/// negative number is none.
+pub(super) fn limit(request: &Request) -> Result<Option<u64>, Error> {
+    let own: Option<Members<'_>> = request.get("options")?;
+    let own = own.unwrap_or_default().get("num_predict").map(RawValue::get);
+    let own = own.or_else(|| request.raw("num_predict"));
+    let own = own.and_then(|text| text.parse::<u64>().ok());
+    let limit = request.max_tokens()?;
+    Ok(match (limit, own) {
+        (Some(limit), Some(own)) => Some(limit.min(own)),
+        (limit, own) => limit.or(own),
+    })
+}
+
 fn options<'a>(
     request: &'a Request,
     own: &'a Members<'a>,
     native: Vec<(&'a str, &'a RawValue)>,
 ) -> Result<Raws<'a>, Error> {
     let own = own.0.iter().map(|(name, raw)| (name.as_str(), *raw));
-    let mut out = Raws::of(own.chain(native));
-    if let Some(limit) = request.max_tokens()? {
+    let mut out = Raws::default();
+    if let Some(limit) = limit(request)? {
         out.set("num_predict", &limit);
     }
+    out.extend(own.chain(native));
     for (name, theirs) in NUMBERS {
         match request.get::<&RawValue>(name)? {
             None => {}

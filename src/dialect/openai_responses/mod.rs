@@ -48,6 +48,10 @@ impl Dialect for OpenAiResponses {
         request::check(request, target)
     }
 
+    fn limit(&self, request: &Request, _: &Target<'_>) -> Result<Option<u64>, Error> {
+        request::limit(request)
+    }
+
     fn framing(&self) -> Framing {
         Framing::Sse
     }

@@ -72,6 +72,11 @@ pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error>
     translate(request, target, &mut |_| ())
 }
 
+/// The limit on the tokens of a completion.
+pub(super) fn limit(request: &Request) -> Result<Option<u64>, Error> {
+    Ok(request.max_tokens()?.map(|limit| limit.max(MIN_TOKENS)))
+}
+
 /// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
 fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<'_>)) -> Result<(), Error> {
     let messages = request.messages()?;
@@ -94,8 +99,8 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     }
     // Chats are not kept unless that is asked for; responses are.
     rest.set("store", &request.get::<bool>("store")?.unwrap_or(false));
-    if let Some(limit) = request.max_tokens()? {
-        rest.set("max_output_tokens", &limit.max(MIN_TOKENS));
+    if let Some(limit) = limit(request)? {
+        rest.set("max_output_tokens", &limit);
     }
     if thinks {
         reasoning(request, &mut rest)?;
