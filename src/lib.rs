@@ -40,8 +40,8 @@
 //! 5. A member that is not understood is forwarded, or the request is refused with a reason. What a dialect drops, it
 //!    names in a table.
 //! 6. Exactly one final receipt per exchange ([`exchange::Exchange::settle`] consumes it), and a provisional one in filter
-//!    state from admission on. Money and tokens are integers. An estimate never replaces a provider's own count, and is
-//!    marked as one.
+//!    state from admission on. Money and tokens are integers. An estimate never replaces a provider's own count, unless that
+//!    is more than the endpoint can have produced ([`meter::Bounds`]), and is marked as one.
 //! 7. A provider's credential goes to that provider's cluster only, and a token that all workers share lies in shared
 //!    data under a name made from the credential. An attempt that finds no exchange, or no token, sends nothing.
 //!    Headers go by allow-list in both directions. No prompt, completion or secret reaches a log line, a metric or an

@@ -110,6 +110,20 @@ fn sums_stand_in_a_table() {
 }
 
 #[test]
+fn what_the_sums_lack_is_said() {
+    let mut tokens: Value = serde_json::from_str(&receipt("gen-1", &json!({}))).unwrap();
+    tokens["tokens"]["claimed"] = json!({"prompt": u64::MAX, "completion": 1});
+    let log = [
+        receipt("gen-1", &json!({"tokens": tokens["tokens"]})),
+        receipt("gen-2", &json!({"unpriced": true, "cost_pico_usd": 0})),
+    ];
+    let (_, said, content) = ledger(&[], log.concat());
+    assert!(content);
+    assert!(said.contains("without a price: 1 exchanges"), "{said}");
+    assert!(said.contains("counted here: 1 exchanges"), "{said}");
+}
+
+#[test]
 fn every_member_can_make_rows() {
     let log = [
         receipt("gen-1", &json!({})),

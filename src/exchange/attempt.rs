@@ -5,7 +5,7 @@ use crate::chat::{CacheTokens, Finish, ReasoningTokens, UsageConvention};
 use crate::dialect::Dialect;
 use crate::dialect::client::{Answer, ClientDialect};
 use crate::error::{Error, Kind};
-use crate::meter::{Outcome, Rate, Tally};
+use crate::meter::{CountPrompt, Outcome, Rate, Tally};
 use crate::middleware::{Callout, Reply, ResponseChain};
 use crate::route::Candidate;
 use crate::wire::Framing;
@@ -237,7 +237,7 @@ impl Attempt {
         self.phase = Phase::Answering(Box::new(pipeline));
     }
 
-    pub(super) fn body(&mut self, bytes: &[u8], end: bool, now_ms: u64) -> Progress {
+    pub(super) fn body(&mut self, bytes: &[u8], end: bool, now_ms: u64, prompt: CountPrompt<'_>) -> Progress {
         self.last_byte_ms = now_ms;
         self.has_body = true;
         match &mut self.phase {
@@ -258,7 +258,7 @@ impl Attempt {
                 Progress::Failed(error)
             }
             Phase::Answering(pipeline) => {
-                let flow = pipeline.feed(bytes, end, &mut self.tally);
+                let flow = pipeline.feed(bytes, end, &mut self.tally, prompt);
                 self.progress(flow, Some(bytes), now_ms)
             }
         }

@@ -34,7 +34,7 @@ use crate::dialect::Encoded;
 use crate::dialect::client::ClientDialect;
 use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
-use crate::meter::{AttemptLine, Fee, Outcome, Rate, Receipt, Source};
+use crate::meter::{Asked, AttemptLine, Bounds, Fee, Outcome, Rate, Receipt, Source};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::Candidate;
 use crate::route::auto::Rated;
@@ -258,6 +258,20 @@ impl Exchange {
             }
         };
         encoded.path = provider.path(endpoint, operation).unwrap_or(encoded.path);
+        let bounds = {
+            let target = provider.target(endpoint, self.envelope.stream);
+            let limit = candidate
+                .variant
+                .of(request, |request| dialect.limit(request, &target));
+            Bounds::of(&Asked {
+                context: endpoint.facts.context_length,
+                limit: limit.ok().flatten(),
+                prompts: self.envelope.prompts,
+                completions: self.envelope.completions,
+                runs_tools: self.envelope.runs_tools || candidate.variant.online,
+                thinks_beside: endpoint.quirks.reasoning_outside_completion,
+            })
+        };
         let chain = ResponseChain::new(config.middleware(self.terms), request);
         let own = self.own_keys.of(endpoint.provider);
         let secret = own.or(token.as_ref());
@@ -266,9 +280,11 @@ impl Exchange {
             price: endpoint.price_at(now_ms).cloned(),
             byok: self.fee(endpoint, provider),
             insured: false,
+            recounted: false,
         };
         let mut attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
         attempt.tally.count_like(&names(&config, candidate));
+        attempt.tally.believe(bounds);
         self.next += 1;
         if self.ahead().is_empty() {
             self.let_request_go();
@@ -301,7 +317,12 @@ impl Exchange {
         let Some(attempt) = self.attempt.as_mut().filter(|_| number == self.next) else {
             return Action::Hold;
         };
-        let progress = attempt.body(bytes, end, now_ms);
+        let request = self.request.as_ref().or(self.uncounted.as_ref());
+        let prompt = || {
+            let serving = || prompt::serving(&self.config, &self.plan, self.next);
+            prompt::tokens(&self.prompt_tokens, request, serving)
+        };
+        let progress = attempt.body(bytes, end, now_ms, &prompt);
         if self.uncounted.is_some() && attempt.tally.has_prompt() {
             self.uncounted = None;
         }

@@ -8,7 +8,7 @@ use crate::chat::{Delta, Finish, Piece, Place, Reasoning, Usage};
 use crate::dialect::client::{Answer, ClientDialect, Encoder};
 use crate::dialect::{Decoder, Dialect, Fidelity};
 use crate::error::{Error, Kind};
-use crate::meter::{self, Tally};
+use crate::meter::{self, CountPrompt, Tally};
 use crate::middleware::{Callout, Reply, ResponseChain, Step};
 use crate::wire::{Frame, FrameError, Framer, Framing};
 
@@ -153,10 +153,16 @@ impl Pipeline {
     }
 
     /// Takes more of the provider's bytes.
-    pub(super) fn feed(&mut self, bytes: &[u8], end: bool, tally: &mut Tally) -> Flow {
+    pub(super) fn feed(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        tally: &mut Tally,
+        prompt: CountPrompt<'_>,
+    ) -> Flow {
         let Self { framer, stages, .. } = self;
         if stages.failure.is_none() && !self.input_ended {
-            let fed = framer.feed(bytes, &mut |frame| stages.frame(&frame, tally));
+            let fed = framer.feed(bytes, &mut |frame| stages.frame(&frame, tally, prompt));
             // What follows the end that the provider has told is of no interest, frames or not.
             if !stages.is_done() {
                 stages.framing(fed);
@@ -166,10 +172,10 @@ impl Pipeline {
         if (end || done) && !self.input_ended {
             self.input_ended = true;
             if stages.failure.is_none() && !done {
-                let finished = framer.finish(&mut |frame| stages.frame(&frame, tally));
+                let finished = framer.finish(&mut |frame| stages.frame(&frame, tally, prompt));
                 stages.framing(finished);
             }
-            stages.end(tally);
+            stages.end(tally, prompt);
         }
         self.flow(tally)
     }
@@ -191,6 +197,7 @@ impl Pipeline {
             self.finished = true;
             let usage = tally.reported();
             stages.insure(usage.as_ref());
+            stages.encoder.set_recounted(tally.is_recounted());
             stages.encoder.finish(usage.as_ref(), &mut stages.out);
         }
         // What was let out is Envoy's to hold back; what is still held is ours to bound.
@@ -209,7 +216,7 @@ impl Pipeline {
 
 impl Stages {
     /// Takes one frame through all stages.
-    fn frame(&mut self, frame: &Frame<'_>, tally: &mut Tally) {
+    fn frame(&mut self, frame: &Frame<'_>, tally: &mut Tally, prompt: CountPrompt<'_>) {
         if self.failure.is_some() || self.is_done() {
             return;
         }
@@ -220,7 +227,7 @@ impl Stages {
                 dialect.decode_buffered(frame.data, *fidelity, &mut deltas)
             }
         }
-        self.observe(&deltas, tally);
+        self.observe(&deltas, tally, prompt);
         if self.failure.is_some() {
             return;
         }
@@ -228,6 +235,7 @@ impl Stages {
             let usage = tally.reported();
             // Of an answer that goes on nobody knows how it will end.
             self.insure(usage.as_ref().filter(|_| self.finish.is_some()));
+            self.encoder.set_recounted(tally.is_recounted());
             self.encoder
                 .forward(frame, &deltas, usage.as_ref(), &mut self.out);
             deltas.clear();
@@ -254,7 +262,7 @@ impl Stages {
     }
 
     /// The provider's response has ended.
-    fn end(&mut self, tally: &mut Tally) {
+    fn end(&mut self, tally: &mut Tally, prompt: CountPrompt<'_>) {
         if self.failure.is_some() {
             return;
         }
@@ -262,7 +270,7 @@ impl Stages {
         if let Reader::Stream(decoder) = &mut self.reader {
             decoder.finish(&mut deltas);
         }
-        self.observe(&deltas, tally);
+        self.observe(&deltas, tally, prompt);
         if self.failure.is_some() {
             return;
         }
@@ -276,10 +284,10 @@ impl Stages {
         }
     }
 
-    fn observe(&mut self, deltas: &[Delta], tally: &mut Tally) {
+    fn observe(&mut self, deltas: &[Delta], tally: &mut Tally, prompt: CountPrompt<'_>) {
         match &self.reader {
-            Reader::Stream(_) => deltas.iter().for_each(|delta| tally.observe(delta)),
-            Reader::Buffered { .. } => tally.observe_whole(deltas),
+            Reader::Stream(_) => deltas.iter().for_each(|delta| tally.observe(delta, prompt)),
+            Reader::Buffered { .. } => tally.observe_whole(deltas, prompt),
         }
         for delta in deltas {
             match delta {

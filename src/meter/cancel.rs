@@ -154,6 +154,7 @@ mod tests {
                 delivered: 7,
                 prompt_source: Source::Provider,
                 completion_source: Source::Estimate,
+                claimed: None,
             };
             let cancelled = Cancelled {
                 policy,

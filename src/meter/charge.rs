@@ -13,6 +13,8 @@ pub struct Rate {
     pub byok: Option<Fee>,
     /// The caller is charged nothing: see [`is_insured`].
     pub insured: bool,
+    /// The counts are ours, as the provider's cannot be: see [`super::Bounds`].
+    pub recounted: bool,
 }
 
 /// Whether zero-completion insurance takes the charge off the caller, by why a whole answer ended (in unified words and in
@@ -98,6 +100,7 @@ mod tests {
             price: Some(price(3)),
             byok: None,
             insured: false,
+            recounted: false,
         };
         let usage = Usage {
             prompt: 100,

@@ -1,8 +1,9 @@
 //! Counting and pricing: from what a provider reports, and what was delivered, to a receipt.
 //!
-//! Money and tokens are integers. A count that the provider reported is never replaced by an estimate, and an estimate
-//! is marked as one.
+//! Money and tokens are integers. A count that the provider reported is never replaced by an estimate, unless it is more
+//! than the endpoint can have read or written; and an estimate is marked as one.
 
+mod bounds;
 pub mod budget;
 mod cancel;
 mod charge;
@@ -15,11 +16,12 @@ mod tally;
 mod thumb;
 mod tools;
 
+pub use bounds::{Asked, Bounds};
 pub use cancel::{CancelRules, Cancelled};
 pub use charge::{Charge, Fee, Rate, is_insured};
 pub use counter::TokenCounter;
 pub use estimate::{estimate_prompt, sketch_prompt};
 pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time, Usd};
 pub use receipt::{AttemptLine, Outcome, PlaceLine, Receipt, State, VERSION};
-pub use tally::{Bill, Source, Tally};
+pub use tally::{Bill, CountPrompt, Source, Tally};
 pub use thumb::Thumb;

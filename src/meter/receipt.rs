@@ -3,7 +3,7 @@
 //! It holds names, numbers and outcomes only: no prompt, no completion, no secret, and no message of a provider.
 
 use super::{Bill, PicoUsd, Source};
-use crate::chat::Operation;
+use crate::chat::{Operation, Usage};
 use crate::json;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -232,6 +232,18 @@ struct Tokens {
     delivered: Option<u64>,
     prompt_source: &'static str,
     completion_source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed: Option<Claimed>,
+}
+
+/// A provider's counts that cannot be.
+#[derive(Serialize)]
+struct Claimed {
+    prompt: u64,
+    cache_read: u64,
+    cache_write: u64,
+    completion: u64,
+    reasoning: u64,
 }
 
 #[derive(Serialize)]
@@ -267,6 +279,19 @@ impl From<&Bill> for Tokens {
             delivered: (bill.completion_source != Source::Provider).then_some(bill.delivered),
             prompt_source: bill.prompt_source.name(),
             completion_source: bill.completion_source.name(),
+            claimed: bill.claimed.as_ref().map(Claimed::from),
+        }
+    }
+}
+
+impl From<&Usage> for Claimed {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            prompt: usage.prompt,
+            cache_read: usage.cache_read,
+            cache_write: usage.cache_write,
+            completion: usage.completion,
+            reasoning: usage.reasoning,
         }
     }
 }

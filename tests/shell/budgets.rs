@@ -2,7 +2,7 @@
 
 use super::envoy::{Envoy, chat_headers};
 use super::host::{Shared, host};
-use super::provider::{answer, chat, config, error, test_with};
+use super::provider::{Event, answer, buffered, chat, config, error, head, test_with};
 use super::vm::{worker, worker_sharing};
 use crosspoint::meter::budget::{Record, Span};
 use serde_json::{Value, json};
@@ -178,19 +178,23 @@ fn begin(envoy: &mut Envoy, key: &[u8]) -> (u32, u64) {
 #[test]
 fn what_is_used_up_refuses_before_the_body_and_any_callout() {
     for (limit, status) in [
-        (json!({"budget": {"day": "0.00002"}}), 402),
+        (json!({"budget": {"day": "0.00009"}}), 402),
         (json!({"requests_per_minute": 1}), 429),
     ] {
+        // More comes than is held for it.
+        let mut more: Value = serde_json::from_slice(&buffered("openai", "hi")).unwrap();
+        more["usage"]["prompt_tokens"] = json!(90);
+        let more = vec![
+            Event::Head(head(200, "application/json")),
+            Event::End(more.to_string().into_bytes()),
+        ];
         worker(|| {
             crosspoint::filter::add_middleware(Rc::new(super::waiting::requests()));
             let mut envoy = Envoy::start(&with_key(limit));
-            // More comes than is held for it.
-            let mut body = small();
-            body["max_tokens"] = json!(1);
-            let first = post(&mut envoy, &body);
+            let first = post(&mut envoy, &small());
             let token = envoy.callouts()[0].token;
             envoy.answer_callout(token, Some((200, b"yes")));
-            envoy.play(first, &[("openai", answer("openai", false, "hi"))]);
+            envoy.play(first, &[("openai", more)]);
             assert_eq!(envoy.client(first).status(), 200);
             let (id, _) = begin(&mut envoy, b"right");
             assert_eq!(envoy.client(id).status(), status);

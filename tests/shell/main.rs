@@ -21,6 +21,7 @@ mod account;
 mod answers;
 mod budgets;
 mod byok;
+mod claims;
 mod configure;
 mod deadlines;
 mod emptiness;

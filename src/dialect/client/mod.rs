@@ -89,6 +89,9 @@ pub trait Encoder: Debug {
     /// Says whether the caller is charged nothing, as far as is known.
     fn set_insured(&mut self, _insured: bool) {}
 
+    /// Says whether the counts are ours because the provider's cannot be: the provider's own must not stand in the answer.
+    fn set_recounted(&mut self, _recounted: bool) {}
+
     /// Takes one step. A buffered answer is written by `finish`.
     fn delta(&mut self, delta: Delta, out: &mut Vec<u8>);
 

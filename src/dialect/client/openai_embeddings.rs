@@ -54,6 +54,10 @@ impl Encoder for List {
         self.folded.weight()
     }
 
+    fn set_recounted(&mut self, recounted: bool) {
+        self.answer.rate.recounted = recounted;
+    }
+
     fn delta(&mut self, delta: Delta, _out: &mut Vec<u8>) {
         self.folded.push(delta);
     }

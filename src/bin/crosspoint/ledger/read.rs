@@ -55,6 +55,8 @@ pub(super) struct Entry {
     pub(super) exactness: Exactness,
     /// No price of the endpoint was known, so that the costs lack it.
     unpriced: bool,
+    /// A provider counted more than can be, so that counts of ours are billed.
+    recounted: bool,
     /// Of lines that are not final the longest one is the last.
     duration_ms: u64,
 }
@@ -122,6 +124,7 @@ struct Tokens {
     prompt_source: String,
     #[serde(default)]
     completion_source: String,
+    claimed: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -236,6 +239,7 @@ impl Ledger {
             upstream_cost_pico_usd,
             exactness,
             unpriced: wire.unpriced,
+            recounted: tokens.is_some_and(|tokens| tokens.claimed.is_some()),
             duration_ms: wire.duration_ms,
         };
         Some((wire.id?, entry))
@@ -339,6 +343,13 @@ impl Ledger {
             let _ = writeln!(
                 text,
                 "without a price: {unpriced} exchanges, of which the endpoint has none, so that the costs leave them out"
+            );
+        }
+        let recounted = self.entries().filter(|entry| entry.recounted).count();
+        if recounted > 0 {
+            let _ = writeln!(
+                text,
+                "counted here: {recounted} exchanges, of which the provider reported more than it can have used (tokens.claimed)"
             );
         }
         text

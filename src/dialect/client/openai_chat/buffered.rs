@@ -46,6 +46,10 @@ impl Encoder for Buffered {
         self.answer.rate.insured = insured;
     }
 
+    fn set_recounted(&mut self, recounted: bool) {
+        self.answer.rate.recounted = recounted;
+    }
+
     fn delta(&mut self, delta: Delta, _out: &mut Vec<u8>) {
         self.folded.push(delta);
     }

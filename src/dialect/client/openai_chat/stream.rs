@@ -261,6 +261,10 @@ impl Encoder for Stream {
         self.answer.rate.insured = insured;
     }
 
+    fn set_recounted(&mut self, recounted: bool) {
+        self.answer.rate.recounted = recounted;
+    }
+
     fn delta(&mut self, delta: Delta, out: &mut Vec<u8>) {
         match delta {
             Delta::Start { .. } | Delta::Vectors(_) | Delta::Usage(_) => {}

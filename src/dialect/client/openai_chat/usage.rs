@@ -103,8 +103,8 @@ pub(in crate::dialect::client) fn charge(usage: &Usage, rate: &Rate, out: &mut V
     json::member(out, details, |out| json::write(out, &charged));
 }
 
-/// The frame `data` of a provider, with what its counts are charged beside them; all other bytes stay. `None` where it has
-/// no counts.
+/// The frame `data` of a provider, with what its counts are charged beside them, or with ours in their place; all other
+/// bytes stay. `None` where it has no counts.
 pub(in crate::dialect::client) fn priced(data: &[u8], usage: &Usage, rate: &Rate) -> Option<Vec<u8>> {
     let members = serde_json::from_slice::<Members<'_>>(data).ok()?;
     let raw = members
@@ -114,6 +114,11 @@ pub(in crate::dialect::client) fn priced(data: &[u8], usage: &Usage, rate: &Rate
     let end = start.checked_add(raw.get().len())?;
     let mut out = Vec::with_capacity(data.len().saturating_add(256));
     out.extend_from_slice(data.get(..start)?);
+    if rate.recounted {
+        json::write(&mut out, &UsageBody::new(usage, rate));
+        out.extend_from_slice(data.get(end..)?);
+        return Some(out);
+    }
     let mut counts = Members::of(raw);
     let is_charged = |(name, _): &(String, &RawValue)| CHARGED.contains(&name.as_str());
     let open = raw.get().strip_suffix('}').unwrap_or_default();
@@ -152,6 +157,7 @@ mod tests {
             }),
             byok: None,
             insured: false,
+            recounted: false,
         };
         let usage = Usage {
             prompt: 3,
