@@ -65,6 +65,40 @@ pub fn shape(raw: &RawValue) -> Shape {
     }
 }
 
+/// The text of a string; `None` for anything else. Half of a surrogate pair, which JSON can spell and UTF-8 cannot, becomes
+/// U+FFFD, so that the text around it is not lost.
+pub fn text(raw: &RawValue) -> Option<Str<'_>> {
+    match serde_json::from_str(raw.get()) {
+        Ok(text) => Some(text),
+        Err(_) if shape(raw) == Shape::String => whole_characters(raw),
+        Err(_) => None,
+    }
+}
+
+fn whole_characters<'a>(raw: &RawValue) -> Option<Str<'a>> {
+    struct Bytes;
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    // Read as bytes, half of a pair is spelled as UTF-8 would spell it: ED, then A0 or above, which no text has.
+    let mut bytes = deserializer.deserialize_bytes(Bytes).ok()?;
+    for at in 0..bytes.len() {
+        if let Some(three @ [0xED, 0xA0..=0xFF, _]) = bytes.get_mut(at..at + 3) {
+            three.copy_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    String::from_utf8(bytes).ok().map(|text| Str(Cow::Owned(text)))
+}
+
 /// `raw`, unless it is `null`.
 pub fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
     raw.filter(|raw| shape(raw) != Shape::Null)
@@ -224,8 +258,7 @@ impl<'a> Members<'a> {
     /// A member that is a string.
     #[inline(never)]
     pub fn text(&self, name: &str) -> Option<Str<'a>> {
-        // A member of another type is none.
-        serde_json::from_str(self.get(name)?.get()).ok()
+        text(self.get(name)?)
     }
 
     /// A member that is a count.
@@ -357,6 +390,21 @@ mod tests {
                 let (before, after) = plain.split_at(at);
                 check(&format!("{before}{special}{after}"));
             }
+        }
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_does_not_cost_the_text_around_it() {
+        for (written, read) in [
+            (r#""a\ud83d""#, "a\u{fffd}"),
+            (r#""\ude00é\ud83d\ud83d b\n""#, "\u{fffd}é\u{fffd}\u{fffd} b\n"),
+            (r#""\ud83d\ude00\ude00""#, "😀\u{fffd}"),
+            (r#""\ud7ff\ue000퟿""#, "\u{d7ff}\u{e000}\u{d7ff}"),
+        ] {
+            assert_eq!(text(&raw(written)).as_deref(), Some(read), "{written}");
+        }
+        for other in ["1", "null", "[\"a\"]", "{}"] {
+            assert_eq!(text(&raw(other)), None, "{other}");
         }
     }
 

@@ -47,7 +47,7 @@
 //!    Headers go by allow-list in both directions. No prompt, completion or secret reaches a log line, a metric or an
 //!    error body.
 //! 8. After the first token errors are events in the client's own dialect; provider bytes never reach a client of another
-//!    dialect.
+//!    dialect. What is passed on as it came has been read: it is UTF-8 ([`wire`]) and a JSON object (the decoder).
 //! 9. Memory per open stream is bounded and does not grow with the length of the response.
 //! 10. Health samples may be lost; receipts may not.
 //! 11. Shared data is keyed by a stable hash inside a namespace of the configuration.

@@ -4,6 +4,9 @@
 //! `<case>.buffered.golden` what any other gets; both end with the receipt.
 
 #[cfg(test)]
+#[path = "golden/broken.rs"]
+mod broken;
+#[cfg(test)]
 #[path = "golden/encoding.rs"]
 mod encoding;
 #[cfg(test)]

@@ -109,7 +109,7 @@ pub trait Dialect: Sync + Debug {
     fn decoder(&self, fidelity: Fidelity) -> Box<dyn Decoder>;
 
     /// Reads a buffered response with status 200.
-    fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>);
+    fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>);
 
     /// Reads the body of a response with any other status.
     fn error(&self, status: u16, body: &[u8]) -> Error;

@@ -36,7 +36,6 @@ pub(super) fn decode(dialect: &dyn Dialect, events: &[(&str, &str)]) -> Vec<Delt
         } else {
             FrameKind::Event
         };
-        let data = data.as_bytes();
         decoder.decode(
             &Frame {
                 kind,

@@ -43,6 +43,8 @@ pub enum Action {
     Pass(Vec<u8>),
     /// Let the piece go as it is.
     Unchanged,
+    /// Let this go instead of the piece: an answer that had begun has failed, and nothing that still comes is part of it.
+    BreakOff(Vec<u8>),
     /// Ask Envoy for a retry on the next candidate's cluster. Should Envoy refuse, the client gets this.
     Retry {
         /// What the client gets.

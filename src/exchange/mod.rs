@@ -421,7 +421,7 @@ impl Exchange {
                 error.metadata = self.routed(&error);
                 let bytes = self.attempt.as_mut().map(|attempt| attempt.break_off(&error));
                 self.fail(error, now_ms);
-                Action::Pass(bytes.unwrap_or_default())
+                Action::BreakOff(bytes.unwrap_or_default())
             }
             Progress::Release(body) => self.serve(body),
         }

@@ -81,7 +81,12 @@ impl Pipeline {
             && hidden.is_none()
             && !answer.names_model
             && dialect.name() == client.name()
-            && streamed == answer.stream;
+            && framing
+                == if answer.stream {
+                    Framing::Sse
+                } else {
+                    Framing::Whole
+                };
         let fidelity = if forward {
             Fidelity::Metering
         } else {
@@ -346,7 +351,7 @@ impl Stages {
         if let Err(error) = result {
             self.failure.get_or_insert_with(|| match error {
                 FrameError::TooLong { cap } => too_long(cap),
-                FrameError::Malformed(_) | FrameError::Truncated => {
+                FrameError::Malformed(_) | FrameError::NotUtf8 | FrameError::Truncated => {
                     Error::new(Kind::ProviderUnavailable, error.to_string())
                 }
             });

@@ -160,6 +160,12 @@ impl AttemptContext {
             };
             next = resumed;
         }
+        if end {
+            slot.closing.set(0);
+        }
+        if matches!(next, Next::BreakOff(_)) && !end {
+            outlet::close_soon(slot);
+        }
         self.paused = matches!(next, Next::Hold | Next::Wait(_));
         match next {
             Next::Hold | Next::Wait(_) => {
@@ -173,10 +179,12 @@ impl AttemptContext {
                 self.write(slot, &bytes, now);
                 return Action::Continue;
             }
-            Next::Pass(bytes) if (end && bytes.len() <= outlet::MAX_PIECE) || !slot.open.get() => {
+            Next::Pass(bytes) | Next::BreakOff(bytes)
+                if (end && bytes.len() <= outlet::MAX_PIECE) || !slot.open.get() =>
+            {
                 host::set_buffer(Buffer::ResponseBody, &bytes);
             }
-            Next::Pass(bytes) => {
+            Next::Pass(bytes) | Next::BreakOff(bytes) => {
                 self.write(slot, &bytes, now);
                 return Action::Continue;
             }
@@ -374,8 +382,11 @@ impl HttpContext for AttemptContext {
         let Some(slot) = self.slot.clone() else {
             return Action::Continue;
         };
+        slot.closing.set(0);
         let (now, number) = (host::now_ms(), self.number);
-        if let Some(Next::Pass(bytes)) = slot.with(|exchange| exchange.body(number, b"", true, now)) {
+        if let Some(Next::Pass(bytes) | Next::BreakOff(bytes)) =
+            slot.with(|exchange| exchange.body(number, b"", true, now))
+        {
             Self::write_out(&slot, &bytes);
         }
         Action::Continue

@@ -71,17 +71,25 @@ pub(super) fn let_go(slot: &Slot) {
 /// Ends an answer that has fallen silent: with its last event now and the connection a tick later, or at once where
 /// nothing can be written any more.
 pub(super) fn break_off(slot: &Slot, event: &[u8]) {
-    slot.closing.set(true);
+    slot.closing.set(1);
     if !write(slot, event) {
         close(slot);
     }
 }
 
+/// Closes an answer that has failed, unless its provider ends it within a tick: what a provider goes on to send is wanted by
+/// nobody and may be paid.
+pub(super) fn close_soon(slot: &Slot) {
+    slot.closing.set(2);
+}
+
 /// Closes the answers that were ended a tick ago.
 pub(super) fn close_ended() {
     for slot in registry::all() {
-        if slot.closing.get() {
-            close(&slot);
+        match slot.closing.get() {
+            0 => {}
+            1 => close(&slot),
+            ticks => slot.closing.set(ticks - 1),
         }
     }
 }

@@ -41,8 +41,8 @@ pub(super) struct Slot {
     pub(super) let_go: Cell<bool>,
     /// The gateway placement holds the (empty) body of an answer that streams; see `outlet`.
     pub(super) open: Cell<bool>,
-    /// The answer was ended with an error event; what is left is to close it.
-    pub(super) closing: Cell<bool>,
+    /// The answer was ended with an error event; what is left is to close it, at the tick that counts this down to zero.
+    pub(super) closing: Cell<u8>,
 }
 
 impl Slot {
@@ -76,7 +76,7 @@ pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slo
         refused: RefCell::new(None),
         let_go: Cell::new(false),
         open: Cell::new(false),
-        closing: Cell::new(false),
+        closing: Cell::new(0),
     });
     EXCHANGES.with_borrow_mut(|exchanges| exchanges.insert(id, Rc::clone(&slot)));
     slot

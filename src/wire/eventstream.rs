@@ -4,7 +4,7 @@
 //! before it`, big-endian. Both checksums are verified. Of the headers, only `:message-type`, `:event-type`,
 //! `:exception-type` and `:error-code` matter here.
 
-use super::{Frame, FrameError, FrameKind, append, consume};
+use super::{Frame, FrameError, FrameKind, append, consume, text};
 
 const PRELUDE: usize = 12;
 const TRAILER: usize = 4;
@@ -29,7 +29,7 @@ impl EventStream {
     /// Takes more bytes and hands on the messages that they complete.
     ///
     /// # Errors
-    /// When a message is longer than the cap, or its lengths, checksums or headers are wrong.
+    /// When a message is longer than the cap, its lengths, checksums or headers are wrong, or its payload is not UTF-8.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
         if self.buffer.is_empty() {
             let consumed = run(bytes, self.cap, sink)?;
@@ -89,8 +89,8 @@ fn run(input: &[u8], cap: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usiz
         sink(Frame {
             kind,
             event,
-            data: checked.get(headers_end..).unwrap_or_default(),
-            raw: message,
+            data: text(checked.get(headers_end..).unwrap_or_default())?,
+            raw: "",
         });
         start += total;
     }
@@ -174,7 +174,7 @@ mod tests {
         let mut out = Vec::new();
         for piece in pieces {
             framer.feed(piece, &mut |frame| {
-                out.push((frame.kind, frame.event.to_owned(), frame.data.to_vec()))
+                out.push((frame.kind, frame.event.to_owned(), frame.data.as_bytes().to_vec()))
             })?;
         }
         framer.finish().map(|()| out)
@@ -229,6 +229,15 @@ mod tests {
     #[test]
     fn a_cut_response_is_noticed() {
         assert_eq!(frames(&[&VECTOR[..VECTOR.len() - 1]]), Err(FrameError::Truncated));
+    }
+
+    #[test]
+    fn a_payload_that_is_not_utf8_is_refused() {
+        let whole = message(&[(":event-type", "chunk")], b"\"\xff\"");
+        for at in 0..=whole.len() {
+            let (head, tail) = whole.split_at(at);
+            assert_eq!(frames(&[head, tail]), Err(FrameError::NotUtf8), "cut at {at}");
+        }
     }
 
     #[test]

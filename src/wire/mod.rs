@@ -2,6 +2,9 @@
 //!
 //! Every framer takes bytes in pieces of any size and gives the same frames wherever the pieces were cut; what is left
 //! at the end is given by `finish`. Every framer has a cap on one frame, so memory does not grow with the response.
+//!
+//! A frame is text: bytes that are not UTF-8 are refused here, once, so that no reader checks them again and no writer
+//! passes them on.
 
 mod eventstream;
 mod ndjson;
@@ -21,9 +24,9 @@ pub struct Frame<'a> {
     /// Its name: SSE's `event:`, AWS's `:event-type` or `:exception-type`. Empty when it has none.
     pub event: &'a str,
     /// What it carries.
-    pub data: &'a [u8],
-    /// Its bytes as they came, terminator included.
-    pub raw: &'a [u8],
+    pub data: &'a str,
+    /// Its text as it came, terminator included. Empty where the framing is binary.
+    pub raw: &'a str,
 }
 
 /// Whether a frame is an event or a failure.
@@ -45,6 +48,8 @@ pub enum FrameError {
     },
     /// The bytes break the framing's rules.
     Malformed(&'static str),
+    /// A frame is not UTF-8, as every format of events and JSON itself must be.
+    NotUtf8,
     /// The response ended inside a frame.
     Truncated,
 }
@@ -54,6 +59,7 @@ impl fmt::Display for FrameError {
         match self {
             Self::TooLong { cap } => write!(f, "one event of the response is longer than {cap} bytes"),
             Self::Malformed(what) => write!(f, "the response breaks its framing: {what}"),
+            Self::NotUtf8 => f.write_str("the response holds bytes that are not UTF-8"),
             Self::Truncated => f.write_str("the response ended in the middle of an event"),
         }
     }
@@ -112,22 +118,13 @@ impl Framer {
     /// Hands on what is left at the end of the response.
     ///
     /// # Errors
-    /// When the response ended inside a frame.
+    /// When the response ended inside a frame, or what is left is not UTF-8.
     pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
         match self {
-            Self::Sse(framer) => {
-                framer.finish(sink);
-                Ok(())
-            }
+            Self::Sse(framer) => framer.finish(sink),
             Self::EventStream(framer) => framer.finish(),
-            Self::Ndjson(framer) => {
-                framer.finish(sink);
-                Ok(())
-            }
-            Self::Whole(framer) => {
-                framer.finish(sink);
-                Ok(())
-            }
+            Self::Ndjson(framer) => framer.finish(sink),
+            Self::Whole(framer) => framer.finish(sink),
         }
     }
 }
@@ -136,6 +133,11 @@ impl Framer {
 const ROOM: usize = 48 << 10;
 /// What the buffer of an idle framer may keep, in bytes; a longer frame's memory is given back.
 const KEEP: usize = 16 << 10;
+
+/// The text of a frame.
+fn text(bytes: &[u8]) -> Result<&str, FrameError> {
+    std::str::from_utf8(bytes).map_err(|_| FrameError::NotUtf8)
+}
 
 /// Adds bytes to a frame that is not complete yet. Doubling, as a vector does by itself, would hold the longest frame twice.
 fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
@@ -183,13 +185,40 @@ impl Whole {
     }
 
     /// Hands on the document.
-    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
         let buffer = std::mem::take(&mut self.buffer);
+        let document = text(&buffer)?;
         sink(Frame {
             kind: FrameKind::Event,
             event: "",
-            data: &buffer,
-            raw: &buffer,
+            data: document,
+            raw: document,
         });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn a_document_that_is_not_utf8_is_refused() {
+        for (document, expected) in [
+            (b"{\"a\":\"\xff\"}".as_slice(), Err(FrameError::NotUtf8)),
+            (b"{\"a\":\"\xe2\x82", Err(FrameError::NotUtf8)),
+            ("{\"a\":\"€\"}".as_bytes(), Ok(())),
+        ] {
+            for at in 0..=document.len() {
+                let (head, tail) = document.split_at(at);
+                let mut framer = Whole::new(100);
+                framer.feed(head).and_then(|()| framer.feed(tail)).unwrap();
+                assert_eq!(framer.finish(&mut |_| ()), expected, "cut at {at}");
+            }
+        }
     }
 }

@@ -3,9 +3,9 @@
 //! Lines end in LF, a CR before it belongs to the end; a BOM may stand first; blank lines are passed over; the last line
 //! may have no end. What a line holds is not looked at.
 
-use super::{Frame, FrameError, FrameKind, append, consume};
+use super::{Frame, FrameError, FrameKind, append, consume, text};
 
-const BOM: &[u8] = b"\xEF\xBB\xBF";
+const BOM: &str = "\u{feff}";
 
 /// A framer for lines.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Ndjson {
     /// Takes more bytes and hands on the lines that they complete.
     ///
     /// # Errors
-    /// When one line is longer than the cap.
+    /// When one line is longer than the cap or is not UTF-8.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.buffer.len().saturating_add(piece.len()) > self.cap {
@@ -37,12 +37,12 @@ impl Ndjson {
             let is_end = piece.ends_with(b"\n");
             // The usual case, whole lines in one piece, is served from the caller's bytes without a copy.
             if is_end && self.buffer.is_empty() {
-                emit(piece, sink);
+                emit(piece, sink)?;
                 continue;
             }
             append(&mut self.buffer, piece);
             if is_end {
-                emit(&self.buffer, sink);
+                emit(&self.buffer, sink)?;
                 let length = self.buffer.len();
                 consume(&mut self.buffer, length);
             }
@@ -51,13 +51,17 @@ impl Ndjson {
     }
 
     /// Hands on the line that the end of the response left without an end of its own.
-    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
-        emit(&std::mem::take(&mut self.buffer), sink);
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
+        emit(&std::mem::take(&mut self.buffer), sink)
     }
 }
 
 /// Hands on one line, unless it is blank.
-fn emit(raw: &[u8], sink: &mut dyn FnMut(Frame<'_>)) {
+fn emit(raw: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
+    let raw = text(raw)?;
     let data = raw.strip_prefix(BOM).unwrap_or(raw).trim_ascii();
     if !data.is_empty() {
         sink(Frame {
@@ -67,6 +71,7 @@ fn emit(raw: &[u8], sink: &mut dyn FnMut(Frame<'_>)) {
             raw,
         });
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -79,12 +84,12 @@ mod tests {
     fn lines(pieces: &[&[u8]]) -> Vec<String> {
         let mut framer = Ndjson::new(1 << 20);
         let mut out = Vec::new();
-        let mut sink = |frame: Frame<'_>| out.push(String::from_utf8_lossy(frame.data).into_owned());
+        let mut sink = |frame: Frame<'_>| out.push(frame.data.to_owned());
         for piece in pieces {
             framer.feed(piece, &mut sink).unwrap();
         }
-        framer.finish(&mut sink);
-        framer.finish(&mut sink);
+        framer.finish(&mut sink).unwrap();
+        framer.finish(&mut sink).unwrap();
         out
     }
 
@@ -116,9 +121,9 @@ mod tests {
         let stream = b"{\"a\":1}\r\n{}\n[]";
         let mut raw = Vec::new();
         let mut framer = Ndjson::new(100);
-        let mut sink = |frame: Frame<'_>| raw.extend_from_slice(frame.raw);
+        let mut sink = |frame: Frame<'_>| raw.extend_from_slice(frame.raw.as_bytes());
         framer.feed(stream, &mut sink).unwrap();
-        framer.finish(&mut sink);
+        framer.finish(&mut sink).unwrap();
         assert_eq!(raw, stream);
     }
 
@@ -137,6 +142,23 @@ mod tests {
                 (Err(FrameError::TooLong { cap: 10 }), 1),
                 "cut at {at}"
             );
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf8_is_refused_wherever_it_is_cut() {
+        for stream in [b"{}\n\"\xff\"\n{}\n".as_slice(), b"{}\n\xe2\x82"] {
+            for at in 0..=stream.len() {
+                let (head, tail) = stream.split_at(at);
+                let mut framer = Ndjson::new(100);
+                let mut count = 0;
+                let mut sink = |_: Frame<'_>| count += 1;
+                let fed = framer
+                    .feed(head, &mut sink)
+                    .and_then(|()| framer.feed(tail, &mut sink))
+                    .and_then(|()| framer.finish(&mut sink));
+                assert_eq!((fed, count), (Err(FrameError::NotUtf8), 1), "cut at {at}");
+            }
         }
     }
 

@@ -4,7 +4,8 @@
 //! LF; comments are passed over. One deliberate difference: an event that the end of the response leaves without its
 //! blank line is handed on, because several providers end so.
 
-use super::{Frame, FrameError, FrameKind, KEEP, append, consume};
+use super::{Frame, FrameError, FrameKind, KEEP, append, consume, text};
+use std::ops::Range;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -27,7 +28,7 @@ struct Scan {
     /// Nothing was seen yet: a BOM may come.
     at_start: bool,
     /// The `data:` lines of an event that has several.
-    joined: Vec<u8>,
+    joined: String,
 }
 
 impl Sse {
@@ -38,7 +39,7 @@ impl Sse {
             line_start: 0,
             after_cr: false,
             at_start: true,
-            joined: Vec::new(),
+            joined: String::new(),
         };
         Self {
             buffer: Vec::new(),
@@ -50,15 +51,15 @@ impl Sse {
     /// Takes more bytes and hands on the events that they complete.
     ///
     /// # Errors
-    /// When one event is longer than the cap.
+    /// When one event is longer than the cap, or one that carries something is not UTF-8.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
         if self.buffer.is_empty() {
             // The usual case, whole events in one piece, is served from the caller's bytes without a copy.
-            let consumed = self.scan.run(bytes, sink);
+            let consumed = self.scan.run(bytes, sink)?;
             append(&mut self.buffer, bytes.get(consumed..).unwrap_or_default());
         } else {
             append(&mut self.buffer, bytes);
-            let consumed = self.scan.run(&self.buffer, sink);
+            let consumed = self.scan.run(&self.buffer, sink)?;
             consume(&mut self.buffer, consumed);
         }
         if self.buffer.len() > self.cap {
@@ -69,30 +70,34 @@ impl Sse {
     }
 
     /// Hands on the event that the end of the response left without its blank line.
-    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn finish(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
         let rest = std::mem::take(&mut self.buffer);
-        if !rest.is_empty() {
-            emit(&rest, &mut self.scan.joined, sink);
+        if rest.is_empty() {
+            return Ok(());
         }
+        emit(&rest, &mut self.scan.joined, sink)
     }
 }
 
 impl Scan {
     /// Hands on the complete events of `input`; says how many bytes of it are done with.
-    fn run(&mut self, input: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> usize {
+    fn run(&mut self, input: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, FrameError> {
         let mut start = self.skip_leftovers(input);
         self.searched = self.searched.max(start);
         self.line_start = self.line_start.max(start);
         while let Some(end) = self.find_end(input) {
             if let Some(event) = input.get(start..end) {
-                emit(event, &mut self.joined, sink);
+                emit(event, &mut self.joined, sink)?;
             }
             self.after_cr = end == input.len() && input.last() == Some(&b'\r');
             start = end;
         }
         self.searched -= start;
         self.line_start -= start;
-        start
+        Ok(start)
     }
 
     /// How many bytes at the front belong to what was handed on before: a BOM, or the LF of a CRLF.
@@ -151,32 +156,38 @@ impl Scan {
 }
 
 /// Reads the fields of one event and hands it on, unless it carries nothing.
-fn emit(raw: &[u8], joined: &mut Vec<u8>, sink: &mut dyn FnMut(Frame<'_>)) {
+fn emit(raw: &[u8], joined: &mut String, sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
+    let mut whole = None;
     let mut event = "";
-    let mut data: Option<&[u8]> = None;
+    let mut data: Option<&str> = None;
     let mut is_joined = false;
+    let mut next = 0;
     for line in raw.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        if let Some(value) = field(line, b"data") {
+        let end = next + line.len();
+        next = end + 1;
+        let place = |name| field(line, name).map(|value| end - value.len()..end);
+        if let Some(place) = place(b"data") {
+            let value = value(&mut whole, raw, place)?;
             match data {
                 None => data = Some(value),
                 Some(first) => {
                     if !is_joined {
                         joined.clear();
                         joined.reserve_exact(raw.len());
-                        joined.extend_from_slice(first);
+                        joined.push_str(first);
                         is_joined = true;
                     }
-                    joined.push(b'\n');
-                    joined.extend_from_slice(value);
+                    joined.push('\n');
+                    joined.push_str(value);
                 }
             }
-        } else if let Some(value) = field(line, b"event") {
-            event = std::str::from_utf8(value).unwrap_or("");
+        } else if let Some(place) = place(b"event") {
+            event = value(&mut whole, raw, place)?;
         }
     }
-    if data.is_none() && event.is_empty() {
-        return;
-    }
+    let Some(raw) = whole.filter(|_| data.is_some() || !event.is_empty()) else {
+        return Ok(());
+    };
     let data = if is_joined {
         &*joined
     } else {
@@ -190,6 +201,17 @@ fn emit(raw: &[u8], joined: &mut Vec<u8>, sink: &mut dyn FnMut(Frame<'_>)) {
     });
     joined.clear();
     joined.shrink_to(KEEP);
+    Ok(())
+}
+
+/// The value at a place in an event. The first one has all of the event checked: comments alone are not handed on, and may
+/// be anything.
+fn value<'a>(whole: &mut Option<&'a str>, raw: &'a [u8], place: Range<usize>) -> Result<&'a str, FrameError> {
+    let whole = match whole {
+        Some(whole) => whole,
+        None => whole.insert(text(raw)?),
+    };
+    Ok(whole.get(place).unwrap_or_default())
 }
 
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
@@ -210,12 +232,11 @@ mod tests {
     fn events(pieces: &[&[u8]]) -> Vec<String> {
         let mut framer = Sse::new(1 << 20);
         let mut out = Vec::new();
-        let mut sink =
-            |frame: Frame<'_>| out.push(format!("{}|{}", frame.event, String::from_utf8_lossy(frame.data)));
+        let mut sink = |frame: Frame<'_>| out.push(format!("{}|{}", frame.event, frame.data));
         for piece in pieces {
             framer.feed(piece, &mut sink).unwrap();
         }
-        framer.finish(&mut sink);
+        framer.finish(&mut sink).unwrap();
         out
     }
 
@@ -253,9 +274,48 @@ mod tests {
         let stream = b"event: a\ndata: 1\n\ndata: 2\n\n";
         let mut raw = Vec::new();
         Sse::new(100)
-            .feed(stream, &mut |frame| raw.extend_from_slice(frame.raw))
+            .feed(stream, &mut |frame| raw.extend_from_slice(frame.raw.as_bytes()))
             .unwrap();
         assert_eq!(raw, stream);
+    }
+
+    #[test]
+    fn an_event_that_is_not_utf8_is_refused_wherever_it_is_cut() {
+        for broken in [
+            b"data: \xff\n\n".as_slice(),
+            b"data: a\ndata: \xe2\x82\n\n",
+            b"data: a\n: \xff\n\n",
+            b"id: \xff\ndata: a\n\n",
+            b"event: \xff\n\n",
+            b"\xff: x\ndata: a\n\n",
+            b"data: \xed\xa0\xbd",
+        ] {
+            let stream = [b"data: a\n\n".as_slice(), broken].concat();
+            for at in 0..=stream.len() {
+                let (head, tail) = stream.split_at(at);
+                let mut framer = Sse::new(100);
+                let mut count = 0;
+                let mut sink = |_: Frame<'_>| count += 1;
+                let fed = framer
+                    .feed(head, &mut sink)
+                    .and_then(|()| framer.feed(tail, &mut sink))
+                    .and_then(|()| framer.finish(&mut sink));
+                assert_eq!(
+                    (fed, count),
+                    (Err(FrameError::NotUtf8), 1),
+                    "{broken:?} cut at {at}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn comments_alone_may_be_anything() {
+        let stream = b": \xff\n\nid: \xff\n\ndata: a\n\n";
+        for at in 0..=stream.len() {
+            let (head, tail) = stream.split_at(at);
+            assert_eq!(events(&[head, tail]), ["|a"], "cut at {at}");
+        }
     }
 
     #[test]

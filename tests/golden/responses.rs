@@ -13,12 +13,12 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 /// A response of a provider.
-struct Response {
-    operation: Operation,
-    name: String,
-    path: PathBuf,
-    content_type: &'static str,
-    bytes: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) operation: Operation,
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) content_type: &'static str,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Response {
@@ -45,13 +45,13 @@ impl Response {
         }
     }
 
-    fn serve(&self, config: &Rc<Config>, client: Client, pieces: &[&[u8]]) -> Served {
+    pub(crate) fn serve(&self, config: &Rc<Config>, client: Client, pieces: &[&[u8]]) -> Served {
         serve_operation(self.operation, config, client, self.content_type, pieces)
     }
 }
 
 /// Every byte by itself, and then the end.
-fn byte_by_byte(bytes: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn byte_by_byte(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.chunks(1).chain([[].as_slice()]).collect()
 }
 
@@ -113,7 +113,7 @@ fn responses_give_their_goldens() {
 /// One difference is meant: a failure that comes before anything was let out gives the client an error (or another
 /// endpoint's answer) instead of half an answer, so a stream that fails after its first token has two results, and
 /// which of them it is depends on whether that token was let out before the failure came.
-fn check_cuts(response: &Response, config: &Rc<Config>, client: Client) {
+pub(crate) fn check_cuts(response: &Response, config: &Rc<Config>, client: Client) {
     let bytes = response.bytes.as_slice();
     let whole = response.serve(config, client, &[bytes]);
     let single = response.serve(config, client, &byte_by_byte(bytes));

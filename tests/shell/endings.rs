@@ -2,8 +2,10 @@
 
 use super::envoy::Envoy;
 use super::host::host;
-use super::provider::{PROVIDERS, chat, config, streamed, streamed_head, test, test_with};
-use serde_json::json;
+use super::provider::{
+    Event, PROVIDERS, answer, chat, config, fails_over, streamed, streamed_head, test, test_with,
+};
+use serde_json::{Value, json};
 
 /// A stream of this provider that has delivered some words.
 fn begun(envoy: &mut Envoy, provider: &str) -> u32 {
@@ -113,6 +115,65 @@ fn a_stream_that_ends_too_early_is_cut() {
         let client = envoy.client(id).text();
         assert!(client.contains("\"error\""), "{client}");
         assert_eq!(envoy.receipt(id)["outcome"], "cut");
+    });
+}
+
+/// An event with a byte that is no UTF-8, in a member that nobody looks at.
+const NOT_UTF8: &[u8] = b"data: {\"system_fingerprint\":\"bad\xff\",\"choices\":[]}\n\n";
+
+#[test]
+fn an_event_that_does_not_hold_fails_over_before_the_first_token() {
+    test(|envoy| {
+        let mut first = streamed_head("openai");
+        first.push(Event::Data(streamed("openai", "one").remove(0)));
+        first.push(Event::Data(NOT_UTF8.to_vec()));
+        let scripts = fails_over(first, answer("anthropic", true, "good"));
+        let id = envoy.exchange(&chat("m/any", true), &scripts);
+        assert_eq!(envoy.client(id).streamed(), ("good".to_owned(), true));
+        assert_eq!(
+            envoy.attempts(id),
+            json!([
+                ["openai", "error", "provider_unavailable", 200],
+                ["anthropic", "success", null, 200]
+            ])
+        );
+    });
+}
+
+#[test]
+fn an_event_that_does_not_hold_after_the_first_token_ends_the_stream() {
+    test(|envoy| {
+        let id = begun(envoy, "openai");
+        envoy.response_data(id, NOT_UTF8, false);
+        let broken = envoy.client(id).text().to_owned();
+        let error: Value = serde_json::from_str(broken.rsplit("data: ").next().unwrap()).unwrap();
+        assert_eq!(error["error"]["code"], 502);
+        assert!(!broken.contains("bad"), "{broken}");
+        for piece in streamed("openai", "more") {
+            envoy.response_data(id, &piece, false);
+        }
+        envoy.response_data(id, b"", true);
+        assert!(envoy.client(id).complete);
+        assert_eq!(envoy.client(id).text(), broken);
+        assert_eq!(envoy.receipt(id)["outcome"], "cut");
+    });
+}
+
+#[test]
+fn an_answer_that_has_failed_is_closed_though_its_provider_goes_on() {
+    test(|envoy| {
+        let id = begun(envoy, "openai");
+        envoy.response_data(id, NOT_UTF8, false);
+        envoy.tick();
+        envoy.response_data(id, &streamed("openai", "more")[1], false);
+        assert!(!envoy.has_ended(id));
+        envoy.tick();
+        assert!(envoy.has_ended(id) && !envoy.client(id).complete);
+        assert_eq!(envoy.receipt(id)["outcome"], "cut");
+        assert_eq!(
+            envoy.attempts(id),
+            json!([["openai", "cut", "provider_unavailable", 200]])
+        );
     });
 }
 

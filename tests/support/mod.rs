@@ -250,7 +250,7 @@ impl Served {
                 self.body.extend_from_slice(&head.body);
                 self.head = Some((head.status, head.headers));
             }
-            Action::Pass(bytes) => {
+            Action::Pass(bytes) | Action::BreakOff(bytes) => {
                 assert!(self.head.is_some() || bytes.is_empty(), "a body before its head");
                 self.body.extend_from_slice(&bytes);
             }

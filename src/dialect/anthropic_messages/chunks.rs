@@ -19,7 +19,7 @@ impl Decoder for Chunks {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
         match (frame.kind, frame.event) {
             (FrameKind::Exception, name) => {
-                let error = bedrock_converse::error::of_exception(name, frame.data);
+                let error = bedrock_converse::error::of_exception(name, frame.data.as_bytes());
                 self.0.fail(error, out);
             }
             (FrameKind::Event, "chunk") => match event(frame.data) {
@@ -46,7 +46,7 @@ impl Decoder for Chunks {
 }
 
 /// Anthropic's event in a chunk.
-fn event(data: &[u8]) -> Option<Vec<u8>> {
-    let payload = serde_json::from_slice::<&RawValue>(data).map(Members::of).ok()?;
-    base64::decode(&payload.text("bytes")?)
+fn event(data: &str) -> Option<String> {
+    let payload = serde_json::from_str::<&RawValue>(data).map(Members::of).ok()?;
+    String::from_utf8(base64::decode(&payload.text("bytes")?)?).ok()
 }

@@ -65,10 +65,10 @@ enum OpenKind {
 
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
-        if self.phase == Phase::Closed || frame.data.is_empty() || frame.data == b"[DONE]" {
+        if self.phase == Phase::Closed || frame.data.is_empty() || frame.data == "[DONE]" {
             return;
         }
-        let Ok(event) = serde_json::from_slice::<Event<'_>>(frame.data) else {
+        let Ok(event) = serde_json::from_str::<Event<'_>>(frame.data) else {
             return self.fail(garbled("an event"), out);
         };
         let kind = if event.kind.is_empty() {
@@ -123,8 +123,8 @@ impl Decoder for Reader {
 
 impl Reader {
     /// Reads a buffered response.
-    pub(super) fn whole(mut self, body: &[u8], out: &mut Vec<Delta>) {
-        match serde_json::from_slice::<Message<'_>>(body) {
+    pub(super) fn whole(mut self, body: &str, out: &mut Vec<Delta>) {
+        match serde_json::from_str::<Message<'_>>(body) {
             Ok(Message {
                 error: Some(detail), ..
             }) => self.fail(error::of_event(Some(detail)), out),

@@ -403,7 +403,7 @@ fn a_stream_cannot_make_us_keep_more_and_more() {
 fn a_buffered_message_is_the_same_steps_at_once() {
     let mut out = Vec::new();
     let body = r#"{"id":"m","model":"c","content":[{"type":"thinking","thinking":"h","signature":"S"},{"type":"redacted_thinking","data":"D"},{"type":"text","text":"a"},{"type":"tool_use","id":"t","name":"f","input":{}},{"type":"later"}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":2}}"#;
-    DIALECT.decode_buffered(body.as_bytes(), Fidelity::Full, &mut out);
+    DIALECT.decode_buffered(body, Fidelity::Full, &mut out);
     let expected = [
         "start",
         "think 0 h",
@@ -428,7 +428,7 @@ fn a_buffered_body_that_is_no_message_is_an_error() {
         r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#,
     ] {
         let mut out = Vec::new();
-        DIALECT.decode_buffered(body.as_bytes(), Fidelity::Full, &mut out);
+        DIALECT.decode_buffered(body, Fidelity::Full, &mut out);
         let Some(Delta::Error(error)) = out.last() else {
             panic!("{body}")
         };

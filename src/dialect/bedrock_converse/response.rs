@@ -73,7 +73,9 @@ impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
         match (self.phase, frame.kind) {
             (Phase::Closed, _) => {}
-            (_, FrameKind::Exception) => self.fail(error::of_exception(frame.event, frame.data), out),
+            (_, FrameKind::Exception) => {
+                self.fail(error::of_exception(frame.event, frame.data.as_bytes()), out)
+            }
             (Phase::Finished, FrameKind::Event) if frame.event != "metadata" => {}
             (_, FrameKind::Event) => {
                 if self.event(frame.event, frame.data, out).is_err() {
@@ -101,8 +103,8 @@ impl Decoder for Reader {
 
 impl Reader {
     /// Reads a buffered response.
-    pub(super) fn whole(mut self, body: &[u8], out: &mut Vec<Delta>) {
-        match serde_json::from_slice::<Response<'_>>(body) {
+    pub(super) fn whole(mut self, body: &str, out: &mut Vec<Delta>) {
+        match serde_json::from_str::<Response<'_>>(body) {
             Ok(Response {
                 output: Some(output),
                 stop_reason,
@@ -119,13 +121,13 @@ impl Reader {
                 }
             }
             // AWS answers some mistakes with an error object under status 200.
-            Ok(Response { output: None, .. }) => self.fail(error::of_exception("", body), out),
+            Ok(Response { output: None, .. }) => self.fail(error::of_exception("", body.as_bytes()), out),
             Err(_) => self.fail(garbled("a message"), out),
         }
         self.finish(out);
     }
 
-    fn event(&mut self, name: &str, data: &[u8], out: &mut Vec<Delta>) -> Result<(), serde_json::Error> {
+    fn event(&mut self, name: &str, data: &str, out: &mut Vec<Delta>) -> Result<(), serde_json::Error> {
         match name {
             "messageStart" => self.begin(out),
             "contentBlockStart" => {
@@ -215,6 +217,6 @@ impl Reader {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(data)
+fn read<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(data)
 }

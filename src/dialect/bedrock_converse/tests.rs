@@ -308,7 +308,7 @@ fn a_buffered_response_is_the_same_steps_at_once() {
         {"toolUse":{"toolUseId":"s","name":"nova_grounding","input":{},"type":"server_tool_use"}},
         {"image":{"format":"png","source":{"bytes":"QQ=="}}}]}},
         "stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}"#;
-    BedrockConverse.decode_buffered(body.as_bytes(), Fidelity::Full, &mut out);
+    BedrockConverse.decode_buffered(body, Fidelity::Full, &mut out);
     let expected = [
         "start",
         "think 0 h",
@@ -337,7 +337,7 @@ fn a_buffered_body_that_is_no_response_is_an_error() {
         r#"{"output":{}}"#,
     ] {
         let mut out = Vec::new();
-        BedrockConverse.decode_buffered(body.as_bytes(), Fidelity::Full, &mut out);
+        BedrockConverse.decode_buffered(body, Fidelity::Full, &mut out);
         let Some(Delta::Error(error)) = out.last() else {
             panic!("{body}")
         };

@@ -64,13 +64,13 @@ impl Encoder for List {
 
     fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>) {
         self.done = true;
-        let priced = usage.and_then(|usage| priced(frame.data, usage, &self.answer.rate));
-        let data = priced.as_deref().unwrap_or(frame.data);
+        let priced = usage.and_then(|usage| priced(frame.data.as_bytes(), usage, &self.answer.rate));
+        let data = priced.as_deref().unwrap_or(frame.data.as_bytes());
         let base64 = self.answer.base64;
         let is_other = |delta: &Delta| matches!(delta, Delta::Piece { piece: Piece::Embedding(raw), .. } if !vector::has_form(raw, base64));
         match serde_json::from_slice(data) {
             Ok(members) if deltas.iter().any(is_other) => rewrite(&members, base64, out),
-            _ => out.extend_from_slice(priced.as_deref().unwrap_or(frame.raw)),
+            _ => out.extend_from_slice(data),
         }
         add_metadata(out, self.answer.metadata.as_deref());
     }

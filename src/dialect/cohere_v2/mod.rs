@@ -56,7 +56,7 @@ impl Dialect for CohereV2 {
         Box::<response::Reader>::default()
     }
 
-    fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
         response::Reader::default().whole(body, out);
     }
 

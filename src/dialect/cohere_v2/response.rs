@@ -43,7 +43,7 @@ struct Call {
 
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
-        if self.closed || frame.data.is_empty() || frame.data == b"[DONE]" {
+        if self.closed || frame.data.is_empty() || frame.data == "[DONE]" {
             return;
         }
         match read(frame.data) {
@@ -66,7 +66,7 @@ impl Decoder for Reader {
 
 impl Reader {
     /// Reads a buffered response.
-    pub(super) fn whole(mut self, body: &[u8], out: &mut Vec<Delta>) {
+    pub(super) fn whole(mut self, body: &str, out: &mut Vec<Delta>) {
         let Some(response) = read(body) else {
             return self.fail(garbled("a response"), out);
         };
@@ -250,10 +250,8 @@ impl Reader {
 }
 
 /// `None` for what is no object.
-fn read(data: &[u8]) -> Option<Members<'_>> {
-    // What is not UTF-8 is no JSON either.
-    let text = std::str::from_utf8(data).ok()?;
-    serde_json::from_str(text).ok()
+fn read(data: &str) -> Option<Members<'_>> {
+    serde_json::from_str(data).ok()
 }
 
 fn object<'a>(members: &Members<'a>, name: &str) -> Option<Members<'a>> {

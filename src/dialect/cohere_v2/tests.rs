@@ -23,7 +23,7 @@ fn decode(events: &[&str]) -> Vec<String> {
 
 fn buffered(body: &str) -> Vec<String> {
     let mut out = Vec::new();
-    CohereV2.decode_buffered(body.as_bytes(), Fidelity::Full, &mut out);
+    CohereV2.decode_buffered(body, Fidelity::Full, &mut out);
     words(&out)
 }
 

@@ -91,7 +91,7 @@ impl Dialect for Cohere {
         Box::new(NoStream)
     }
 
-    fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
         let Some(answer) = begin(body, out) else { return };
         let embeddings = answer.get("embeddings");
         // Without `embedding_types` the list stands there itself; a model that does not know them answers so.

@@ -75,7 +75,7 @@ impl Dialect for Gemini {
         Box::new(NoStream)
     }
 
-    fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
         let Some(answer) = begin(body, out) else { return };
         if let Some(raw) = answer.get("error") {
             out.push(Delta::Error(error::of_event(raw)));

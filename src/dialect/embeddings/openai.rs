@@ -45,7 +45,7 @@ impl Dialect for OpenAi {
         Box::new(NoStream)
     }
 
-    fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>) {
         let Some(answer) = begin(body, out) else { return };
         if let Some(raw) = answer.get("error") {
             out.push(Delta::Error(error::in_band(raw)));
@@ -70,7 +70,7 @@ impl Dialect for OpenAi {
             }
             count = count.saturating_add(usize::from(embedding.is_some()));
             if fidelity == Fidelity::Full {
-                unnamed(raw.get().as_bytes(), ENTRY_MEMBERS, at, Place::Choice, out);
+                unnamed(raw.get(), ENTRY_MEMBERS, at, Place::Choice, out);
             }
         }
         out.push(Delta::Vectors(count));

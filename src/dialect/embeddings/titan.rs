@@ -95,14 +95,14 @@ impl Dialect for Titan {
         Box::new(NoStream)
     }
 
-    fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
         let Some(answer) = begin(body, out) else { return };
         // The models for images report failures so.
         let failed = answer.text("message").filter(|message| !message.is_empty());
         match (answer.get("embedding"), failed) {
             (Some(values), _) => vector(0, Some(values), out),
             (None, Some(_)) => {
-                out.push(Delta::Error(error::of_exception("", body)));
+                out.push(Delta::Error(error::of_exception("", body.as_bytes())));
                 return;
             }
             (None, None) => {

@@ -96,7 +96,7 @@ impl Dialect for Gemini {
         Box::<response::Reader>::default()
     }
 
-    fn decode_buffered(&self, body: &[u8], _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
         let mut reader = response::Reader::default();
         reader.read(body, out);
         reader.finish(out);

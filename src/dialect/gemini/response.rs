@@ -51,7 +51,7 @@ enum Phase {
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
         // Google has no such end; servers that speak its dialect may.
-        if frame.data != b"[DONE]" {
+        if frame.data != "[DONE]" {
             self.read(frame.data, out);
         }
     }
@@ -67,13 +67,11 @@ impl Decoder for Reader {
 
 impl Reader {
     /// Reads one frame, or a buffered response.
-    pub(super) fn read(&mut self, data: &[u8], out: &mut Vec<Delta>) {
+    pub(super) fn read(&mut self, data: &str, out: &mut Vec<Delta>) {
         if self.phase == Phase::Closed {
             return;
         }
-        // What is not UTF-8 is no JSON either.
-        let text = std::str::from_utf8(data).unwrap_or_default();
-        match serde_json::from_str::<Members<'_>>(text) {
+        match serde_json::from_str::<Members<'_>>(data) {
             Ok(response) => match response.get("error") {
                 Some(detail) => self.fail(error::of_event(detail), out),
                 None => self.response(&response, out),

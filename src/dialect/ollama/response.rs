@@ -38,11 +38,11 @@ impl Decoder for Reader {
 
 impl Reader {
     /// Reads one line, or a buffered response.
-    pub(super) fn read(&mut self, data: &[u8], out: &mut Vec<Delta>) {
+    pub(super) fn read(&mut self, data: &str, out: &mut Vec<Delta>) {
         if self.ended {
             return;
         }
-        let Ok(line) = serde_json::from_slice::<Members<'_>>(data) else {
+        let Ok(line) = serde_json::from_str::<Members<'_>>(data) else {
             let message = "the provider sent a line that is no JSON object";
             return self.fail(Error::new(Kind::ProviderUnavailable, message), out);
         };
@@ -105,7 +105,7 @@ impl Reader {
             None => String::new(),
             // What should be an object may be its text, as OpenAI has it.
             Some(raw) if json::shape(raw) == Shape::String => {
-                serde_json::from_str(raw.get()).unwrap_or_default()
+                json::text(raw).unwrap_or_default().into_string()
             }
             Some(raw) => json::compact(raw),
         };

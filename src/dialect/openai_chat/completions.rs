@@ -37,7 +37,7 @@ impl Dialect for OpenAiCompletions {
         Box::new(StreamDecoder::new(TextIn::Choice, fidelity))
     }
 
-    fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>) {
         decode_buffered(body, TextIn::Choice, fidelity, out);
     }
 

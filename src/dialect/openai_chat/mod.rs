@@ -59,7 +59,7 @@ impl Dialect for OpenAiChat {
         Box::new(response::StreamDecoder::new(TextIn::Message, fidelity))
     }
 
-    fn decode_buffered(&self, body: &[u8], fidelity: Fidelity, out: &mut Vec<Delta>) {
+    fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>) {
         response::decode_buffered(body, TextIn::Message, fidelity, out);
     }
 

@@ -10,6 +10,7 @@ use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, ReasoningDetai
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape, Str};
 use crate::wire::Frame;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -49,7 +50,7 @@ impl Decoder for StreamDecoder {
         if self.ended || frame.data.is_empty() {
             return;
         }
-        if frame.data == b"[DONE]" {
+        if frame.data == "[DONE]" {
             // A stream that says it is done without ever giving a reason is taken at its word, if it said anything.
             if self.reader.started {
                 self.ended = true;
@@ -82,7 +83,7 @@ impl Decoder for StreamDecoder {
 }
 
 /// Reads a whole `chat.completion` or `text_completion`.
-pub(super) fn decode_buffered(body: &[u8], text_in: TextIn, fidelity: Fidelity, out: &mut Vec<Delta>) {
+pub(super) fn decode_buffered(body: &str, text_in: TextIn, fidelity: Fidelity, out: &mut Vec<Delta>) {
     let mut reader = Reader::new(text_in, fidelity);
     reader.read(body, out);
     if !matches!(out.last(), Some(Delta::Error(_))) {
@@ -112,8 +113,8 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, data: &[u8], out: &mut Vec<Delta>) {
-        let Ok(response) = serde_json::from_slice::<Response<'_>>(data) else {
+    fn read(&mut self, data: &str, out: &mut Vec<Delta>) {
+        let Some(response) = object::<Response<'_>>(data) else {
             out.push(Delta::Error(Error::new(
                 Kind::ProviderUnavailable,
                 "the provider sent something that is no chat completion",
@@ -126,7 +127,7 @@ impl Reader {
         }
         // vLLM's form: the whole chunk is the error.
         if response.object.as_deref() == Some("error") {
-            out.push(Delta::Error(error::flat(data, None)));
+            out.push(Delta::Error(error::flat(data.as_bytes(), None)));
             return;
         }
         let usage = response.usage.or(response.x_groq.and_then(|groq| groq.usage));
@@ -162,7 +163,7 @@ impl Reader {
 
     /// Reads one choice; `None` when it cannot be read.
     fn choice(&mut self, position: u32, raw: &RawValue, out: &mut Vec<Delta>) -> Option<()> {
-        let choice: Choice<'_> = serde_json::from_str(raw.get()).ok()?;
+        let choice: Choice<'_> = object(raw.get())?;
         let index = choice.index.unwrap_or(position);
         if index >= MAX_CHOICES {
             return None;
@@ -172,7 +173,7 @@ impl Reader {
                 TextIn::Message => CHOICE_MEMBERS,
                 TextIn::Choice => COMPLETION_MEMBERS,
             };
-            unnamed(raw.get().as_bytes(), known, index, Place::Choice, out);
+            unnamed(raw.get(), known, index, Place::Choice, out);
         }
         if self.text_in == TextIn::Choice
             && let Some(raw) = choice.text
@@ -180,9 +181,9 @@ impl Reader {
             content(raw, &mut |piece| out.push(Delta::Piece { choice: index, piece }));
         }
         if let Some(raw) = json::present(choice.delta).or(json::present(choice.message)) {
-            self.message(index, serde_json::from_str(raw.get()).ok()?, out)?;
+            self.message(index, object(raw.get())?, out)?;
             if self.fidelity == Fidelity::Full {
-                unnamed(raw.get().as_bytes(), MESSAGE_MEMBERS, index, Place::Message, out);
+                unnamed(raw.get(), MESSAGE_MEMBERS, index, Place::Message, out);
             }
         }
         if let Some(native) = choice
@@ -275,7 +276,7 @@ impl Reader {
             return Some(());
         };
         let json = match json::shape(raw) {
-            Shape::String => serde_json::from_str::<String>(raw.get()).unwrap_or_default(),
+            Shape::String => json::text(raw).unwrap_or_default().into_string(),
             // Some send the object itself.
             _ => raw.get().to_owned(),
         };
@@ -323,6 +324,13 @@ impl Reader {
     }
 }
 
+/// Reads an object: serde would take a list of the values of its members for one, too.
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    let is_object = text.trim_ascii_start().starts_with('{');
+    // The caller says what could not be read.
+    is_object.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
 fn thought(text: String) -> Piece {
     Piece::Reasoning(Reasoning::Text {
         index: 0,
@@ -335,9 +343,9 @@ fn thought(text: String) -> Piece {
 fn content(raw: &RawValue, piece: &mut impl FnMut(Piece)) {
     match json::shape(raw) {
         Shape::String => {
-            let text = serde_json::from_str::<String>(raw.get()).unwrap_or_default();
+            let text = json::text(raw).unwrap_or_default();
             if !text.is_empty() {
-                piece(Piece::Text(text));
+                piece(Piece::Text(text.into_string()));
             }
         }
         Shape::Array => {
@@ -421,13 +429,13 @@ fn reasoning(detail: ReasoningDetail<'_>) -> impl Iterator<Item = Reasoning> {
 
 /// Pushes the members of an object that are not in `known`.
 pub(in crate::dialect) fn unnamed(
-    data: &[u8],
+    data: &str,
     known: &[&str],
     choice: u32,
     place: Place,
     out: &mut Vec<Delta>,
 ) {
-    let Ok(Members(members)) = serde_json::from_slice::<Members<'_>>(data) else {
+    let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(data) else {
         return;
     };
     for (name, raw) in members {

@@ -51,10 +51,10 @@ struct Open {
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
         // OpenAI has no such end; servers that speak its dialect may.
-        if self.phase == Phase::Closed || frame.data.is_empty() || frame.data == b"[DONE]" {
+        if self.phase == Phase::Closed || frame.data.is_empty() || frame.data == "[DONE]" {
             return;
         }
-        let Ok(raw) = serde_json::from_slice::<&RawValue>(frame.data) else {
+        let Ok(raw) = serde_json::from_str::<&RawValue>(frame.data) else {
             return self.fail(garbled("a response"), out);
         };
         let event = Members::of(raw);
@@ -82,8 +82,8 @@ impl Decoder for Reader {
 
 impl Reader {
     /// Reads a buffered response.
-    pub(super) fn whole(mut self, body: &[u8], out: &mut Vec<Delta>) {
-        match serde_json::from_slice::<&RawValue>(body) {
+    pub(super) fn whole(mut self, body: &str, out: &mut Vec<Delta>) {
+        match serde_json::from_str::<&RawValue>(body) {
             Ok(raw) => self.end("", &Members::of(raw), out),
             Err(_) => self.fail(garbled("a response"), out),
         }

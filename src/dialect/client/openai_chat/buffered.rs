@@ -57,10 +57,10 @@ impl Encoder for Buffered {
     fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>) {
         self.done = true;
         let mended = mended(frame.data, deltas);
-        let data = mended.as_deref().unwrap_or(frame.data);
+        let data = mended.as_deref().unwrap_or(frame.data.as_bytes());
         match usage.and_then(|usage| priced(data, usage, &self.answer.rate)) {
             Some(priced) => out.extend_from_slice(&priced),
-            None => out.extend_from_slice(mended.as_deref().unwrap_or(frame.raw)),
+            None => out.extend_from_slice(data),
         }
         add_metadata(out, self.answer.metadata.as_deref());
     }

@@ -12,16 +12,16 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// The frame `data`, mended with what was read of it; `None` where nothing is odd, which is nearly always.
-pub(super) fn mended(data: &[u8], deltas: &[Delta]) -> Option<Vec<u8>> {
+pub(super) fn mended(data: &str, deltas: &[Delta]) -> Option<Vec<u8>> {
     // Where nothing but counts was read, the choices may be `null`.
     let is_choice = |delta: &Delta| matches!(delta, Delta::Piece { .. } | Delta::Finish { .. });
     let is_usage = |delta: &Delta| matches!(delta, Delta::Usage(_));
     let may_be_null = deltas.iter().any(is_usage) && !deltas.iter().any(is_choice);
-    if !may_be_null && !deltas.iter().any(may_be_odd) && !may_have_parts(data) {
+    if !may_be_null && !deltas.iter().any(may_be_odd) && !may_have_parts(data.as_bytes()) {
         return None;
     }
     // A frame that cannot be read has failed already.
-    let members = serde_json::from_slice::<Members<'_>>(data).ok()?;
+    let members = serde_json::from_str::<Members<'_>>(data).ok()?;
     let mut is_odd = false;
     let mut out = Vec::with_capacity(data.len().saturating_add(256));
     json::object(&mut out, &members, &mut |out, name, raw| {
@@ -323,8 +323,8 @@ mod tests {
     fn check(data: &str, expected: Option<&str>) {
         let mut deltas = Vec::new();
         let dialect = find("openai-chat").unwrap();
-        dialect.decode_buffered(data.as_bytes(), Fidelity::Metering, &mut deltas);
-        let found = mended(data.as_bytes(), &deltas);
+        dialect.decode_buffered(data, Fidelity::Metering, &mut deltas);
+        let found = mended(data, &deltas);
         assert_eq!(
             found.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(),
             expected

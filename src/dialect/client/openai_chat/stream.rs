@@ -281,15 +281,16 @@ impl Encoder for Stream {
     }
 
     fn forward(&mut self, frame: &Frame<'_>, deltas: &[Delta], usage: Option<&Usage>, out: &mut Vec<u8>) {
-        if self.done {
+        // An event without data is no JSON to OpenAI's SDKs, which end over it, and nothing to a browser.
+        if self.done || frame.data.is_empty() {
             return;
         }
-        if frame.data == b"[DONE]" {
+        if frame.data == "[DONE]" {
             self.show_last(usage, out);
             self.done = true;
         }
         let mut mended = mended(frame.data, deltas);
-        let data = mended.as_deref().unwrap_or(frame.data);
+        let data = mended.as_deref().unwrap_or(frame.data.as_bytes());
         // Token counts are for callers who asked for them, as we always do.
         if deltas.iter().any(|delta| matches!(delta, Delta::Usage(_)))
             && let Ok(Members(members)) = serde_json::from_slice(data)
@@ -316,12 +317,8 @@ impl Encoder for Stream {
             out.extend_from_slice(b"\n\n");
             return;
         }
-        let end = frame
-            .raw
-            .iter()
-            .rposition(|byte| !matches!(byte, b'\n' | b'\r'))
-            .map_or(0, |at| at + 1);
-        out.extend_from_slice(frame.raw.get(..end).unwrap_or_default());
+        let lines = frame.raw.trim_end_matches(['\n', '\r']);
+        out.extend_from_slice(lines.as_bytes());
         out.extend_from_slice(b"\n\n");
     }
 
