@@ -194,7 +194,8 @@ def test_speed_that_was_measured_decides(gateway):
         }
 
     assert wait_until(known), first
-    assert served(gateway, "r/speed:nitro") == ["openai"]
+    # At either worker.
+    assert wait_until(lambda: served(gateway, "r/speed:nitro") == ["openai"])
 
 
 def test_a_session_stays_where_its_prompt_is_cached(gateway):
