@@ -1,6 +1,6 @@
 # Every target installs what it needs under target/; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit wasm-test differential e2e check bench fuzz size catalogue wasm tool tool-release
+.PHONY: help run build test unit wasm-test differential e2e check bench budget fuzz size catalogue wasm tool tool-release
 
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
@@ -60,6 +60,10 @@ check: ## Check formatting and lints, natively and for wasm
 bench: wasm tool-release ## Measure against plain Envoy
 	@$(SETUP) venv tests/requirements.txt
 	CROSSPOINT_TOOL=$(abspath $(OUT)/release/crosspoint) $(PYTHON) tests/bench/run.py
+
+budget: ## Count the instructions of the core's workloads, and fail where one takes more than it may (BLESS=1: that is what it may)
+	@$(SETUP) valgrind
+	cargo bench --locked --bench core -- --budget $(if $(BLESS),--bless)
 
 fuzz: ## Feed noise to everything that reads bytes, for FUZZ_SECONDS (60)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --release $(FEATURES) --test fuzz -- --nocapture

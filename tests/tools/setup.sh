@@ -7,6 +7,7 @@
 #   setup.sh litellm           another one, for litellm, whose pins are its own
 #   setup.sh wasm-runner       the runner of the wasm unit tests
 #   setup.sh crds              Istio's schemas
+#   setup.sh valgrind          asks for valgrind, which no package manager of ours has
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -83,5 +84,6 @@ venv) venv "$2" ;;
 litellm) litellm ;;
 wasm-runner) wasm_runner ;;
 crds) crds ;;
+valgrind) need valgrind "install it (Debian, Ubuntu: apt install valgrind)" ;;
 *) stop "no such part: ${1:-}" ;;
 esac
