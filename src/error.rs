@@ -8,6 +8,8 @@ use std::fmt::{self, Write as _};
 
 /// The longest provider message that is passed on to a caller, in bytes.
 pub const MAX_MESSAGE: usize = 2_000;
+/// How long a caller is asked to wait for room in the gateway's memory, in milliseconds.
+const RETRY_FULL_MS: u64 = 5_000;
 
 /// What kind of failure it was, in the words of OpenRouter's `error_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +38,9 @@ pub enum Kind {
     Unprocessable,
     /// Too many requests, says the provider.
     RateLimitExceeded,
+    /// The gateway holds as much as it may. It is no fault of the caller's, but a status of the server's makes clients
+    /// repeat at once, up to thirty times.
+    GatewayFull,
     /// Our own fault.
     Server,
     /// No connection, a reset, garbage, or a 5xx of the provider.
@@ -134,6 +139,7 @@ impl Kind {
             Self::RateLimitExceeded => {
                 row("rate_limit_exceeded", 429, "rate_limit_error", TryNext, RateLimit)
             }
+            Self::GatewayFull => row("gateway_full", 429, "rate_limit_error", TryNext, Nobody),
             Self::Server => row("server", 500, SERVER, Return, Nobody),
             Self::ProviderUnavailable => row("provider_unavailable", 502, SERVER, TryNext, Endpoint),
             Self::EmptyResponse | Self::ResponseTooLong => {
@@ -214,6 +220,15 @@ impl Error {
     /// A malformed request: [`Kind::InvalidRequest`].
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(Kind::InvalidRequest, message)
+    }
+
+    /// There is no room for `what`: [`Kind::GatewayFull`].
+    pub fn gateway_full(what: &str) -> Self {
+        let message = format!("the gateway's memory has no room for {what}; send the request again later");
+        Self {
+            retry_after_ms: Some(RETRY_FULL_MS),
+            ..Self::new(Kind::GatewayFull, message)
+        }
     }
 
     /// What a provider said, its message cut to [`MAX_MESSAGE`].

@@ -88,5 +88,8 @@ pub(crate) use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[cfg(target_os = "wasi")]
 mod entry {
+    #[global_allocator]
+    static ALLOCATOR: crate::filter::Counting = crate::filter::Counting;
+
     proxy_wasm::main! {{ crate::filter::start(); }}
 }

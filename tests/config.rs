@@ -802,7 +802,7 @@ mod table {
                 &[
                     "limits.request_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
                     "limits.response_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
-                    "limits.header: is unknown; known here: request_body, response_body",
+                    "limits.header: is unknown; known here: request_body, response_body, memory",
                 ],
             ),
             row(
@@ -810,6 +810,16 @@ mod table {
                 &[
                     "limits.request_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
                     "limits.response_body: expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB",
+                ],
+            ),
+            row(
+                Beside("limits: { memory: 3MiB }"),
+                &["limits.memory: expected a size from 4MiB to 768MiB, such as 512MiB"],
+            ),
+            row(
+                Beside("limits: { memory: 60MiB }\nroutes: { a: { limits: { response_body: 31MiB } } }"),
+                &[
+                    "limits.memory: must be at least 65011712 bytes, twice the largest request_body and response_body; raise it, or lower them",
                 ],
             ),
             row(
@@ -1068,7 +1078,7 @@ keys:
 identity: { header: X-User }
 budgets: { on_unavailable: allow, balances: { ann: { month: { start: "2026-11-01", used: "1" }, total: 2 } } }
 middleware: [{ redact: { rules: [{ pattern: '\d{4}', mask: '[card]' }, { literal: "secret" }] } }]
-limits: { request_body: 32MiB, response_body: 2097152 }
+limits: { request_body: 32MiB, response_body: 2097152, memory: 64MiB }
 timeouts: { first_token: 20s, stall: 30s, total: 10m, adaptive: { factor: 2.5, max: 15s }, waiting_comment: { after: 5s, every: 10s, early: true } }
 routing: { max_attempts: 3, prefer_local_region: true }
 page: true
@@ -1163,8 +1173,12 @@ admin: { port: 9000.0 }
         assert_eq!(balance.total, Some(PicoUsd(2_000_000_000_000)));
         assert_eq!(config.middleware.len(), 1);
         assert_eq!(
-            (config.limits.request_body, config.limits.response_body),
-            (32 << 20, 2 << 20)
+            (
+                config.limits.request_body,
+                config.limits.response_body,
+                config.memory
+            ),
+            (32 << 20, 2 << 20, 64 << 20)
         );
         assert_eq!(
             (config.timeouts.first_token_ms, config.timeouts.total_ms),

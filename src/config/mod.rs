@@ -40,6 +40,10 @@ pub const DEFAULT_MAX_REQUEST_BODY: u64 = (1 << 20) - SLACK;
 /// Largest buffered answer, and largest single event of a stream, when the configuration says nothing, in bytes. Writing
 /// more than Envoy's limit into a body that is held can crash Envoy, so this stays below Envoy's default of 1 MiB.
 pub const DEFAULT_MAX_RESPONSE_BODY: u64 = (1 << 20) - SLACK;
+/// How much of a worker's memory may be in use before large bodies are refused, in bytes, when the configuration says
+/// nothing. A VM has 1 GiB and dies beyond it; the other half is for what one piece of work needs for a moment, and for
+/// gaps between blocks.
+pub const DEFAULT_MEMORY: u64 = 512 << 20;
 /// How far a cap of ours stays below Envoy's limit, in bytes.
 pub const SLACK: u64 = 64 << 10;
 
@@ -73,6 +77,8 @@ pub struct Config {
     pub middleware: Vec<Rc<dyn Middleware>>,
     /// Caps on sizes.
     pub limits: Limits,
+    /// How much of a worker's memory may be in use before large bodies are refused, in bytes.
+    pub memory: usize,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// How often and where to try.

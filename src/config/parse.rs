@@ -10,8 +10,8 @@ use super::routes::{Served, Usual, preferences, routes};
 use super::rules::Whose;
 use super::timeouts::timeouts;
 use super::{
-    Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, Environment, Limits, Listen, Routing,
-    Timeouts,
+    Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, DEFAULT_MEMORY, Environment, Limits, Listen,
+    Route, Routing, Timeouts,
 };
 use crate::middleware::{self, Middleware};
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub(super) type Env<'e> = Option<Environment<'e>>;
 
 /// The caps on sizes go up to this, in bytes: beyond it one request could take a worker's whole 32-bit memory.
 const MAX_BODY: u64 = 256 << 20;
+/// `limits.memory` has room below and above it in the 1 GiB that a VM has, in bytes.
+const MEMORY: std::ops::RangeInclusive<u64> = (4 << 20)..=(768 << 20);
 
 pub(super) fn config(value: &Value, env: Env<'_>) -> Result<Config, Vec<Problem>> {
     let problems = Problems::default();
@@ -84,10 +86,14 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         .optional("middleware")
         .map(|node| stages(&node))
         .unwrap_or_default();
-    let limits = limits(
-        members.optional("limits").and_then(|node| node.members()),
-        Limits::default(),
-    );
+    let mut limits_members = members.optional("limits").and_then(|node| node.members());
+    let limits = sizes(limits_members.as_mut(), Limits::default());
+    let memory = limits_members
+        .as_mut()
+        .and_then(|members| members.optional("memory"));
+    if let Some(members) = limits_members {
+        members.done();
+    }
     let timeouts = timeouts(
         members.optional("timeouts").and_then(|node| node.members()),
         Timeouts::default(),
@@ -101,6 +107,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         .optional("routes")
         .map(|node| routes(&node, &served, &usual))
         .unwrap_or_default();
+    let memory = self::memory(memory.as_ref(), limits, &routes);
     let routing = routing(members.optional("routing").and_then(|node| node.members()));
     let billing = billing(members.optional("billing").and_then(|node| node.members()));
     let page = members.optional("page").and_then(|node| node.boolean());
@@ -124,6 +131,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         routes,
         middleware,
         limits,
+        memory,
         timeouts,
         routing,
         billing,
@@ -210,8 +218,16 @@ impl Default for Limits {
     }
 }
 
-pub(super) fn limits(members: Option<Members<'_>>, mut limits: Limits) -> Limits {
-    let Some(mut members) = members else { return limits };
+/// The limits of a route.
+pub(super) fn limits(members: Option<Members<'_>>, usual: Limits) -> Limits {
+    let Some(mut members) = members else { return usual };
+    let limits = sizes(Some(&mut members), usual);
+    members.done();
+    limits
+}
+
+fn sizes(members: Option<&mut Members<'_>>, mut limits: Limits) -> Limits {
+    let Some(members) = members else { return limits };
     for (name, limit) in [
         ("request_body", &mut limits.request_body),
         ("response_body", &mut limits.response_body),
@@ -219,20 +235,42 @@ pub(super) fn limits(members: Option<Members<'_>>, mut limits: Limits) -> Limits
         let Some(node) = members.optional(name) else {
             continue;
         };
-        let size = match node.value.as_str() {
-            Some(text) => reader::bytes(text),
-            None => node.as_whole(),
-        };
-        match size
-            .filter(|size| (1_024..=MAX_BODY).contains(size))
-            .map(usize::try_from)
-        {
-            Some(Ok(size)) => *limit = size,
-            _ => node.problem("expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB"),
+        match size(&node).filter(|size| (1_024..=MAX_BODY).contains(&(*size as u64))) {
+            Some(size) => *limit = size,
+            None => node.problem("expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB"),
         }
     }
-    members.done();
     limits
+}
+
+/// A number of bytes, or a size such as `32MiB`.
+fn size(node: &Node<'_>) -> Option<usize> {
+    let size = match node.value.as_str() {
+        Some(text) => reader::bytes(text),
+        None => node.as_whole(),
+    };
+    usize::try_from(size?).ok()
+}
+
+/// `limits.memory`: two of the largest bodies have room in it, or none could be read beside anything else.
+fn memory(node: Option<&Node<'_>>, limits: Limits, routes: &[Route]) -> usize {
+    let usual = usize::try_from(DEFAULT_MEMORY).unwrap_or(usize::MAX);
+    let Some(node) = node else { return usual };
+    let Some(memory) = size(node).filter(|size| MEMORY.contains(&(*size as u64))) else {
+        node.problem("expected a size from 4MiB to 768MiB, such as 512MiB");
+        return usual;
+    };
+    let all = routes.iter().map(|route| route.limits).chain([limits]);
+    let largest = all
+        .map(|limits| limits.request_body.max(limits.response_body))
+        .max();
+    let least = largest.unwrap_or_default().saturating_mul(2);
+    if memory < least {
+        node.problem(format!(
+            "must be at least {least} bytes, twice the largest request_body and response_body; raise it, or lower them"
+        ));
+    }
+    memory
 }
 
 fn routing(members: Option<Members<'_>>) -> Routing {

@@ -266,6 +266,23 @@ impl Attempt {
         }
     }
 
+    /// How much of an answer is here that is still to go out, in bytes.
+    pub(super) fn gathered(&self) -> usize {
+        match &self.phase {
+            Phase::Answering(pipeline) => pipeline.gathered(),
+            Phase::Waiting(_) | Phase::Refusing { .. } | Phase::Ended => 0,
+        }
+    }
+
+    /// Gives an answer up that has not come to its end; `None` where there is none.
+    pub(super) fn give_up(&self, error: Error) -> Option<Progress> {
+        match self.phase {
+            Phase::Answering(_) if self.spoken => Some(Progress::Broken(error)),
+            Phase::Answering(_) => Some(Progress::Failed(error)),
+            Phase::Waiting(_) | Phase::Refusing { .. } | Phase::Ended => None,
+        }
+    }
+
     pub(super) fn resume(&mut self, reply: Reply, now_ms: u64) -> Progress {
         let Phase::Answering(pipeline) = &mut self.phase else {
             return Progress::Action(Action::Pass(Vec::new()));

@@ -218,6 +218,17 @@ impl Exchange {
         self.config.limits(self.terms)
     }
 
+    /// How much of the worker's memory may be in use before large bodies are refused, in bytes.
+    pub fn memory(&self) -> usize {
+        self.config.memory
+    }
+
+    /// How long the request is that the next attempt has to write, in bytes; 0 where that is done.
+    pub fn unwritten(&self) -> usize {
+        let request = self.request.as_ref().filter(|_| self.encoded.is_none());
+        request.map_or(0, Request::capacity)
+    }
+
     /// Ends the exchange with an error instead of an answer: what the client is told.
     pub fn refuse(&mut self, error: Error) -> Head {
         let head = self.error_head(&error);
@@ -327,6 +338,17 @@ impl Exchange {
             self.uncounted = None;
         }
         self.act(progress, now_ms)
+    }
+
+    /// There is no room for more of the answer that attempt `number` is gathering; `None` when no more than `small` bytes of
+    /// it are here, so that there is no harm in more.
+    pub fn no_room(&mut self, number: usize, small: usize, now_ms: u64) -> Option<Action> {
+        let attempt = self.attempt.as_ref().filter(|_| number == self.next)?;
+        if attempt.gathered() <= small {
+            return None;
+        }
+        let progress = attempt.give_up(Error::gateway_full("this answer"))?;
+        Some(self.act(progress, now_ms))
     }
 
     /// A response middleware's callout has been answered.

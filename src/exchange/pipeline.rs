@@ -144,6 +144,16 @@ impl Pipeline {
         self.stages.failure.get_or_insert(error);
     }
 
+    /// How much of the response is here that is still to go out, in bytes. While a middleware waits that may be all of it.
+    pub(super) fn gathered(&self) -> usize {
+        let stages = &self.stages;
+        if stages.chain.is_waiting() {
+            return usize::MAX;
+        }
+        let written = stages.out.len().saturating_add(stages.encoder.held());
+        self.framer.held().saturating_add(written)
+    }
+
     /// The client's bytes so far; each is given out once.
     pub(super) fn take_out(&mut self) -> Vec<u8> {
         self.released = true;

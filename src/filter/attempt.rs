@@ -3,9 +3,10 @@
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
+use super::memory;
 use super::outlet;
 use super::registry::{self, Slot, Written};
-use super::tokens;
+use super::{stats, tokens};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
 use crate::exchange::{Action as Next, Head, Refused, ResponseHead};
@@ -32,6 +33,8 @@ pub(super) struct AttemptContext {
     /// The headers were let go.
     released: bool,
     renewed_ms: u64,
+    /// How much has come of the answer since something of it went out, in bytes.
+    gathered: usize,
     /// As long as it is there, the endpoint has this attempt under way.
     running: Option<Running>,
 }
@@ -46,6 +49,7 @@ impl AttemptContext {
             paused: false,
             released: false,
             renewed_ms: 0,
+            gathered: 0,
             running: None,
         }
     }
@@ -53,7 +57,10 @@ impl AttemptContext {
     /// Answers the client from here, without asking any provider.
     fn refuse(&self, message: &str) -> Action {
         host::log(Level::Error, &format!("crosspoint: {message}"));
-        let error = Error::new(Kind::Server, message);
+        self.refuse_with(Error::new(Kind::Server, message))
+    }
+
+    fn refuse_with(&self, error: Error) -> Action {
         let head = match &self.slot {
             Some(slot) => slot.with(|exchange| exchange.refuse(error)),
             None => Some(Head {
@@ -111,13 +118,37 @@ impl AttemptContext {
         }
     }
 
+    /// Whether there is room for so much more of an answer of which long parts are held here.
+    fn has_room(&mut self, slot: &Slot, more: usize, end: bool) -> bool {
+        self.gathered = self.gathered.saturating_add(more);
+        if self.gathered <= memory::SMALL {
+            return true;
+        }
+        // At the end it is written anew, as a whole.
+        let wanted = if end { self.gathered } else { more };
+        memory::has_room(slot.memory, wanted.saturating_add(memory::SMALL))
+            && memory::can_be_had(self.gathered)
+    }
+
     /// Takes a piece of the response.
-    fn take(&mut self, bytes: &[u8], end: bool) -> Action {
+    fn take(&mut self, size: usize, end: bool) -> Action {
         let Some(slot) = self.slot.clone() else {
             return Action::Continue;
         };
         let now = host::now_ms();
         let number = self.number;
+        if !self.has_room(&slot, size, end)
+            && let Some(Some(next)) = slot.with(|exchange| exchange.no_room(number, memory::SMALL, now))
+        {
+            stats::no_room();
+            return self.apply(&slot, next, end, now);
+        }
+        let bytes = if size > 0 {
+            host::buffer(Buffer::ResponseBody)
+        } else {
+            Vec::new()
+        };
+        let bytes = bytes.as_slice();
         let Some(next) = slot.with(|exchange| exchange.body(number, bytes, end, now)) else {
             return Action::Continue;
         };
@@ -167,6 +198,9 @@ impl AttemptContext {
             outlet::close_soon(slot);
         }
         self.paused = matches!(next, Next::Hold | Next::Wait(_));
+        if !self.paused && !matches!(&next, Next::Pass(bytes) if bytes.is_empty()) {
+            self.gathered = 0;
+        }
         match next {
             Next::Hold | Next::Wait(_) => {
                 host::set_buffer(Buffer::ResponseBody, b"");
@@ -250,10 +284,10 @@ impl AttemptContext {
 }
 
 impl Context for AttemptContext {
-    fn on_http_call_response(&mut self, _token: u32, _headers: usize, _body: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, _token: u32, _headers: usize, body: usize, _trailers: usize) {
         let Some(slot) = self.slot.clone() else { return };
         let now = host::now_ms();
-        let (number, reply) = (self.number, call_reply());
+        let (number, reply) = (self.number, call_reply(slot.memory, body));
         let Some(next) = slot.with(|exchange| exchange.resume(number, reply, now)) else {
             return;
         };
@@ -296,6 +330,11 @@ impl HttpContext for AttemptContext {
             && let Some(token) = tokens::find(&slot, &id, now)
         {
             slot.with(|exchange| exchange.give_token(id, token));
+        }
+        let length = slot.with(|exchange| exchange.unwritten()).unwrap_or_default();
+        if !memory::can_be_had(length) {
+            stats::no_room();
+            return self.refuse_with(Error::gateway_full("a further attempt"));
         }
         let (number, mut outgoing) = match slot.with(|exchange| exchange.begin(&cluster, now)) {
             Some(Ok(begun)) => begun,
@@ -366,17 +405,16 @@ impl HttpContext for AttemptContext {
         Action::Pause
     }
 
-    fn on_http_response_body(&mut self, _size: usize, end_of_stream: bool) -> Action {
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.see_whether_let_go();
-        let bytes = host::buffer(Buffer::ResponseBody);
-        self.take(&bytes, end_of_stream)
+        self.take(size, end_of_stream)
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         host::drop_trailers(Map::ResponseTrailers);
         self.see_whether_let_go();
         if self.paused {
-            return self.take(b"", true);
+            return self.take(0, true);
         }
         // Outside of a body callback only the outlet can still write.
         let Some(slot) = self.slot.clone() else {

@@ -14,6 +14,7 @@ use crate::exchange::{Due, Head};
 /// Looks at every exchange under way.
 pub(super) fn tick(now: u64) {
     for slot in registry::all() {
+        slot.promise.tick(now);
         let seen = slot.with(|exchange| (exchange.due(now), exchange.take_samples()));
         let Some((due, samples)) = seen else { continue };
         health::store(slot.namespace, samples, now);

@@ -5,7 +5,7 @@ use super::depart::{depart, refuse};
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::identity::Caller;
 use super::registry::{self, Slot, Written};
-use super::{account, budget, health, identity, market, outlet, ranking, stats, tokens};
+use super::{account, budget, health, identity, market, memory, outlet, ranking, stats, tokens};
 use crate::account::generation;
 use crate::config::{Config, Terms};
 use crate::dialect::client::{self, ClientDialect};
@@ -146,7 +146,10 @@ impl GatewayContext {
     fn refuse(&mut self, error: Error) -> Action {
         self.phase = Phase::Done;
         match &self.slot {
-            Some(slot) => return refuse(slot, error),
+            Some(slot) => {
+                slot.promise.end();
+                return refuse(slot, error);
+            }
             None => host::respond(&Head {
                 status: error.status(),
                 headers: vec![("content-type".to_owned(), "application/json".to_owned())],
@@ -241,18 +244,42 @@ impl GatewayContext {
                 self.client.operation().prompt()
             )));
         }
+        if !self.has_room(&slot, 0, declared.unwrap_or(0)) {
+            return self.refuse(full());
+        }
         self.phase = Phase::Reading;
         Action::Pause
+    }
+
+    /// Whether there is room for the body, of which so much has come and so much is declared.
+    fn has_room(&self, slot: &Slot, come: usize, declared: usize) -> bool {
+        let has_room = slot.promise.renew(self.gateway.config.memory, come, declared);
+        if !has_room {
+            stats::no_room();
+        }
+        has_room
     }
 
     /// The body is complete, and Envoy holds it: takes it, and leaves the stub.
     fn admit(&mut self) -> Action {
         self.phase = Phase::Done;
-        let body = host::buffer(Buffer::RequestBody);
-        host::set_buffer(Buffer::RequestBody, STUB);
         let Some(slot) = self.slot.clone() else {
+            host::set_buffer(Buffer::RequestBody, STUB);
             return Action::Continue;
         };
+        // It stands here as it came, and as it goes out.
+        let can_be_had = memory::can_be_had(slot.promise.longest());
+        let body = if can_be_had {
+            host::buffer(Buffer::RequestBody)
+        } else {
+            Vec::new()
+        };
+        host::set_buffer(Buffer::RequestBody, STUB);
+        slot.promise.end();
+        if !can_be_had {
+            stats::no_room();
+            return self.refuse(full());
+        }
         match slot.with(|exchange| exchange.read(body).map(|()| exchange.run_request_middleware())) {
             Some(Ok(step)) => self.step(&slot, step),
             Some(Err(error)) => self.refuse(error),
@@ -370,13 +397,17 @@ fn too_large(limit: usize) -> Error {
     )
 }
 
+fn full() -> Error {
+    Error::gateway_full("a request of this length")
+}
+
 impl Context for GatewayContext {
-    fn on_http_call_response(&mut self, _token: u32, _headers: usize, _body: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, _token: u32, _headers: usize, body: usize, _trailers: usize) {
         if !matches!(self.phase, Phase::Waiting) {
             return;
         }
         let Some(slot) = self.slot.clone() else { return };
-        let reply = call_reply();
+        let reply = call_reply(slot.memory, body);
         let Some(step) = slot.with(|exchange| exchange.resume_request_middleware(reply)) else {
             return;
         };
@@ -386,9 +417,14 @@ impl Context for GatewayContext {
     }
 }
 
-/// The reply of the callout that has just ended.
-pub(super) fn call_reply() -> Reply {
-    match host::header_text(Map::CallResponse, ":status").and_then(|text| text.parse().ok()) {
+/// The reply of the callout that has just ended. One for which there is no room is none.
+pub(super) fn call_reply(mark: usize, length: usize) -> Reply {
+    let has_room = memory::has_room(mark, length) && memory::can_be_had(length);
+    if !has_room {
+        stats::no_room();
+    }
+    let status = host::header_text(Map::CallResponse, ":status").and_then(|text| text.parse().ok());
+    match status.filter(|_| has_room) {
         Some(status) => Reply::Response {
             status,
             body: host::buffer(Buffer::CallResponseBody),
@@ -441,9 +477,14 @@ impl HttpContext for GatewayContext {
         match self.phase {
             Phase::Reading => {
                 let limit = self.gateway.config.limits(self.terms).request_body;
-                if size > limit {
+                let refusal = match &self.slot {
+                    _ if size > limit => Some(too_large(limit)),
+                    Some(slot) if !self.has_room(slot, size, 0) => Some(full()),
+                    _ => None,
+                };
+                if let Some(error) = refusal {
                     host::set_buffer(Buffer::RequestBody, b"");
-                    return self.refuse(too_large(limit));
+                    return self.refuse(error);
                 }
                 if end_of_stream {
                     self.admit()

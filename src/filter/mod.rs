@@ -19,6 +19,7 @@ mod host;
 mod identity;
 mod labels;
 mod market;
+mod memory;
 mod outlet;
 mod ranking;
 mod registry;
@@ -28,6 +29,10 @@ mod tokens;
 
 #[cfg(feature = "shell")]
 pub use added::add_middleware;
+#[cfg(target_os = "wasi")]
+pub use memory::Counting;
+#[cfg(feature = "shell")]
+pub use memory::set_memory_in_use;
 
 /// Tells the SDK how to make contexts. Called once, when the VM starts.
 pub fn start() {

@@ -2,6 +2,7 @@
 //!
 //! Both placements run in one VM, so an exchange is handed over in memory. Nothing here is shared between workers.
 
+use super::memory::Promise;
 use crate::exchange::{Exchange, Head};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -29,6 +30,10 @@ pub(super) struct Slot {
     exchange: RefCell<Option<Exchange>>,
     /// The namespace of the gateway's shared data.
     pub(super) namespace: u64,
+    /// How much of the VM's memory may be in use before what is large is refused, in bytes.
+    pub(super) memory: usize,
+    /// What is promised to the request's body while it comes.
+    pub(super) promise: Promise,
     /// The gateway placement's context.
     pub(super) gateway: u32,
     /// The context of the attempt that is under way.
@@ -68,6 +73,8 @@ impl Slot {
 pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slot> {
     let id = exchange.id().to_owned();
     let slot = Rc::new(Slot {
+        memory: exchange.memory(),
+        promise: Promise::default(),
         exchange: RefCell::new(Some(exchange)),
         namespace,
         gateway,

@@ -91,8 +91,12 @@ fn announce(config: &Config, took_ms: u64) {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, call: u32, _headers: usize, _body: usize, _trailers: usize) {
-        tokens::answered(call, &call_reply(), host::now_ms());
+    fn on_http_call_response(&mut self, call: u32, _headers: usize, body: usize, _trailers: usize) {
+        let Placement::Gateway(gateway) = &self.placement else {
+            return;
+        };
+        let reply = call_reply(gateway.config.memory, body);
+        tokens::answered(call, &reply, host::now_ms());
     }
 }
 

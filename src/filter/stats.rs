@@ -102,6 +102,13 @@ pub(super) fn budgets(gateway: &Gateway, now: u64) {
     gateway.shown.set(next % keys.len().max(1));
 }
 
+/// Counts that there was no room for a body.
+pub(super) fn no_room() {
+    if let Some(id) = unlabelled(Metric::Counter, "crosspoint.memory_refusals") {
+        host::increment_metric(id, 1);
+    }
+}
+
 /// Counts that what a key has used could not be read or written.
 pub(super) fn budgets_unavailable() {
     if let Some(id) = unlabelled(Metric::Counter, "crosspoint.budgets_unavailable") {

@@ -26,6 +26,11 @@ impl EventStream {
         }
     }
 
+    /// How long the frame is that is not complete yet, in bytes.
+    pub const fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Takes more bytes and hands on the messages that they complete.
     ///
     /// # Errors

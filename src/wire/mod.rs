@@ -115,6 +115,16 @@ impl Framer {
         }
     }
 
+    /// How long the frame is that is not complete yet, in bytes.
+    pub const fn held(&self) -> usize {
+        match self {
+            Self::Sse(framer) => framer.held(),
+            Self::EventStream(framer) => framer.held(),
+            Self::Ndjson(framer) => framer.held(),
+            Self::Whole(framer) => framer.buffer.len(),
+        }
+    }
+
     /// Hands on what is left at the end of the response.
     ///
     /// # Errors

@@ -24,6 +24,11 @@ impl Ndjson {
         }
     }
 
+    /// How long the frame is that is not complete yet, in bytes.
+    pub const fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Takes more bytes and hands on the lines that they complete.
     ///
     /// # Errors

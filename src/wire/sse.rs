@@ -48,6 +48,11 @@ impl Sse {
         }
     }
 
+    /// How long the frame is that is not complete yet, in bytes.
+    pub const fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Takes more bytes and hands on the events that they complete.
     ///
     /// # Errors

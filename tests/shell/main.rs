@@ -31,6 +31,7 @@ mod headers;
 mod host_failures;
 mod insurance;
 mod local_replies;
+mod memory;
 mod models;
 mod operations;
 mod policies;
