@@ -226,6 +226,11 @@ impl AttemptContext {
                 self.store_samples(now);
                 self.released = true;
                 slot.written.set(Written::Answer);
+                if !end && head.status >= 400 {
+                    // An error is complete, and must not wait for the end of what the provider sends.
+                    host::respond(&head);
+                    return Action::Pause;
+                }
                 Self::write_answer(head, end);
             }
             Next::Retry { mut head } => {

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from clients import RawClient, assert_nothing_left, chat_body, endpoint, events, serves
-from harness import wait_until
+from harness import PATIENCE, wait_until
 
 MIB = 1 << 20
 # One below the rendered cap of 32 MiB.
@@ -61,9 +61,9 @@ class Provider:
                     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999999\r\n\r\n")
                     for _ in range(31):
                         connection.sendall(b" " * MIB)
-                    self.may_answer.wait(120)
+                    self.may_answer.wait(PATIENCE)
                     return
-                self.may_answer.wait(120)
+                self.may_answer.wait(PATIENCE)
                 head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(ANSWER)}\r\n\r\n"
                 connection.sendall(head.encode() + ANSWER)
 
@@ -101,7 +101,7 @@ def gateway(module_gateway, simulator, only_provider):
             "m/slow": {"endpoints": [endpoint("slow", "m"), endpoint("anthropic", "claude-sonnet-4-5", quantization="fp8")]},
             "m/endless": {"endpoints": [endpoint("endless", "m")]},
             "m/good": {"endpoints": [endpoint("openai", "gpt-4o")]},
-            "m/paced": {"endpoints": [endpoint("openai", "gpt-4o!tokens=100000;token_delay=20")]},
+            "m/paced": {"endpoints": [endpoint("openai", "gpt-4o!tokens=3000;token_delay=100")]},
         },
     })
 
@@ -110,8 +110,8 @@ class Stream:
     """A paced stream, read by a thread of its own: when pieces of it came."""
 
     def __init__(self, gateway):
-        self.client = RawClient(gateway, timeout=60)
-        self.client.request(chat_body("m/paced", stream=True, max_tokens=100000))
+        self.client = RawClient(gateway, timeout=PATIENCE)
+        self.client.request(chat_body("m/paced", stream=True, max_tokens=3000))
         self.client.read_until(b"data:")
         self.arrivals = [time.monotonic()]
         self.stopped = self.cut = False
@@ -125,7 +125,8 @@ class Stream:
         self.cut = not self.stopped
 
     def stop(self):
-        goes_on = wait_until(lambda: self.cut or time.monotonic() - self.arrivals[-1] < 1, 10)
+        seen = len(self.arrivals)
+        goes_on = wait_until(lambda: self.cut or len(self.arrivals) > seen)
         assert goes_on and not self.cut, "the stream was cut"
         self.stopped = True
         self.client.socket.shutdown(socket.SHUT_RDWR)
@@ -152,7 +153,7 @@ def images(model, size):
 
 def post(gateway, body, declared=True):
     """The head and the body of what comes back, whether or not all was sent; None where it was lost with the connection."""
-    with RawClient(gateway, timeout=150) as client:
+    with RawClient(gateway, timeout=2 * PATIENCE) as client:
         length = f"content-length: {len(body)}" if declared else "transfer-encoding: chunked"
         head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{length}\r\nconnection: close\r\n\r\n"
         with contextlib.suppress(OSError):
@@ -163,7 +164,7 @@ def post(gateway, body, declared=True):
                 with contextlib.suppress(TimeoutError):
                     if client.socket.recv(1, socket.MSG_PEEK):
                         return read(client)
-                client.socket.settimeout(150)
+                client.socket.settimeout(2 * PATIENCE)
             view = memoryview(body)
             for at in range(0, len(body), MIB):
                 piece = view[at:at + MIB]
@@ -208,14 +209,13 @@ def test_requests_of_4_gib_wait_at_a_slow_endpoint(gateway, provider, declared):
         waiting = [pool.submit(post, gateway, body, declared) for _ in range(CLIENTS)]
         # All others were refused before any of those that wait is answered.
         answered = lambda: CLIENTS - sum(one.done() for one in waiting) <= provider.asked
-        assert wait_until(answered, 120), f"{sum(one.done() for one in waiting)} are answered, {provider.asked} wait"
+        assert wait_until(answered), f"{sum(one.done() for one in waiting)} are answered, {provider.asked} wait"
         assert serves(gateway, "m/good")
         held = provider.asked
         provider.may_answer.set()
         statuses = judge((one.result() for one in waiting), [200, 429])
-    assert statuses[200] == held >= 12, statuses
-    assert statuses[200] + statuses.get(429, 0) + statuses.get(None, 0) == CLIENTS
-    assert refusals(gateway) - before == CLIENTS - held
+    assert statuses[200] >= held >= 12, statuses
+    assert refusals(gateway) - before == CLIENTS - statuses[200] > 40
     assert_nothing_left(gateway)
 
 
@@ -223,9 +223,8 @@ def test_answers_of_2_gib_do_not_end(gateway, provider):
     body = chat_body("m/endless")
     with streams(gateway), ThreadPoolExecutor(70) as pool:
         waiting = [pool.submit(post, gateway, body) for _ in range(70)]
-        assert wait_until(lambda: provider.asked == 70, 60)
-        assert wait_until(lambda: sum(one.done() for one in waiting) >= 20, 60)
-        time.sleep(2)
+        # Those for which there is no room are answered though their provider does not end.
+        assert wait_until(lambda: provider.asked == 70 and sum(one.done() for one in waiting) >= 20)
         assert serves(gateway, "m/good")
         provider.may_answer.set()
         statuses = judge((one.result() for one in waiting), [429, 502])
