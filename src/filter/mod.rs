@@ -26,6 +26,7 @@ mod registry;
 mod root;
 mod stats;
 mod tokens;
+mod workers;
 
 #[cfg(feature = "shell")]
 pub use added::add_middleware;

@@ -3,7 +3,7 @@
 use super::attempt::AttemptContext;
 use super::gateway::{Gateway, GatewayContext, call_reply};
 use super::host::{self, Buffer, Level};
-use super::{account, budget, clock, health, outlet, ranking, registry, stats, tokens};
+use super::{account, budget, clock, health, memory, outlet, ranking, registry, stats, tokens, workers};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -109,6 +109,7 @@ impl RootContext for Root {
                     outlet::start(gateway.random());
                     tokens::start(gateway);
                     health::start(gateway.random());
+                    workers::start(gateway.random());
                 }
                 self.placement = placement;
                 true
@@ -127,7 +128,12 @@ impl RootContext for Root {
             return;
         };
         let now = host::now_ms();
-        stats::running(registry::len(), now);
+        let own = workers::Load {
+            exchanges: registry::len() as u64,
+            taken: host::memory_bytes(),
+            held: memory::held() as u64,
+        };
+        stats::running(workers::report(own, now), now);
         // First of all, while this root is the context that calls are made for.
         tokens::tick(gateway, now);
         outlet::close_ended();

@@ -13,6 +13,7 @@ use super::gateway::Gateway;
 use super::host::{self, Metric};
 use super::identity::Caller;
 use super::labels::{Family, with_family};
+use super::workers::Load;
 use super::{budget, health};
 use crate::chat::Operation;
 use crate::config::{ANY, ClientKey, Config};
@@ -35,6 +36,7 @@ const BUDGET_LIMIT: &str = "crosspoint.key_budget_limit_pico_usd";
 const STANDING: &str = "crosspoint.endpoint_standing";
 const EXCHANGES_OPEN: &str = "crosspoint.exchanges_open";
 const MEMORY: &str = "crosspoint.memory_bytes";
+const MEMORY_HELD: &str = "crosspoint.memory_held_bytes";
 
 const REQUEST_DURATION: &str = "gen_ai.server.request.duration_milliseconds";
 const FIRST_TOKEN: &str = "gen_ai.server.time_to_first_token_milliseconds";
@@ -61,11 +63,12 @@ thread_local! {
     static SHOWN_MS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Shows how many exchanges are under way and how much memory the VM has, both of the worker that reported last; and how
-/// the endpoints stand, which all workers know alike.
-pub(super) fn running(exchanges: usize, now: u64) {
-    gauge(EXCHANGES_OPEN, exchanges as u64);
-    gauge(MEMORY, host::memory_bytes());
+/// Shows how many exchanges are under way at all workers, how much memory the VM has that has most, and how the endpoints
+/// stand, which all workers know alike.
+pub(super) fn running(all: Load, now: u64) {
+    gauge(EXCHANGES_OPEN, all.exchanges);
+    gauge(MEMORY, all.taken);
+    gauge(MEMORY_HELD, all.held);
     if now.saturating_sub(SHOWN_MS.get()) < STANDING_MS {
         return;
     }

@@ -178,7 +178,7 @@ def serves(gateway: Gateway, model: str) -> bool:
 
 
 def open_exchanges(gateway: Gateway) -> int:
-    """How many exchanges the worker holds that reported last."""
+    """How many exchanges all workers hold."""
     (gauge,) = HTTP.get(f"{gateway.admin}/stats?filter=crosspoint.exchanges_open&format=json").json()["stats"] or [{"value": 0}]
     return gauge["value"]
 

@@ -1,0 +1,112 @@
+//! What each worker reports of itself, in Envoy's shared data: one small record a VM, so that a statistic of them all can be
+//! shown by whoever is the next to tick.
+//!
+//! Records have numbered places, and no place is ever removed. A VM that does not report for some seconds is dead, or was
+//! replaced: it counts no more, and another one may take its place.
+
+use super::host::{self, CREATE};
+use crate::bytes::{Reader, TIME, Writer};
+use std::cell::Cell;
+
+/// The version of the record's layout.
+const VERSION: u8 = 1;
+const LENGTH: usize = 1 + 8 + TIME + 4 + 8 + 8;
+/// How long a report counts, in milliseconds: ten ticks.
+const COUNTS_MS: u64 = 5_000;
+/// How many VMs may report. A further one counts itself alone.
+const PLACES: usize = 1_024;
+
+thread_local! {
+    /// Tells this VM from others.
+    static VM: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What one VM has, or all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    /// Exchanges under way; of several VMs the sum.
+    pub(super) exchanges: u64,
+    /// The memory that a VM has taken, in bytes; of several VMs the most.
+    pub(super) taken: u64,
+    /// What is in use of it and promised, in bytes; of several VMs the most.
+    pub(super) held: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Report {
+    vm: u64,
+    at_ms: u64,
+    load: Load,
+}
+
+impl Report {
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        if bytes.len() != LENGTH || reader.u8() != VERSION {
+            return None;
+        }
+        Some(Self {
+            vm: reader.number(8),
+            at_ms: reader.time(),
+            load: Load {
+                exchanges: reader.number(4),
+                taken: reader.number(8),
+                held: reader.number(8),
+            },
+        })
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        let mut writer = Writer(Vec::with_capacity(LENGTH));
+        writer.number(u64::from(VERSION), 1);
+        writer.number(self.vm, 8);
+        writer.number(self.at_ms, TIME);
+        writer.number(self.load.exchanges, 4);
+        writer.number(self.load.taken, 8);
+        writer.number(self.load.held, 8);
+        writer.0
+    }
+}
+
+/// Gives this VM a number that no other one has, if it has none.
+pub(super) fn start(unique: u64) {
+    if VM.get() == 0 {
+        VM.set(unique | 1);
+    }
+}
+
+/// Reports what this VM has; what all have that live.
+pub(super) fn report(own: Load, now: u64) -> Load {
+    let vm = VM.get();
+    let mut all = own;
+    let (mut place, mut free) = (None, None);
+    for at in 0..PLACES {
+        let name = format!("crosspoint.worker.{at}");
+        let Ok(found) = host::find_shared(&name) else {
+            return all;
+        };
+        let Some((bytes, cas)) = found else {
+            free = free.or(Some((name, CREATE)));
+            break;
+        };
+        match Report::from_bytes(&bytes).filter(|report| now.saturating_sub(report.at_ms) < COUNTS_MS) {
+            Some(report) if report.vm == vm => place = Some((name, cas)),
+            Some(Report { load, .. }) => {
+                all.exchanges = all.exchanges.saturating_add(load.exchanges);
+                all.taken = all.taken.max(load.taken);
+                all.held = all.held.max(load.held);
+            }
+            None => free = free.or(Some((name, cas))),
+        }
+    }
+    let report = Report {
+        vm,
+        at_ms: now,
+        load: own,
+    };
+    if let Some((name, cas)) = place.or(free) {
+        // Where another VM was faster the next tick finds a place.
+        let _ = host::store_shared(&name, &report.to_bytes(), cas);
+    }
+    all
+}
