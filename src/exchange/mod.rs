@@ -34,7 +34,7 @@ use crate::dialect::Encoded;
 use crate::dialect::client::ClientDialect;
 use crate::error::{Error, Kind, PreviousError};
 use crate::health::Sample;
-use crate::meter::{Asked, AttemptLine, Bounds, Fee, Outcome, Rate, Receipt, Source};
+use crate::meter::{self, Asked, AttemptLine, Bounds, Fee, Outcome, Rate, Receipt, Source};
 use crate::middleware::{Reply, RequestChain, ResponseChain, Step};
 use crate::route::Candidate;
 use crate::route::auto::Rated;
@@ -411,6 +411,17 @@ impl Exchange {
     /// The receipt as it stands, in case the filter dies under the exchange.
     pub fn provisional(&self, now_ms: u64) -> Receipt {
         receipt::provisional(self, now_ms)
+    }
+
+    /// The receipt of an exchange of which nothing is known but its key, as JSON.
+    pub fn begun(&self) -> Vec<u8> {
+        meter::begun(
+            &self.id,
+            self.client.operation(),
+            self.key(),
+            &self.key_metadata(),
+            self.started_ms,
+        )
     }
 
     /// The end: the receipt, and the last samples.

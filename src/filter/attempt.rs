@@ -1,5 +1,6 @@
 //! The attempt placement: one context per try.
 
+use super::budget;
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
@@ -100,11 +101,9 @@ impl AttemptContext {
             return;
         }
         self.renewed_ms = now;
-        if let Some(receipt) = self
-            .slot
-            .as_ref()
-            .and_then(|slot| slot.with(|exchange| exchange.provisional(now)))
-        {
+        let Some(slot) = &self.slot else { return };
+        if let Some(receipt) = slot.with(|exchange| exchange.provisional(now)) {
+            slot.known.set(Some(budget::used(&receipt)));
             // If this fails the older receipt stands.
             let _ = host::set_property(GENERATION, &receipt.to_json());
         }

@@ -2,19 +2,21 @@
 //!
 //! An exchange of a key with limits is admitted and settled at once, so that no worker is ahead of another; what keys
 //! without limits use waits for the tick. A settlement that cannot be written waits for the tick too, and is never lost
-//! while this VM lives. An exchange that cannot be admitted because shared data is away is refused, unless the
+//! while this VM lives. Of a stream a tick charges what its receipt says so far, so that a VM that dies leaves nothing
+//! unpaid but the last second. An exchange that cannot be admitted because shared data is away is refused, unless the
 //! configuration says otherwise.
 
 use super::gateway::Gateway;
 use super::host::{self, Level, Stored};
 use super::identity::Caller;
-use super::registry::Slot;
+use super::registry::{self, Slot};
 use super::stats;
 use crate::config::{Budgets, Config};
 use crate::error::{Error, Kind};
-use crate::meter::budget::{Demand, Hold, Record, SPANS, Used};
+use crate::meter::budget::{Advance, Demand, Hold, Record, SPANS, Used};
 use crate::meter::{PicoUsd, Receipt};
 use std::cell::RefCell;
+use std::rc::Rc;
 
 /// How often a write is tried again when another worker was faster. That many are not faster in a row; and if they are,
 /// nothing is lost.
@@ -39,6 +41,8 @@ struct Waiting {
     /// What the record begins with, should there be none.
     fresh: Record,
     hold: Option<Hold>,
+    /// What was charged in advance.
+    before: Option<Advance>,
     used: Used,
     at_ms: u64,
 }
@@ -159,17 +163,24 @@ fn limits<'c>(config: &'c Config, caller: &Caller) -> Option<&'c crate::meter::b
     Some(&key.allowance).filter(|allowance| allowance.is_limited())
 }
 
-/// Takes what an exchange has used, and gives back what was held for it.
-pub(super) fn settle(gateway: &Gateway, caller: &Caller, receipt: &Receipt, hold: Option<Hold>, now: u64) {
+/// What an exchange has used by its receipt.
+pub(super) fn used(receipt: &Receipt) -> Used {
     let usage = receipt.bill.map(|bill| bill.usage).unwrap_or_default();
-    let used = Used {
+    Used {
         tokens: usage.prompt.saturating_add(usage.completion),
         cost: receipt.cost,
         byok: receipt.byok_cost.unwrap_or_default(),
-    };
+    }
+}
+
+/// Takes what an exchange has used, and gives back what was held for it.
+pub(super) fn settle(gateway: &Gateway, slot: &Slot, receipt: &Receipt, now: u64) {
+    let Some(caller) = &slot.caller else { return };
+    let used = used(receipt);
+    let (hold, before) = (slot.hold.take(), slot.advance.take());
     let _ = host::set_property(TOKENS, used.tokens.to_string().as_bytes());
     let _ = host::set_property(COST, micro_usd(used.cost).to_string().as_bytes());
-    if hold.is_none() && used == Used::default() {
+    if hold.is_none() && before.is_none() && used == Used::default() {
         return;
     }
     let waiting = Waiting {
@@ -177,6 +188,7 @@ pub(super) fn settle(gateway: &Gateway, caller: &Caller, receipt: &Receipt, hold
         owner: caller.name.clone(),
         fresh: fresh(&gateway.config.budgets, &caller.name),
         hold,
+        before,
         used,
         at_ms: now,
     };
@@ -193,12 +205,13 @@ const fn micro_usd(cost: PicoUsd) -> u64 {
 
 /// Adds a settlement to those that wait; to one of the same minute and the same hold, so that they do not grow without end.
 fn push(all: &mut Vec<Waiting>, new: Waiting) {
-    let place = |one: &Waiting| one.hold.map(|hold| (hold.until_ms, hold.minute));
+    let place = |one: &Waiting| (one.hold.map(|hold| (hold.until_ms, hold.minute)), one.before);
     let minute = |one: &Waiting| one.at_ms / 60_000;
     let same = all
         .iter_mut()
         .find(|one| one.name == new.name && place(one) == place(&new) && minute(one) == minute(&new));
-    let Some(known) = same else {
+    // What was charged in advance belongs to one exchange.
+    let Some(known) = same.filter(|_| new.before.is_none()) else {
         all.push(new);
         return;
     };
@@ -215,10 +228,52 @@ fn push(all: &mut Vec<Waiting>, new: Waiting) {
 fn write(name: &str, all: &[Waiting]) -> Result<(), Unavailable> {
     let Some(first) = all.first() else { return Ok(()) };
     let settled = update(name, &first.owner, &first.fresh, |record| {
-        let settle = |record: Record, one: &Waiting| record.settle(one.hold.as_ref(), &one.used, one.at_ms);
+        let settle = |record: Record, one: &Waiting| {
+            record.settle_rest(one.hold.as_ref(), one.before.as_ref(), &one.used, one.at_ms)
+        };
         Ok::<_, std::convert::Infallible>((all.iter().fold(record, settle), ()))
     });
     settled.map(|_| ())
+}
+
+/// Charges keys what their exchanges are known to have cost so far, should this VM not live to settle them.
+pub(super) fn advance(gateway: &Gateway, now: u64) {
+    let of_here = |slot: &Rc<Slot>| slot.namespace == gateway.namespace;
+    let mut all: Vec<_> = registry::all()
+        .into_iter()
+        .filter(of_here)
+        .filter_map(|slot| {
+            let used = slot.known.take()?;
+            let charged = slot.advance.get().map(|advance| (advance.cost, advance.byok));
+            if charged.unwrap_or_default() == (used.cost, used.byok) {
+                return None;
+            }
+            Some((Rc::clone(slot.caller.as_ref()?), slot, used))
+        })
+        .collect();
+    all.sort_by_key(|(caller, ..)| caller.hash);
+    for of_key in all.chunk_by(|a, b| a.0.hash == b.0.hash) {
+        let Some((caller, ..)) = of_key.first() else {
+            continue;
+        };
+        let name = name(gateway.namespace, caller);
+        let fresh = fresh(&gateway.config.budgets, &caller.name);
+        let charged = update(&name, &caller.name, &fresh, |mut record| {
+            let mut advances = Vec::with_capacity(of_key.len());
+            for (_, slot, used) in of_key {
+                let (hold, before) = (slot.hold.get(), slot.advance.get());
+                let (next, advance) = record.advance(hold.as_ref(), before.as_ref(), used, now);
+                record = next;
+                advances.push(advance);
+            }
+            Ok::<_, std::convert::Infallible>((record, advances))
+        });
+        // If this fails the next renewal of the receipts tries again.
+        let Ok(Ok(advances)) = charged else { continue };
+        for ((_, slot, _), advance) in of_key.iter().zip(advances) {
+            slot.advance.set(Some(advance));
+        }
+    }
 }
 
 /// Writes what waits.

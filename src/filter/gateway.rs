@@ -12,7 +12,6 @@ use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
 use crate::exchange::{Ending, Exchange, Head, OWN_KEYS_HEADER};
 use crate::hash;
-use crate::meter::budget::Hold;
 use crate::middleware::{Reply, Step};
 use crate::route::Moment;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -84,13 +83,11 @@ pub(super) struct GatewayContext {
     client: &'static dyn ClientDialect,
     terms: Terms,
     /// Who calls, where callers have names.
-    caller: Option<Caller>,
+    caller: Option<Rc<Caller>>,
     /// A local reply of Envoy's is being replaced with this.
     replacement: Option<Vec<u8>>,
     /// The answer is a stream.
     streams: bool,
-    /// What is held of the key's budget.
-    hold: Option<Hold>,
 }
 
 #[derive(Debug)]
@@ -121,7 +118,6 @@ impl GatewayContext {
             caller: None,
             replacement: None,
             streams: false,
-            hold: None,
         }
     }
 
@@ -137,7 +133,12 @@ impl GatewayContext {
         let config = Rc::clone(&self.gateway.config);
         let key = self.caller.as_ref().map(|caller| caller.name.clone());
         let exchange = Exchange::open(config, self.client, self.id.clone(), key, now).under(self.terms);
-        let slot = registry::insert(exchange, self.gateway.namespace, self.context);
+        let slot = registry::insert(
+            exchange,
+            self.caller.clone(),
+            self.gateway.namespace,
+            self.context,
+        );
         self.slot = Some(Rc::clone(&slot));
         slot
     }
@@ -177,7 +178,7 @@ impl GatewayContext {
         let (name, key) = (&caller.name, caller.key);
         if config.is_admitted(Terms { key, ..self.terms }) {
             self.terms.key = key;
-            self.caller = Some(caller);
+            self.caller = Some(Rc::new(caller));
             return Ok(());
         }
         let route = self.terms.route.and_then(|route| config.routes.get(route));
@@ -195,7 +196,7 @@ impl GatewayContext {
 
     /// Answers what may be read here.
     fn serve(&mut self, path: &str, query: &str) -> Option<Action> {
-        let account = account::answer(&self.gateway, self.caller.as_ref(), path, query);
+        let account = account::answer(&self.gateway, self.caller.as_deref(), path, query);
         let head = account.or_else(|| market::answer(&self.gateway, self.terms, path, query))?;
         Some(self.respond(&head))
     }
@@ -213,6 +214,10 @@ impl GatewayContext {
             && let Err(error) = budget::greet(&self.gateway, caller, host::now_ms())
         {
             return self.refuse(error);
+        }
+        // Should the VM die while it reads the request, this is its receipt.
+        if let Some(receipt) = slot.with(|exchange| exchange.begun()) {
+            let _ = host::set_property(GENERATION, &receipt);
         }
         let asked = match Asked::read(headers) {
             Ok(asked) => asked,
@@ -244,7 +249,7 @@ impl GatewayContext {
                 self.client.operation().prompt()
             )));
         }
-        if !self.has_room(&slot, 0, declared.unwrap_or(0)) {
+        if !self.has_room(&slot, 0, asked.length.unwrap_or(0)) {
             return self.refuse(full());
         }
         self.phase = Phase::Reading;
@@ -320,7 +325,7 @@ impl GatewayContext {
         let planned = slot.with(|exchange| exchange.plan(&mut views, moment).map(|()| exchange.trial()));
         if let (Some(Ok(_)), Some(caller)) = (&planned, &self.caller) {
             match budget::admit(&self.gateway, caller, slot, now) {
-                Ok(hold) => self.hold = hold,
+                Ok(hold) => slot.hold.set(hold),
                 Err(error) => return self.refuse(error),
             }
         }
@@ -346,8 +351,8 @@ impl GatewayContext {
         let (receipt, samples) =
             exchange.settle(ending(&host::property_text(&["response", "code_details"])), now);
         let _ = host::set_property(GENERATION, &receipt.to_json());
+        budget::settle(&self.gateway, &slot, &receipt, now);
         if let Some(caller) = &self.caller {
-            budget::settle(&self.gateway, caller, &receipt, self.hold.take(), now);
             account::keep(self.gateway.namespace, caller, &receipt, now);
         }
         health::store(self.gateway.namespace, samples, now);

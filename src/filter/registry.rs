@@ -2,8 +2,10 @@
 //!
 //! Both placements run in one VM, so an exchange is handed over in memory. Nothing here is shared between workers.
 
+use super::identity::Caller;
 use super::memory::Promise;
 use crate::exchange::{Exchange, Head};
+use crate::meter::budget::{Advance, Hold, Used};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -34,6 +36,14 @@ pub(super) struct Slot {
     pub(super) memory: usize,
     /// What is promised to the request's body while it comes.
     pub(super) promise: Promise,
+    /// Who calls, where callers have names.
+    pub(super) caller: Option<Rc<Caller>>,
+    /// What is held of the key's budget.
+    pub(super) hold: Cell<Option<Hold>>,
+    /// What the exchange has used, as its receipt says that was renewed last.
+    pub(super) known: Cell<Option<Used>>,
+    /// What of it is charged already.
+    pub(super) advance: Cell<Option<Advance>>,
     /// The gateway placement's context.
     pub(super) gateway: u32,
     /// The context of the attempt that is under way.
@@ -70,11 +80,20 @@ impl Slot {
 }
 
 /// Enters an exchange.
-pub(super) fn insert(exchange: Exchange, namespace: u64, gateway: u32) -> Rc<Slot> {
+pub(super) fn insert(
+    exchange: Exchange,
+    caller: Option<Rc<Caller>>,
+    namespace: u64,
+    gateway: u32,
+) -> Rc<Slot> {
     let id = exchange.id().to_owned();
     let slot = Rc::new(Slot {
         memory: exchange.memory(),
         promise: Promise::default(),
+        caller,
+        hold: Cell::new(None),
+        known: Cell::new(None),
+        advance: Cell::new(None),
         exchange: RefCell::new(Some(exchange)),
         namespace,
         gateway,

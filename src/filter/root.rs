@@ -140,6 +140,7 @@ impl RootContext for Root {
         health::flush(now);
         ranking::flush(now);
         budget::flush();
+        budget::advance(gateway, now);
         account::flush();
         stats::budgets(gateway, now);
         clock::tick(now);

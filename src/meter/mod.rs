@@ -22,6 +22,6 @@ pub use charge::{Charge, Fee, Rate, is_insured};
 pub use counter::TokenCounter;
 pub use estimate::{estimate_prompt, sketch_prompt};
 pub use price::{Cost, DAY_MINUTES, KINDS, Kind, PicoUsd, Price, Step, Time, Usd};
-pub use receipt::{AttemptLine, Outcome, PlaceLine, Receipt, State, VERSION};
+pub use receipt::{AttemptLine, Outcome, PlaceLine, Receipt, State, VERSION, begun};
 pub use tally::{Bill, CountPrompt, Source, Tally};
 pub use thumb::Thumb;

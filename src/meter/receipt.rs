@@ -165,6 +165,40 @@ impl Receipt {
     }
 }
 
+/// The receipt of an exchange that has just begun, as one line of JSON. Every exchange has one, and few need it, so it is
+/// written member by member.
+pub fn begun(
+    id: &str,
+    operation: Operation,
+    key: Option<&str>,
+    key_metadata: &[(String, String)],
+    started_ms: u64,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(384);
+    out.extend_from_slice(br#"{"version":1,"state":"open","id":"#);
+    json::write(&mut out, id);
+    if operation != Operation::Chat {
+        out.extend_from_slice(br#","operation":"#);
+        json::write(&mut out, operation.name());
+    }
+    out.extend_from_slice(br#","outcome":"open""#);
+    if let Some(key) = key {
+        out.extend_from_slice(br#","key":"#);
+        json::write(&mut out, key);
+    }
+    if !key_metadata.is_empty() {
+        let all: BTreeMap<_, _> = key_metadata.iter().map(|(name, value)| (name, value)).collect();
+        out.extend_from_slice(br#","key_metadata":"#);
+        json::write(&mut out, &all);
+    }
+    out.extend_from_slice(
+        br#","model":"","stream":false,"cost_pico_usd":0,"cost_usd":"0","upstream_cost_pico_usd":0,"started_ms":"#,
+    );
+    json::write(&mut out, &started_ms);
+    out.extend_from_slice(br#","duration_ms":0,"attempts":[]}"#);
+    out
+}
+
 #[derive(Serialize)]
 struct Wire<'a> {
     version: u32,

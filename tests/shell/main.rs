@@ -43,4 +43,5 @@ mod shared_data;
 mod stats;
 mod tokens;
 mod visible;
+mod vm_death;
 mod waiting;

@@ -45,10 +45,10 @@ impl Held {
         place.0
     }
 
-    /// Gives an amount back.
-    pub(super) fn give_back(&mut self, until_ms: u64, amount: PicoUsd) {
+    /// Holds `now` of what was held as `before`.
+    pub(super) fn change(&mut self, until_ms: u64, before: PicoUsd, now: PicoUsd) {
         if let Some((_, held)) = self.0.iter_mut().find(|(end, _)| *end == until_ms) {
-            held.0 = held.0.saturating_sub(amount.0);
+            *held = held.plus(now).minus(before);
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! The record lies in Envoy's shared data, where every worker sees it. An exchange is *admitted* with a demand: an
 //! estimate of its tokens and their price, which is held; and *settled* with what it really used, for which the hold is
-//! given back. Requests and tokens count in the minute of the clock in which the exchange was admitted; money counts in
+//! given back. While it goes on, what it is known to cost is charged in *advance*, and that much of the hold is given back:
+//! a VM that dies takes no debts with it. Requests and tokens count in the minute of the clock in which the exchange was admitted; money counts in
 //! the day, the week (from Monday) and the month in which it was settled, all in UTC.
 //!
 //! A hold ends by itself when no exchange that it could belong to can be alive any more, so that a VM that dies leaves
@@ -76,6 +77,17 @@ pub struct Used {
     pub cost: PicoUsd,
     /// What the caller has paid a provider itself. It counts against no budget.
     pub byok: PicoUsd,
+}
+
+/// What was charged for an exchange before its end, should the end never come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Advance {
+    /// What the caller was charged.
+    pub cost: PicoUsd,
+    /// What the caller has paid a provider itself.
+    pub byok: PicoUsd,
+    /// When that was charged last, in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// What was set aside for an exchange when it was admitted.

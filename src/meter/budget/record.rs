@@ -1,6 +1,6 @@
 //! The record of one key.
 
-use super::{Allowance, Demand, Held, Hold, Rate, Refusal, SPANS, Span, Used, held};
+use super::{Advance, Allowance, Demand, Held, Hold, Rate, Refusal, SPANS, Span, Used, held};
 use crate::bytes::{Reader, TIME, Writer};
 use crate::meter::PicoUsd;
 use crate::time::DAY_MS;
@@ -159,11 +159,24 @@ impl Record {
 
     /// Takes what an exchange has used, and gives back what was held for it.
     #[must_use]
-    pub fn settle(mut self, hold: Option<&Hold>, used: &Used, now: u64) -> Self {
+    pub fn settle(self, hold: Option<&Hold>, used: &Used, now: u64) -> Self {
+        self.settle_rest(hold, None, used, now)
+    }
+
+    /// The same, of an exchange for which `before` was charged in advance.
+    #[must_use]
+    pub fn settle_rest(
+        mut self,
+        hold: Option<&Hold>,
+        before: Option<&Advance>,
+        used: &Used,
+        now: u64,
+    ) -> Self {
         self.turn(now);
         match hold {
             Some(hold) => {
-                self.held.give_back(hold.until_ms, hold.cost);
+                let rest = hold.cost.minus(before.copied().unwrap_or_default().cost);
+                self.held.change(hold.until_ms, rest, PicoUsd::default());
                 if hold.minute == self.minute {
                     self.tokens = self.tokens.saturating_sub(hold.tokens);
                     self.tokens = self.tokens.saturating_add(used.tokens);
@@ -178,20 +191,61 @@ impl Record {
                 self.tokens = self.tokens.saturating_add(used.tokens);
             }
         }
+        self.charge(before, (used.cost, used.byok), now);
+        self
+    }
+
+    /// Charges what an exchange that goes on has cost so far, instead of `before`. That much is held no more: what is held
+    /// and what is spent of it come to the same, unless it costs more than was held.
+    #[must_use]
+    pub fn advance(
+        mut self,
+        hold: Option<&Hold>,
+        before: Option<&Advance>,
+        used: &Used,
+        now: u64,
+    ) -> (Self, Advance) {
+        if let Some(hold) = hold {
+            let rest = |charged| hold.cost.minus(charged);
+            let known = before.copied().unwrap_or_default();
+            self.held.change(hold.until_ms, rest(known.cost), rest(used.cost));
+        }
+        self.charge(before, (used.cost, used.byok), now);
+        let advance = Advance {
+            cost: used.cost,
+            byok: used.byok,
+            at_ms: now,
+        };
+        (self, advance)
+    }
+
+    /// Charges amounts, instead of those of `before`. Where a span has ended since, it keeps them, and what is new counts in
+    /// the next one.
+    fn charge(&mut self, before: Option<&Advance>, (cost, byok): (PicoUsd, PicoUsd), now: u64) {
+        let before = before.copied().unwrap_or_default();
         for (span, _) in SPANS {
-            let sum = self.spent(span, now).plus(used.cost);
-            let byok_sum = self.byok(span, now).plus(used.byok);
             let start = span.start(now / DAY_MS);
+            let mut sums = (self.spent(span, now), self.byok(span, now));
+            if span.start(before.at_ms / DAY_MS) == start {
+                sums = (
+                    sums.0.plus(cost).minus(before.cost),
+                    sums.1.plus(byok).minus(before.byok),
+                );
+            } else {
+                sums = (
+                    sums.0.plus(cost.minus(before.cost)),
+                    sums.1.plus(byok.minus(before.byok)),
+                );
+            }
             if let Some(spent) = self.spent.get_mut(span as usize) {
-                *spent = (spent.0.max(start), sum);
+                *spent = (spent.0.max(start), sums.0);
             }
             if let Some(byok) = self.byok.get_mut(span as usize) {
-                *byok = byok_sum;
+                *byok = sums.1;
             }
         }
-        self.total = self.total.plus(used.cost);
-        self.byok_total = self.byok_total.plus(used.byok);
-        self
+        self.total = self.total.plus(cost).minus(before.cost);
+        self.byok_total = self.byok_total.plus(byok).minus(before.byok);
     }
 
     /// What was spent in the span that `now` is in.

@@ -299,3 +299,52 @@ fn nothing_is_lost_whatever_happens_in_which_order() {
         }
     }
 }
+
+/// What a VM that dies has charged in advance stays charged, and no more of its hold than the rest stays held.
+#[test]
+fn what_is_charged_in_advance_is_held_no_more_and_settled_once() {
+    let allowance = allowance([Some(100), None, Some(1_000)]);
+    let (record, hold) = Record::default()
+        .admit(&allowance, &demand(10, 40), LIFE, now())
+        .unwrap();
+    let sums = |record: &Record, at| {
+        let spent = SPANS.map(|(span, _)| record.spent(span, at).0);
+        (spent, record.held(at).0, record.total().0)
+    };
+    assert_eq!(sums(&record, now()), ([0; 3], 40, 0));
+    let (record, first) = record.advance(Some(&hold), None, &used(3, 15), now());
+    assert_eq!(sums(&record, now()), ([15; 3], 25, 15));
+    let (record, second) = record.advance(Some(&hold), Some(&first), &used(5, 25), now());
+    assert_eq!(sums(&record, now()), ([25; 3], 15, 25));
+    assert_eq!(record.byok(Span::Day, now()), PicoUsd(250));
+    let (less, third) = record.advance(Some(&hold), Some(&second), &used(1, 5), now());
+    assert_eq!(sums(&less, now()), ([5; 3], 35, 5));
+    for (record, before) in [(record, second), (less, third)] {
+        let settled = record.settle_rest(Some(&hold), Some(&before), &used(9, 30), now());
+        assert_eq!(sums(&settled, now()), ([30; 3], 0, 30));
+        assert_eq!(settled.of_minute(now()), (1, 9));
+        assert_eq!(
+            (settled.byok(Span::Week, now()), settled.byok_total()),
+            (PicoUsd(300), PicoUsd(300))
+        );
+        let free = record.settle_rest(Some(&hold), Some(&before), &used(0, 0), now());
+        assert_eq!(sums(&free, now()), ([0; 3], 0, 0));
+    }
+    let (beyond, fourth) = record.advance(Some(&hold), Some(&second), &used(9, 60), now());
+    assert_eq!(sums(&beyond, now()), ([60; 3], 0, 60));
+    let settled = beyond.settle_rest(Some(&hold), Some(&fourth), &used(9, 61), now());
+    assert_eq!(sums(&settled, now()), ([61; 3], 0, 61));
+    // The VM has died: what it had charged stays, and the rest of the hold ends by itself.
+    assert_eq!(sums(&record, now() + 2 * LIFE), ([25; 3], 0, 25));
+}
+
+#[test]
+fn what_is_charged_in_advance_before_midnight_counts_before_midnight() {
+    let before_midnight = at("2026-11-21T23:59:00Z");
+    let other = Record::default().settle(None, &used(0, 7), before_midnight);
+    let (record, advance) = other.advance(None, None, &used(3, 15), before_midnight);
+    let settled = record.settle_rest(None, Some(&advance), &used(3, 20), now());
+    assert_eq!(settled.spent(Span::Day, now()), PicoUsd(5));
+    assert_eq!(settled.spent(Span::Week, now()), PicoUsd(27));
+    assert_eq!(settled.total(), PicoUsd(27));
+}
