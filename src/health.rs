@@ -14,7 +14,7 @@ pub use running::HOLDS_MS;
 pub use sketch::Quantiles;
 pub use window::Outcomes;
 
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Reader, TIME, Writer};
 use breaker::Breaker;
 use running::Running;
 use sketch::{FALLING, RISING, Sketch};
@@ -22,8 +22,8 @@ use unclear::Unclear;
 use window::Window;
 
 /// The length of a record in shared data, in bytes.
-pub const LENGTH: usize = 848;
-const VERSION: u8 = 3;
+pub const LENGTH: usize = 1_056;
+const VERSION: u8 = 4;
 /// How many buckets of the shortest window are its newest part.
 const NEWEST: usize = 2;
 /// How many samples a quantile needs that routing may rely on.
@@ -32,6 +32,8 @@ const KNOWN: u64 = 5;
 const WELL_KNOWN: u64 = 20;
 /// For how long routing remembers how fast an endpoint was that nobody asks any more.
 const REMEMBERED_MS: u64 = 600_000;
+/// For how long an endpoint that missed a deadline without a token counts as one that may be silent.
+const SILENT_MS: u64 = 600_000;
 /// How many outcomes of five minutes tell the uptime that routing looks at.
 const TELLING: u32 = 20;
 /// Below this uptime, in thousandths, an endpoint comes after the others, and below that it is a last resort.
@@ -63,6 +65,13 @@ pub enum Sample {
         /// In milliseconds.
         ms: u64,
     },
+    /// How long a buffered answer took, from the beginning of its attempt to its end.
+    Whole {
+        /// In milliseconds.
+        ms: u64,
+    },
+    /// An attempt at a buffered answer missed its deadline without a token.
+    Silent,
     /// How fast a completion came, from the beginning of its attempt to its end.
     Throughput {
         /// In tokens per 10 seconds.
@@ -98,6 +107,10 @@ pub struct View {
     pub usual_ms: Option<u32>,
     /// What 99 % of the streams of the last five minutes kept to, to their first token; known from more of them.
     pub slowest_ms: Option<u32>,
+    /// What 99 % of the buffered answers of the last five minutes took at most, in milliseconds; known from more of them.
+    pub slowest_whole_ms: Option<u32>,
+    /// Whether an attempt at a buffered answer met silence in the last ten minutes.
+    pub silent: bool,
     /// How many attempts are under way.
     pub in_flight: u32,
 }
@@ -143,6 +156,9 @@ pub struct Record {
     throughput: Sketch,
     running: Running,
     unclear: Unclear,
+    whole: Sketch,
+    /// When an attempt at a buffered answer met silence last.
+    silent: u64,
 }
 
 impl Record {
@@ -162,6 +178,8 @@ impl Record {
             throughput: Sketch::read(&mut reader),
             running: Running::read(&mut reader),
             unclear: Unclear::read(&mut reader),
+            whole: Sketch::read(&mut reader),
+            silent: reader.time(),
         }
     }
 
@@ -178,6 +196,8 @@ impl Record {
         self.throughput.write(&mut writer);
         self.running.write(&mut writer);
         self.unclear.write(&mut writer);
+        self.whole.write(&mut writer);
+        writer.number(self.silent, TIME);
         writer.0.resize(LENGTH, 0);
         writer.0
     }
@@ -210,6 +230,8 @@ impl Record {
             }
             Sample::RateLimited { retry_after_ms } => self.breaker.limit(retry_after_ms, now),
             Sample::Nothing => self.breaker.give_back(),
+            Sample::Whole { ms } => self.whole.add(u32::try_from(ms).unwrap_or(u32::MAX), now),
+            Sample::Silent => self.silent = now,
             Sample::FirstToken { ms } => self.latency.add(u32::try_from(ms).unwrap_or(u32::MAX), now),
             Sample::Throughput { tokens_per_10_s } => {
                 let value = u32::try_from(tokens_per_10_s).unwrap_or(u32::MAX);
@@ -245,6 +267,8 @@ impl Record {
                 .latency
                 .recent(RISING, WELL_KNOWN, now)
                 .map(Quantiles::slowest),
+            slowest_whole_ms: self.whole.recent(RISING, WELL_KNOWN, now).map(Quantiles::slowest),
+            silent: self.silent > 0 && now.abs_diff(self.silent) < SILENT_MS,
             in_flight: self.running.others(vm, now),
         }
     }

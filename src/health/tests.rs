@@ -233,6 +233,30 @@ fn how_fast_an_endpoint_was_is_remembered_when_it_is_asked_no_more() {
 }
 
 #[test]
+fn an_endpoint_is_known_to_be_silent_for_ten_minutes() {
+    let record = after(&[(Sample::Silent, 0)]);
+    let silent = |after| record.view(0, NOW + after).silent;
+    assert_eq!(
+        [silent(0), silent(SILENT_MS - 1), silent(SILENT_MS)],
+        [true, true, false]
+    );
+    assert!(!Record::default().view(0, NOW).silent);
+}
+
+#[test]
+fn what_buffered_answers_take_is_known_from_twenty_of_them() {
+    let take = |record: Record, _| record.update(Sample::Whole { ms: 10_000 }, NOW);
+    let known = |count| {
+        (0..count)
+            .fold(Record::default(), take)
+            .view(0, NOW + 1)
+            .slowest_whole_ms
+    };
+    assert_eq!(known(19), None);
+    assert!((8_000..13_000).contains(&known(20).unwrap()), "{:?}", known(20));
+}
+
+#[test]
 fn garbage_is_an_empty_record() {
     assert_eq!(Record::from_bytes(b"garbage"), Record::default());
     assert_eq!(Record::from_bytes(&[0xff; LENGTH]), Record::default());
@@ -251,6 +275,8 @@ mod properties {
             Just(Sample::Nothing),
             any::<u32>().prop_map(|caller| Sample::Unclear { caller }),
             any::<u64>().prop_map(|ms| Sample::FirstToken { ms }),
+            any::<u64>().prop_map(|ms| Sample::Whole { ms }),
+            Just(Sample::Silent),
             any::<u64>().prop_map(|tokens_per_10_s| Sample::Throughput { tokens_per_10_s }),
             any::<Option<u64>>().prop_map(|retry_after_ms| Sample::RateLimited { retry_after_ms }),
         ]

@@ -7,6 +7,11 @@ use crate::health::View;
 /// prompts says little of one that is far longer.
 const BYTES_PER_MS: u64 = 8;
 
+/// How many times what nearly all buffered answers took the next one may take, and how long it may take at least: how long
+/// an answer becomes its request decides, and one that is given up is paid for.
+const WHOLE_FACTOR: u64 = 3;
+const WHOLE_MIN_MS: u64 = 60_000;
+
 /// How long an endpoint may take to read a prompt, in milliseconds.
 pub const fn prompt_ms(prompt_bytes: usize) -> u64 {
     prompt_bytes as u64 / BYTES_PER_MS
@@ -25,6 +30,17 @@ pub fn first_token_ms(timeouts: &Timeouts, own: Option<u64>, view: &View, prompt
         }
         (None, _) | (_, None) => timeouts.first_token_ms,
     }
+}
+
+/// The deadline of an endpoint for a buffered answer, in milliseconds from the beginning of its attempt: three times what
+/// 99 % of its buffered answers took, and the time that the prompt takes more. `share_ms` is the attempt's share of all
+/// time: it has no more, and all of it where nothing is known.
+pub fn whole_ms(view: &View, share_ms: u64, prompt_bytes: usize) -> u64 {
+    view.slowest_whole_ms.map_or(share_ms, |slowest| {
+        let usual = u64::from(slowest).saturating_mul(WHOLE_FACTOR);
+        let deadline = usual.max(WHOLE_MIN_MS).saturating_add(prompt_ms(prompt_bytes));
+        deadline.min(share_ms)
+    })
 }
 
 #[cfg(test)]
@@ -93,6 +109,22 @@ mod tests {
         });
         let view = record.view(0, NOW + 1);
         assert_eq!(first_token_ms(&timeouts(false), None, &view, 0), 30_000);
+    }
+
+    #[test]
+    fn a_buffered_answer_has_a_minute_at_least_and_its_share_at_most() {
+        let after = |ms, share, prompt| {
+            let take = |record: Record, _| record.update(Sample::Whole { ms }, NOW);
+            let view = (0..20).fold(Record::default(), take).view(0, NOW + 1);
+            whole_ms(&view, share, prompt)
+        };
+        assert_eq!(after(5_000, 300_000, 0), 60_000);
+        assert_eq!(after(5_000, 300_000, 80_000), 70_000);
+        let thrice = after(50_000, 300_000, 0);
+        assert!((120_000..200_000).contains(&thrice), "{thrice}");
+        assert_eq!(after(200_000, 300_000, 0), 300_000);
+        assert_eq!(after(5_000, 2_000, 0), 2_000);
+        assert_eq!(whole_ms(&View::default(), 300_000, 80_000), 300_000);
     }
 
     #[test]

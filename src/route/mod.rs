@@ -15,7 +15,7 @@ mod region;
 pub mod variant;
 mod wishes;
 
-pub use deadline::{first_token_ms, prompt_ms};
+pub use deadline::{first_token_ms, prompt_ms, whole_ms};
 pub use exclude::{Exclusion, excluded, is_allowed, names};
 pub use names::{Named, Resolved, Strategy, resolve};
 pub use needs::Needs;

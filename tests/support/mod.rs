@@ -63,7 +63,7 @@ pub(crate) struct Spoken {
     /// What it serves.
     pub(crate) operation: Operation,
     /// The dialect of the provider's chats.
-    chats: &'static str,
+    pub(crate) chats: &'static str,
     /// What stands in the names of the models that it is for.
     models: &'static str,
 }
@@ -236,7 +236,12 @@ pub(crate) fn serve_any(
     served.receipt = String::from_utf8(receipt.to_json()).unwrap();
     let outcomes = samples.into_iter().map(|(_, sample)| sample);
     // How fast it was is the time that this file makes up.
-    let is_speed = |sample: &Sample| matches!(sample, Sample::FirstToken { .. } | Sample::Throughput { .. });
+    let is_speed = |sample: &Sample| {
+        matches!(
+            sample,
+            Sample::FirstToken { .. } | Sample::Whole { .. } | Sample::Throughput { .. }
+        )
+    };
     served.samples = outcomes.filter(|sample| !is_speed(sample)).collect();
     served
 }
