@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 mod table {
-    use crosspoint::config::{Adaptive, Config, Identity, Key, Waiting};
+    use crosspoint::config::{Adaptive, Config, Identity, Key, StreamUpstream, Waiting};
     use crosspoint::meter::{Kind, PicoUsd};
     use crosspoint::provider::{OnCancel, PARAMETERS};
     use serde_json::Value;
@@ -130,7 +130,7 @@ mod table {
             row(
                 Provider("{ kluster: x }"),
                 &[
-                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, byok, default_max_tokens, on_cancel, path, data_collection, zdr, region, timeouts",
+                    "providers.openai.kluster: is unknown; known here: dialect, base_url, auth, cluster, key, byok, default_max_tokens, on_cancel, path, data_collection, zdr, region, timeouts, stream_upstream",
                 ],
             ),
             row(
@@ -439,7 +439,7 @@ mod table {
                 Endpoint("{ provider: openai }, { model: x, zone: eu }"),
                 &[
                     "models.a/b.endpoints[1].provider: is missing",
-                    "models.a/b.endpoints[1].zone: is unknown; known here: provider, model, dialect, price, context_length, max_completion_tokens, input_modalities, output_modalities, supported_parameters, quantization, data_collection, zdr, region, timeouts",
+                    "models.a/b.endpoints[1].zone: is unknown; known here: provider, model, dialect, price, context_length, max_completion_tokens, input_modalities, output_modalities, supported_parameters, quantization, data_collection, zdr, region, timeouts, stream_upstream",
                 ],
             ),
             row(
@@ -513,6 +513,10 @@ mod table {
                     "models.a/b.endpoints[0].timeouts.first_token: expected a duration from 1ms to 24h, such as 250ms, 30s or 10m",
                     "models.a/b.endpoints[0].timeouts.stall: is unknown; known here: first_token",
                 ],
+            ),
+            row(
+                Endpoint("{ provider: openai, stream_upstream: sometimes }"),
+                &["models.a/b.endpoints[0].stream_upstream: \"sometimes\" is none of auto, always, never"],
             ),
             row(
                 Endpoint("{ provider: openai, supported_parameters: [tools, speed] }"),
@@ -1059,7 +1063,7 @@ providers:
   openai:    { cluster: openai-eu, key: { env: SET }, default_max_tokens: 5.0, on_cancel: bills_all }
   anthropic: { base_url: "http://127.0.0.1:8081/anthropic/" }
   bedrock:   { dialect: bedrock-converse, base_url: "https://bedrock-runtime.us-east-1.amazonaws.com", key: { env: SET }, timeouts: { first_token: 4s } }
-  acme:      { dialect: openai-chat, base_url: "https://acme.example:8443", auth: { header: X-Api-Key, prefix: "Key " } }
+  acme:      { dialect: openai-chat, stream_upstream: never, base_url: "https://acme.example:8443", auth: { header: X-Api-Key, prefix: "Key " } }
 models:
   z/last: { endpoints: [{ provider: acme }] }
   anthropic/claude:
@@ -1197,6 +1201,14 @@ admin: { port: 9000.0 }
         assert_eq!(config.timeouts.waiting, Some(waiting));
         let deadlines = claude.endpoints.iter().map(|endpoint| endpoint.first_token_ms);
         assert_eq!(deadlines.collect::<Vec<_>>(), [Some(9_000), Some(4_000)]);
+        let streamed = |name: &str| {
+            let model = config.models.iter().find(|model| model.name == name).unwrap();
+            model.endpoints[0].stream_upstream
+        };
+        assert_eq!(
+            [streamed("z/last"), streamed("anthropic/claude")],
+            [StreamUpstream::Never, StreamUpstream::Auto]
+        );
         assert_eq!(config.routing.max_attempts, 3);
         assert!(config.routing.prefer_local_region && config.routing.local_regions.is_empty());
         assert!(config.page);

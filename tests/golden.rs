@@ -10,6 +10,9 @@ mod broken;
 #[path = "golden/encoding.rs"]
 mod encoding;
 #[cfg(test)]
+#[path = "golden/folded.rs"]
+mod folded;
+#[cfg(test)]
 #[path = "golden/json.rs"]
 mod json;
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) use models::fits;
 pub use names::{Alias, Meant, Shortlisted};
 pub use reader::Problem;
 pub use rules::{Match, Places, Route, Rules, Terms, Whose};
-pub use timeouts::{Adaptive, Timeouts, Waiting};
+pub use timeouts::{Adaptive, StreamUpstream, Timeouts, Waiting};
 
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
@@ -126,6 +126,8 @@ pub struct Provider {
     pub policy: Policy,
     /// How long a stream may take to its first token there, if an endpoint says nothing else.
     pub first_token_ms: Option<u64>,
+    /// Whether it is asked for a stream where a buffered answer is wanted, if an endpoint says nothing else.
+    pub stream_upstream: StreamUpstream,
 }
 
 impl Provider {
@@ -253,6 +255,8 @@ pub struct Endpoint {
     pub policy: Policy,
     /// How long a stream may take to its first token, where the configuration says so.
     pub first_token_ms: Option<u64>,
+    /// Whether it is asked for a stream where a buffered answer is wanted.
+    pub stream_upstream: StreamUpstream,
     /// The stable hash under which its health is kept.
     pub health_key: u64,
 }

@@ -4,7 +4,7 @@
 use super::price::price;
 use super::providers::{at_least_one, endpoint_dialect, policy};
 use super::reader::{Members, Node};
-use super::timeouts::first_token;
+use super::timeouts::{first_token, stream_upstream};
 use super::{Endpoint, Model, Provider};
 use crate::error::quoted;
 use crate::hash;
@@ -154,6 +154,7 @@ impl Catalogue<'_> {
                 facts,
                 policy: configured.policy.clone(),
                 first_token_ms: configured.first_token_ms,
+                stream_upstream: configured.stream_upstream,
                 // Both names are the catalogue's, which is built in.
                 health_key: hash::stable(&[offer.provider, offer.upstream]),
             })
@@ -299,6 +300,7 @@ fn endpoint(
     let facts = read_facts(&mut members, facts);
     let policy = policy(&mut members);
     let first_token_ms = first_token(&mut members);
+    let stream_upstream = stream_upstream(&mut members);
     members.done();
     let upstream = match upstream {
         Some(upstream) => upstream?,
@@ -331,6 +333,7 @@ fn endpoint(
         facts,
         policy: policy.or(&configured.policy),
         first_token_ms: first_token_ms.or(configured.first_token_ms),
+        stream_upstream: stream_upstream.unwrap_or(configured.stream_upstream),
         // The operator writes both names; no caller adds an endpoint.
         health_key: hash::stable(&[provider_id, upstream]),
     })

@@ -2,7 +2,7 @@
 
 use super::parse::Env;
 use super::reader::{Members, Node};
-use super::timeouts::first_token;
+use super::timeouts::{first_token, stream_upstream};
 use super::{BaseUrl, Key, Provider, Upstream};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
@@ -149,6 +149,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     });
     let policy = policy(&mut members);
     let first_token_ms = first_token(&mut members);
+    let stream_upstream = stream_upstream(&mut members).unwrap_or_default();
     members.done();
     // The row tells how the provider deviates from the dialect in the row, and from no other.
     let (quirks, model_dialects) = match row {
@@ -177,6 +178,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
         path,
         policy,
         first_token_ms,
+        stream_upstream,
     };
     Some((provider, sound))
 }

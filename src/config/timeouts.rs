@@ -1,6 +1,7 @@
 //! The deadlines of a configuration: those of all exchanges, and an endpoint's own.
 
 use super::reader::{self, Members, Node};
+use crate::error::quoted;
 
 /// How long a client may wait for a first token before comments tell it to wait on, unless it is said that this is meant.
 const USUAL_WAIT_MS: u64 = 15_000;
@@ -57,6 +58,32 @@ impl Default for Timeouts {
             waiting: None,
             stall_ms: 60_000,
             total_ms: 600_000,
+        }
+    }
+}
+
+/// Whether a provider is asked for a stream where the caller wants a buffered answer, which is then folded from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamUpstream {
+    /// Where the endpoint was silent lately, and for the last attempt of several.
+    #[default]
+    Auto,
+    /// Wherever it can be.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// Reads `stream_upstream` of a provider or an endpoint.
+pub(super) fn stream_upstream(members: &mut Members<'_>) -> Option<StreamUpstream> {
+    let node = members.optional("stream_upstream")?;
+    match node.string()? {
+        "auto" => Some(StreamUpstream::Auto),
+        "always" => Some(StreamUpstream::Always),
+        "never" => Some(StreamUpstream::Never),
+        other => {
+            node.problem(format!("{} is none of auto, always, never", quoted(other)));
+            None
         }
     }
 }

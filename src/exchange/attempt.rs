@@ -15,6 +15,9 @@ const MAX_ERROR_BODY: usize = 64 << 10;
 /// How long `Retry-After` may say to wait, in milliseconds: a day.
 const MAX_RETRY_AFTER_MS: u64 = 86_400_000;
 
+/// What the client reads of a folded answer at its first token. From there on Envoy's deadline for an attempt does not
+/// end it, and an error may be written into it. White space before a document means nothing.
+const FOLDED_HEAD: &[u8] = b"\n";
 /// The type of streams that comments may be written into.
 const EVENTS: &str = "text/event-stream";
 
@@ -107,7 +110,10 @@ pub(super) struct Attempt {
     /// The client was told of an error after its answer had begun.
     told_error: bool,
     last_byte_ms: u64,
-    stream: bool,
+    /// The provider was asked for a stream.
+    pub(super) stream: bool,
+    /// The client wants a buffered answer of it.
+    folds: bool,
     content_type: Option<&'static str>,
 }
 
@@ -172,6 +178,7 @@ impl Attempt {
             told_error: false,
             last_byte_ms: now_ms,
             stream: false,
+            folds: false,
             content_type: None,
         }
     }
@@ -197,7 +204,7 @@ impl Attempt {
     ) {
         self.status = Some(head.status);
         self.last_byte_ms = now_ms;
-        self.stream = answer.stream;
+        self.folds = self.stream && !answer.stream;
         let Phase::Waiting(chain) = &mut self.phase else {
             return;
         };
@@ -222,7 +229,7 @@ impl Attempt {
             Some("application/x-ndjson") => Framing::Ndjson,
             // Some providers say `text/plain` or nothing of a stream; none of a buffered answer says anything but JSON.
             Some("application/json") => Framing::Whole,
-            _ if answer.stream => dialect.framing(),
+            _ if self.stream => dialect.framing(),
             _ => Framing::Whole,
         };
         let compressed = head
@@ -308,7 +315,8 @@ impl Attempt {
             Flow::More if self.spoken => Progress::Action(pass(pipeline.take_out(), piece)),
             Flow::More if self.stream && pipeline.has_token() => {
                 self.spoken = true;
-                Progress::Release(pipeline.take_out())
+                let out = pipeline.take_out();
+                Progress::Release(if self.folds { FOLDED_HEAD.to_vec() } else { out })
             }
             Flow::More => Progress::Action(Action::Hold),
             Flow::Complete => {
@@ -410,6 +418,11 @@ impl Attempt {
         first.then_some(took)
     }
 
+    /// Whether a stream of the provider's is made into a buffered answer.
+    pub(super) const fn folds(&self) -> bool {
+        self.folds
+    }
+
     pub(super) const fn content_type(&self) -> Option<&'static str> {
         self.content_type
     }
@@ -424,6 +437,17 @@ impl Attempt {
 
     pub(super) const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended)
+    }
+
+    /// What its deadline is for.
+    pub(super) const fn awaited(&self) -> &'static str {
+        if self.stream { "first token" } else { "answer" }
+    }
+
+    /// Whether it missed its deadline without an error of the provider's.
+    pub(super) fn was_given_up(&self) -> bool {
+        let is_error = self.status.is_some_and(|status| !(200..300).contains(&status));
+        self.error_type == Some(Kind::Timeout.facts().error_type) && !is_error
     }
 
     pub(super) fn is_complete(&self) -> bool {

@@ -6,6 +6,7 @@
 //! attempt, by the next tick.
 
 use super::{Action, Exchange, Head};
+use crate::config::{Endpoint, StreamUpstream};
 use crate::error::{Error, Kind};
 use crate::health::{Sample, View};
 use crate::route::{self, Candidate};
@@ -27,22 +28,47 @@ pub enum Due {
     BreakOff(Vec<u8>),
 }
 
-/// The deadlines of a plan's endpoints, in milliseconds from the beginning of an attempt.
+/// Whether a provider is asked for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Streamed(pub(super) bool);
+
+/// The deadline of one endpoint of a plan.
+#[derive(Debug)]
+struct Deadline {
+    model: usize,
+    endpoint: usize,
+    /// To the first token of a stream, from the beginning of its attempt.
+    first_token_ms: u64,
+    /// To the end of a buffered answer.
+    whole_ms: u64,
+    /// It is asked for a stream, whatever its place in the plan.
+    stream: bool,
+}
+
+/// The deadlines of a plan's endpoints.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    each: Vec<(usize, usize, u64)>,
+    each: Vec<Deadline>,
     /// The longest of those that the attempts of the exchange come to, if each fails.
     longest: Option<u64>,
     /// How long an endpoint may take to read the prompt.
     prompt_ms: u64,
 }
 
+impl Deadline {
+    const fn ms(&self, stream: bool) -> u64 {
+        if stream {
+            self.first_token_ms
+        } else {
+            self.whole_ms
+        }
+    }
+}
+
 impl Deadlines {
-    fn of(&self, candidate: Candidate) -> Option<u64> {
-        let same = |(model, endpoint, _): &&(usize, usize, u64)| {
-            (*model, *endpoint) == (candidate.model, candidate.endpoint)
-        };
-        self.each.iter().find(same).map(|(.., ms)| *ms)
+    fn of(&self, candidate: Candidate) -> Option<&Deadline> {
+        let same = |each: &&Deadline| (each.model, each.endpoint) == (candidate.model, candidate.endpoint);
+        self.each.iter().find(same)
     }
 }
 
@@ -50,26 +76,95 @@ impl Exchange {
     /// The deadlines of the plan's endpoints, given how they do and how long the prompt is, in bytes.
     pub(super) fn deadlines(&self, views: &mut dyn FnMut(u64) -> View, prompt_bytes: usize) -> Deadlines {
         let timeouts = &self.config.timeouts(self.terms);
-        // Where nobody else could be asked, giving up early helps nobody.
-        let alone = self.candidates().len() < 2;
+        let attempts = self.candidates().len();
+        // Where no other endpoint can be asked, giving up early helps no one.
+        let alone = attempts < 2;
+        let share_ms = timeouts.total_ms / (attempts as u64).max(1);
         let deadline = |candidate: &Candidate| {
             let (endpoint, _) = self.parties(*candidate)?;
+            let stream = self.plans_stream(endpoint, !alone, views);
+            if alone && !stream {
+                return None;
+            }
             let view = if alone {
                 View::default()
             } else {
                 views(endpoint.health_key)
             };
-            let ms = route::first_token_ms(timeouts, endpoint.first_token_ms, &view, prompt_bytes);
-            Some((candidate.model, candidate.endpoint, ms))
+            let first_token_ms =
+                route::first_token_ms(timeouts, endpoint.first_token_ms, &view, prompt_bytes);
+            // Where a buffered answer is wanted the others need their share.
+            let most_ms = if self.envelope.stream { u64::MAX } else { share_ms };
+            Some(Deadline {
+                model: candidate.model,
+                endpoint: candidate.endpoint,
+                first_token_ms: first_token_ms.min(most_ms),
+                whole_ms: route::whole_ms(&view, share_ms, prompt_bytes),
+                stream,
+            })
         };
-        let each: Vec<_> = self.plan.iter().filter_map(deadline).collect();
-        let first = each.get(..self.candidates().len());
-        let longest = first.unwrap_or(&each).iter().map(|(.., ms)| *ms).max();
-        Deadlines {
-            each,
-            longest,
+        let mut deadlines = Deadlines {
+            each: self.plan.iter().filter_map(deadline).collect(),
+            longest: None,
             prompt_ms: route::prompt_ms(prompt_bytes),
+        };
+        deadlines.longest = self.longest(&deadlines);
+        deadlines
+    }
+
+    /// The longest deadline of the attempts that the exchange comes to, if each fails.
+    fn longest(&self, deadlines: &Deadlines) -> Option<u64> {
+        let candidates = self.candidates();
+        let each = |(at, candidate): (usize, &Candidate)| {
+            let deadline = deadlines.of(*candidate)?;
+            let is_last = at + 1 == candidates.len() && candidates.len() > 1;
+            Some(deadline.ms(deadline.stream || (is_last && self.may_end_in_stream(*candidate))))
+        };
+        candidates.iter().enumerate().filter_map(each).max()
+    }
+
+    /// The order of the plan has changed.
+    pub(super) fn renew_longest_deadline(&mut self) {
+        self.deadlines.longest = self.longest(&self.deadlines);
+    }
+
+    /// Whether an endpoint is asked for a stream, whatever its place in the plan. `several`: others can be asked, too.
+    pub(super) fn plans_stream(
+        &self,
+        endpoint: &Endpoint,
+        several: bool,
+        views: &mut dyn FnMut(u64) -> View,
+    ) -> bool {
+        if !self.envelope.may_fold {
+            return self.envelope.stream;
         }
+        match endpoint.stream_upstream {
+            StreamUpstream::Always => true,
+            StreamUpstream::Never => false,
+            StreamUpstream::Auto => several && views(endpoint.health_key).silent,
+        }
+    }
+
+    /// Whether the next attempt, at this endpoint, asks for a stream.
+    ///
+    /// Envoy takes one deadline for all attempts, the last one included, which no endpoint follows. It ends an attempt
+    /// whose answer has not begun. So the last of several asks for a stream, too, and its answer begins with its first
+    /// token.
+    pub(super) fn asks_for_stream(&self, candidate: Candidate) -> Streamed {
+        let planned = self
+            .deadlines
+            .of(candidate)
+            .is_some_and(|deadline| deadline.stream);
+        let is_last = self.ahead().len() == 1 && self.candidates().len() > 1;
+        Streamed(self.envelope.stream || planned || (is_last && self.may_end_in_stream(candidate)))
+    }
+
+    /// Whether the last of several attempts, at this endpoint, asks for a stream.
+    fn may_end_in_stream(&self, candidate: Candidate) -> bool {
+        let mode = self
+            .parties(candidate)
+            .map(|(endpoint, _)| endpoint.stream_upstream);
+        self.envelope.may_fold && mode == Some(StreamUpstream::Auto)
     }
 
     /// How long the exchange may live, in milliseconds.
@@ -77,15 +172,15 @@ impl Exchange {
         self.config.timeouts(self.terms).total_ms
     }
 
-    /// How long Envoy may wait for one attempt, in milliseconds: a stream's first token, or the whole of a buffered
-    /// answer, which the same deadline would kill while it is being written (and billed).
+    /// How long Envoy may wait for one attempt, in milliseconds: for a stream's first token, or for the whole of a buffered
+    /// answer.
     pub fn per_try_timeout_ms(&self) -> u64 {
         let timeouts = &self.config.timeouts(self.terms);
-        if self.envelope.stream {
-            self.deadlines.longest.unwrap_or(timeouts.first_token_ms)
+        self.deadlines.longest.unwrap_or(if self.envelope.stream {
+            timeouts.first_token_ms
         } else {
             timeouts.total_ms
-        }
+        })
     }
 
     /// How long the current attempt may take. When nobody else is left to be asked, as long as any.
@@ -93,7 +188,7 @@ impl Exchange {
         let candidate = self.attempt.as_ref().map(|attempt| attempt.candidate);
         let own = candidate.and_then(|candidate| self.deadlines.of(candidate));
         match own {
-            Some(own) if !self.ahead().is_empty() => own,
+            Some(own) if !self.ahead().is_empty() => own.ms(own.stream),
             _ => self.per_try_timeout_ms(),
         }
     }
@@ -128,12 +223,13 @@ impl Exchange {
     /// Checks for an endpoint that has missed its deadline.
     fn overdue(&mut self, now_ms: u64) -> Option<Due> {
         let deadline_ms = self.deadline_ms();
-        let attempt = self.attempt.as_mut().filter(|_| self.envelope.stream)?;
+        let attempt = self.attempt.as_mut()?;
         let waited = now_ms.saturating_sub(attempt.started_ms);
         if waited < deadline_ms || !attempt.owes_first_token() {
             return None;
         }
-        let error = Error::new(Kind::Timeout, format!("no first token within {deadline_ms} ms"));
+        let awaited = attempt.awaited();
+        let error = Error::new(Kind::Timeout, format!("no {awaited} within {deadline_ms} ms"));
         if attempt.is_waited_for() {
             return Some(Due::BreakOff(self.break_off(error, now_ms)));
         }
@@ -146,8 +242,7 @@ impl Exchange {
         }
         // Before there are headers only Envoy can end an attempt, but others need not wait for that to learn of it.
         if !std::mem::replace(&mut attempt.patience.late, true) {
-            let fault = self.fault(&error);
-            self.sample(fault, None);
+            self.learn_failure(&error);
         }
         None
     }

@@ -17,6 +17,8 @@ pub(super) struct Envelope {
     /// The model and its fallbacks, in order.
     pub(super) models: Vec<String>,
     pub(super) stream: bool,
+    /// Whether a buffered answer may be folded from a stream.
+    pub(super) may_fold: bool,
     pub(super) include_usage: bool,
     pub(super) hides_thinking: bool,
     /// Whether vectors are wanted in base64.
@@ -88,6 +90,8 @@ impl Envelope {
         Ok(Self {
             models,
             stream,
+            // OpenAI streams no audio in the formats that its buffered answers have.
+            may_fold: !stream && operation.streams() && request.raw("audio").is_none(),
             include_usage: stream_options.or(usage).unwrap_or(false),
             hides_thinking: request.hides_thinking(),
             base64: operation == Operation::Embeddings

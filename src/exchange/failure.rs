@@ -89,7 +89,8 @@ impl Exchange {
             Error::new(Kind::ProviderUnavailable, "the provider cut the response short")
         } else if attempt.patience.late || waited.saturating_add(TIMER_SLACK_MS) >= self.per_try_timeout_ms()
         {
-            Error::new(Kind::Timeout, "no first token within the deadline")
+            let awaited = attempt.awaited();
+            Error::new(Kind::Timeout, format!("no {awaited} within the deadline"))
         } else {
             Error::new(
                 Kind::ProviderUnavailable,
@@ -108,9 +109,8 @@ impl Exchange {
             self.previous.extend(previous(&error));
             self.routing.fail(attempt.candidate, error.kind);
             // Its endpoint's health knows of one that is late already.
-            let fault = self.fault(&error);
-            if !late || !matches!(fault, Fault::Endpoint | Fault::Unclear) {
-                self.sample(fault, error.retry_after_ms);
+            if !late || !matches!(self.fault(&error), Fault::Endpoint | Fault::Unclear) {
+                self.learn_failure(&error);
             }
             let line = self
                 .attempt
@@ -118,6 +118,16 @@ impl Exchange {
                 .and_then(|attempt| receipt::line(self, attempt, now_ms));
             self.lines.extend(line);
         }
+    }
+
+    /// Notes what a failure of the current attempt says of its endpoint.
+    pub(super) fn learn_failure(&mut self, error: &Error) {
+        let attempt = self.attempt.as_ref();
+        let silent = attempt.is_some_and(|attempt| attempt.first_token_ms.is_none());
+        if silent && error.kind == Kind::Timeout && !self.envelope.stream {
+            self.learn(Sample::Silent);
+        }
+        self.sample(self.fault(error), error.retry_after_ms);
     }
 
     /// Notes a sample for the current attempt's endpoint.
@@ -148,7 +158,7 @@ impl Exchange {
 
     /// Whose fault an error of the current attempt is. What a caller's own key may not do says nothing of the endpoint, and
     /// a prompt may be so long that reading it takes all of the time.
-    pub(super) fn fault(&self, error: &Error) -> Fault {
+    fn fault(&self, error: &Error) -> Fault {
         let of_key = matches!(error.kind, Kind::ProviderAuthentication | Kind::PaymentRequired);
         match error.kind.facts().fault {
             fault if self.is_byok() && (of_key || fault == Fault::RateLimit) => Fault::Nobody,

@@ -40,7 +40,7 @@ use crate::route::Candidate;
 use crate::route::auto::Rated;
 use attempt::Attempt;
 use byok::OwnKeys;
-use deadline::Deadlines;
+use deadline::{Deadlines, Streamed};
 use envelope::Envelope;
 use outgoing::outgoing;
 use prompt::names;
@@ -76,7 +76,7 @@ pub struct Exchange {
     /// Where in the plan the next attempt stands.
     next: usize,
     /// The first candidate's request, made while planning.
-    encoded: Option<Encoded>,
+    encoded: Option<(Streamed, Encoded)>,
     /// The token that the next attempt may carry, and its id.
     token: Option<(String, Secret)>,
     attempt: Option<Attempt>,
@@ -208,9 +208,10 @@ impl Exchange {
         }
     }
 
-    /// Whether the answer that has begun is a stream: an error is not, whatever was asked for.
-    pub const fn is_streaming(&self) -> bool {
-        self.envelope.stream && self.refusal.is_none()
+    /// Whether the answer that has begun comes in pieces: an error does not, whatever was asked for.
+    pub fn is_streaming(&self) -> bool {
+        let folds = self.attempt.as_ref().is_some_and(Attempt::folds);
+        (self.envelope.stream || folds) && self.refusal.is_none()
     }
 
     /// How long a body may be, in bytes: of the request, and of an answer.
@@ -250,6 +251,7 @@ impl Exchange {
         if provider.cluster != cluster {
             return Err(Refused::WrongCluster);
         }
+        let Streamed(stream) = self.asks_for_stream(candidate);
         let given = self.token.take();
         let token = match (tokens::id(provider), given) {
             (None, _) => None,
@@ -260,9 +262,9 @@ impl Exchange {
         let operation = request.operation();
         let dialect = endpoint.dialect_for(operation).ok_or(Refused::CannotEncode)?;
         let mut encoded = match self.encoded.take() {
-            Some(encoded) if self.next == 0 => encoded,
+            Some((Streamed(as_planned), encoded)) if self.next == 0 && as_planned == stream => encoded,
             _ => {
-                let target = provider.target(endpoint, self.envelope.stream);
+                let target = provider.target(endpoint, stream);
                 let variant = candidate.variant;
                 let encoded = variant.of(request, |request| dialect.encode(request, &target));
                 encoded.map_err(|_| Refused::CannotEncode)?
@@ -286,7 +288,7 @@ impl Exchange {
         let chain = ResponseChain::new(config.middleware(self.terms), request);
         let own = self.own_keys.of(endpoint.provider);
         let secret = own.or(token.as_ref());
-        let outgoing = outgoing(provider, encoded, secret, self.envelope.stream, now_ms);
+        let outgoing = outgoing(provider, encoded, secret, stream, now_ms);
         let rate = Rate {
             price: endpoint.price_at(now_ms).cloned(),
             byok: self.fee(endpoint, provider),
@@ -294,6 +296,7 @@ impl Exchange {
             recounted: false,
         };
         let mut attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
+        attempt.stream = stream;
         attempt.tally.count_like(&names(&config, candidate));
         attempt.tally.believe(bounds);
         self.next += 1;
@@ -463,11 +466,14 @@ impl Exchange {
     /// Lets a good answer out.
     fn serve(&mut self, body: Vec<u8>) -> Action {
         self.learn(Sample::Success);
-        if self.envelope.stream {
-            let ms = self.attempt.as_ref().and_then(|attempt| attempt.first_token_ms);
-            if let Some(ms) = ms {
-                self.learn(Sample::FirstToken { ms });
-            }
+        if let Some(attempt) = &self.attempt {
+            let whole = attempt.ended_ms.map(|at| at.saturating_sub(attempt.started_ms));
+            let took = if attempt.stream {
+                attempt.first_token_ms.map(|ms| Sample::FirstToken { ms })
+            } else {
+                whole.map(|ms| Sample::Whole { ms })
+            };
+            took.into_iter().for_each(|sample| self.learn(sample));
         }
         self.release(body)
     }

@@ -1,7 +1,7 @@
 //! Whom an exchange will try, in which order, and for how long.
 
 use super::envelope::Envelope;
-use super::{Exchange, parties};
+use super::{Exchange, Streamed, parties};
 use crate::chat::Request;
 use crate::error::{Error, Kind};
 use crate::meter::Source;
@@ -32,7 +32,7 @@ impl Exchange {
         let mut views = |key| views(operation.health_key(key));
         let chosen = self.choose(request, &mut views, moment)?;
         let mut first_error = None;
-        let stream = self.envelope.stream;
+        let several = chosen.len() > 1;
         let prompt = request.raw("messages").map_or(0, str::len);
         // What each format lacks for each variant, if anything.
         let mut verdicts: Vec<(&'static str, Variant, Option<String>)> = Vec::with_capacity(2);
@@ -51,11 +51,12 @@ impl Exchange {
             let at = match known {
                 Some(at) => at,
                 None => {
-                    let target = provider.target(endpoint, self.envelope.stream);
+                    let stream = self.plans_stream(endpoint, several, &mut views);
+                    let target = provider.target(endpoint, stream);
                     // What the first attempt will send is kept; one such body at a time is enough.
                     let tried = if self.plan.is_empty() {
                         let encoded = variant.of(request, |request| dialect.encode(request, &target));
-                        encoded.map(|encoded| self.encoded = Some(encoded))
+                        encoded.map(|encoded| self.encoded = Some((Streamed(stream), encoded)))
                     } else {
                         variant.of(request, |request| dialect.check(request, &target))
                     };
@@ -73,9 +74,7 @@ impl Exchange {
         match first_error {
             Some(error) if self.plan.is_empty() => Err(error),
             _ => {
-                if stream {
-                    self.deadlines = self.deadlines(&mut views, prompt);
-                }
+                self.deadlines = self.deadlines(&mut views, prompt);
                 Ok(())
             }
         }
@@ -130,6 +129,7 @@ impl Exchange {
             }
             // It was made for the endpoint that stood first.
             self.encoded = None;
+            self.renew_longest_deadline();
         }
     }
 

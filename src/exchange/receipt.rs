@@ -190,7 +190,7 @@ fn cancelled(exchange: &Exchange, attempt: &Attempt) -> Option<Bill> {
     let rules = exchange.config.billing;
     let cancelled = Cancelled {
         policy: provider.on_cancel,
-        stream: exchange.envelope.stream,
+        stream: attempt.stream,
         limit: exchange.envelope.max_tokens,
         longest: endpoint.facts.max_completion_tokens,
     };
@@ -217,11 +217,17 @@ fn charge(receipt: &mut Receipt, attempt: &Attempt, bill: Option<Bill>) {
     receipt.upstream_cost = receipt.upstream_cost.plus(charge.ours());
 }
 
-/// What a failed attempt's provider charges all the same, as far as it has said or delivered anything. What had begun to
-/// go out is the receipt's own. No amount where the price is not known.
+/// What a failed attempt's provider charges all the same: as far as it has said or delivered anything, or as for a client
+/// that leaves where the attempt was given up. What had begun to go out is the receipt's own. No amount where the price is
+/// not known.
 fn wasted(exchange: &Exchange, attempt: &Attempt) -> Option<(Bill, Option<PicoUsd>)> {
     let failed = attempt.outcome == Outcome::Error;
-    let bill = bill(exchange, attempt, false).filter(|_| failed)?;
+    let bill = if attempt.was_given_up() {
+        cancelled(exchange, attempt)
+    } else {
+        bill(exchange, attempt, false)
+    };
+    let bill = bill.filter(|_| failed)?;
     let charge = attempt.rate.charge(&bill.usage);
     Some((bill, charge.map(|charge| charge.ours())))
 }

@@ -316,14 +316,14 @@ def test_a_retry_that_envoy_refuses_leaves_our_own_error(start_gateway, config, 
 
 
 def test_a_buffered_answer_that_never_comes(start_gateway, config):
-    config = {**config, "timeouts": {"total": "1s"}}
+    config = {**config, "timeouts": {"total": "2s"}}
     gateway = start_gateway(config)
     for directives in ("silent", "no_headers"):
         response = gateway.chat(bad_model("anthropic", directives), **order("anthropic", "bedrock"))
-        assert response.status_code == 504, response.text
-        assert judges.error(response.json())["metadata"]["error_type"] == "timeout"
+        assert response.status_code == 200, response.text
         receipt = gateway.receipt(response.headers["x-generation-id"])
         assert receipt["attempts"][0]["error_type"] == "timeout"
+        assert lines(receipt) == [("anthropic", "error"), ("bedrock", "success")]
 
 
 def test_a_wrong_provider_key_is_no_fault_of_the_caller(start_gateway, config):

@@ -157,6 +157,7 @@ fn every_attempt_is_signed_at_its_own_time() {
     let config = serde_json::json!({
         "providers": {"amazon-bedrock": {
             "base_url": "https://bedrock-runtime.eu-west-1.amazonaws.com", "key": {"aws": {}},
+            "stream_upstream": "never",
         }},
         "models": {"m": {"endpoints": [endpoint("a.b-v2:0"), endpoint("a.b-v2:0")]}},
     });

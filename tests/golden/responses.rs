@@ -22,7 +22,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    fn of_stream(operation: Operation, fixture: &Fixture) -> Self {
+    pub(crate) fn of_stream(operation: Operation, fixture: &Fixture) -> Self {
         assert!(fixture.has_source(), "{} says no source", fixture.name);
         Self {
             operation,
@@ -73,7 +73,7 @@ fn responses(
         .collect()
 }
 
-fn streaming() -> impl Iterator<Item = Spoken> {
+pub(crate) fn streaming() -> impl Iterator<Item = Spoken> {
     spoken().into_iter().filter(|spoken| spoken.operation.streams())
 }
 
@@ -217,7 +217,7 @@ fn masked_responses_are_the_same_byte_by_byte() {
 }
 
 /// The JSON of every `data:` line, but for `[DONE]`.
-fn chunks(body: &[u8]) -> Vec<serde_json::Value> {
+pub(crate) fn chunks(body: &[u8]) -> Vec<serde_json::Value> {
     let body = std::str::from_utf8(body).unwrap().trim_start_matches('\u{feff}');
     body.replace("\r\n", "\n")
         .replace('\r', "\n")

@@ -40,6 +40,7 @@ mod rankings;
 mod requests;
 mod responses;
 mod shared_data;
+mod silence;
 mod stats;
 mod tokens;
 mod visible;

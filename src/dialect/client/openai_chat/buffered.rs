@@ -4,9 +4,10 @@ use super::super::{Answer, Encoder};
 use super::mend::mended;
 use super::usage::priced;
 use super::{
-    Detail, Form, Head, ImageBody, Name, UsageBody, add_metadata, error_body, member, metadata, shown,
+    Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, add_metadata, error_body, member, metadata,
+    shown,
 };
-use crate::chat::{Delta, Folded, FoldedChoice, Reasoning, Usage};
+use crate::chat::{Delta, Finish, Folded, FoldedChoice, Reasoning, Usage};
 use crate::error::Error;
 use crate::json;
 use crate::wire::Frame;
@@ -66,15 +67,35 @@ impl Encoder for Buffered {
     }
 
     fn error(&mut self, error: &Error, out: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.done, true) {
-            out.extend_from_slice(&error_body(error, &[]));
-        }
-    }
-
-    fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.done, true) {
             return;
         }
+        if self.folded.choices.is_empty() {
+            out.extend_from_slice(&error_body(error, &[]));
+            return;
+        }
+        // As OpenRouter does once a model has begun: what there is, and the error beside it.
+        for choice in self.folded.choices.values_mut() {
+            choice
+                .finish
+                .get_or_insert_with(|| (Finish::Error, error.provider_code.clone()));
+        }
+        self.write(None, out);
+        out.pop();
+        out.push(b',');
+        member(out, "error", &ErrorBody::new(error, &[]));
+        out.push(b'}');
+    }
+
+    fn finish(&mut self, usage: Option<&Usage>, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.done, true) {
+            self.write(usage, out);
+        }
+    }
+}
+
+impl Buffered {
+    fn write(&self, usage: Option<&Usage>, out: &mut Vec<u8>) {
         json::write(out, &Head::new(&self.answer, self.form.whole()));
         out.pop();
         out.extend_from_slice(b",\"choices\":[");
