@@ -1,10 +1,11 @@
 # Every target installs what it needs under target/; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit wasm-test differential e2e check bench budget fuzz size catalogue wasm tool tool-release
+.PHONY: help run build test unit wasm-test differential e2e check bench budget fuzz size catalogue wasm guard tool tool-release
 
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
 export CROSSPOINT_WASM ?= $(abspath $(OUT)/wasm32-wasip1/release/crosspoint.wasm)
+export CROSSPOINT_GUARDED ?= $(abspath $(OUT)/wasm32-wasip1/guard/examples/guard.wasm)
 export CROSSPOINT_TOOL ?= $(abspath $(OUT)/tool/crosspoint)
 PYTHON := target/venv/bin/python
 SETUP := sh tests/tools/setup.sh
@@ -45,7 +46,7 @@ differential: tool ## Compare what is written for each provider with what litell
 	cargo build --locked --example tokens
 	CROSSPOINT_TOKENS=$(abspath $(OUT)/debug/examples/tokens) $(PYTHON) -m pytest -q tests/differential
 
-e2e: wasm tool ## Run the end-to-end tests in a real Envoy (PYTEST='-k cancel' chooses)
+e2e: wasm guard tool ## Run the end-to-end tests in a real Envoy (PYTEST='-k cancel' chooses)
 	@$(SETUP) venv tests/requirements.txt
 	@$(SETUP) crds
 	$(PYTHON) -m pytest tests/e2e $(PYTEST)
@@ -82,6 +83,10 @@ wasm:
 
 tool:
 	cargo build --locked --profile tool --features cli
+
+guard:
+	@$(SETUP) target wasm32-wasip1
+	cargo build --locked --profile guard --features shell --example guard --target wasm32-wasip1
 
 tool-release:
 	cargo build --locked --release --features cli

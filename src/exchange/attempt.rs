@@ -450,6 +450,11 @@ impl Attempt {
         self.error_type == Some(Kind::Timeout.facts().error_type) && !is_error
     }
 
+    /// Whether the provider has said all that it had to say, and a middleware waits.
+    pub(super) fn waits_at_the_end(&self) -> bool {
+        matches!(&self.phase, Phase::Answering(pipeline) if pipeline.has_ended() && pipeline.is_waiting())
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         self.outcome == Outcome::Success
     }

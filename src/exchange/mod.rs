@@ -363,9 +363,16 @@ impl Exchange {
         self.act(progress, now_ms)
     }
 
+    /// Makes the current attempt the last one: Envoy cannot try another any more.
+    pub fn forgo_others(&mut self) {
+        self.plan.truncate(self.next);
+    }
+
     /// Attempt `number` is gone. If it had not ended, it was reset, never connected, or timed out.
     pub fn gone(&mut self, number: usize, now_ms: u64) {
-        if number == self.next {
+        // The gateway placement may hold an answer whose attempt has nothing more to do.
+        let waits = self.attempt.as_ref().is_some_and(Attempt::waits_at_the_end);
+        if number == self.next && !waits {
             self.unanswered(now_ms);
         }
     }

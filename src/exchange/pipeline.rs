@@ -139,6 +139,11 @@ impl Pipeline {
         self.stages.chain.is_waiting()
     }
 
+    /// Whether all of the provider's response has come.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.input_ended
+    }
+
     /// Makes the response a failed one.
     pub(super) fn fail(&mut self, error: Error) {
         self.stages.failure.get_or_insert(error);
@@ -200,6 +205,12 @@ impl Pipeline {
         let mut passed = Vec::new();
         let step = self.stages.chain.resume(reply, &mut passed);
         self.stages.take(passed, step);
+        let stages = &mut self.stages;
+        // What a callout has held back is written at once.
+        if stages.out.len() > stages.max_out {
+            stages.out = Vec::new();
+            stages.failure.get_or_insert(too_long(stages.max_out));
+        }
         self.flow(tally)
     }
 

@@ -5,13 +5,13 @@ use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::memory;
-use super::outlet;
+use super::outlet::{self, Outlet};
 use super::registry::{self, Slot, Written};
 use super::{stats, tokens};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
-use crate::exchange::{Action as Next, Head, Refused, ResponseHead};
-use crate::middleware::Reply;
+use crate::exchange::{Action as Next, Exchange, Head, Refused, ResponseHead};
+use crate::middleware::{Callout, Reply};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -36,6 +36,8 @@ pub(super) struct AttemptContext {
     renewed_ms: u64,
     /// How much has come of the answer since something of it went out, in bytes.
     gathered: usize,
+    /// The callout of a middleware that waits.
+    asked: Option<Callout>,
     /// As long as it is there, the endpoint has this attempt under way.
     running: Option<Running>,
 }
@@ -51,6 +53,7 @@ impl AttemptContext {
             released: false,
             renewed_ms: 0,
             gathered: 0,
+            asked: None,
             running: None,
         }
     }
@@ -180,15 +183,24 @@ impl AttemptContext {
     /// Does what the exchange says.
     fn apply(&mut self, slot: &Rc<Slot>, mut next: Next, end: bool, now: u64) -> Action {
         while let Next::Wait(callout) = next {
-            if host::call(&callout).is_some() {
+            let number = self.number;
+            if end || self.released {
+                slot.wait.ask(number, callout);
                 next = Next::Hold;
                 break;
             }
-            let number = self.number;
+            if host::call(&callout).is_some() {
+                self.asked = Some(callout);
+                next = Next::Hold;
+                break;
+            }
             let Some(resumed) = slot.with(|exchange| exchange.resume(number, Reply::Failed, now)) else {
                 return Action::Continue;
             };
             next = resumed;
+        }
+        if matches!(next, Next::Hold) && (end || self.released) {
+            return self.leave_to_gateway(slot);
         }
         if end {
             slot.closing.set(0);
@@ -206,14 +218,14 @@ impl AttemptContext {
                 return Action::Pause;
             }
             // The last piece goes the plain way, and takes the end of the stream with it.
-            Next::Unchanged if end || !slot.open.get() => {}
+            Next::Unchanged if end || slot.outlet.get() == Outlet::Plain => {}
             Next::Unchanged => {
                 let bytes = host::buffer(Buffer::ResponseBody);
                 self.write(slot, &bytes, now);
                 return Action::Continue;
             }
             Next::Pass(bytes) | Next::BreakOff(bytes)
-                if (end && bytes.len() <= outlet::MAX_PIECE) || !slot.open.get() =>
+                if (end && bytes.len() <= outlet::MAX_PIECE) || slot.outlet.get() == Outlet::Plain =>
             {
                 host::set_buffer(Buffer::ResponseBody, &bytes);
             }
@@ -243,6 +255,32 @@ impl AttemptContext {
         // An answer that is complete is settled next.
         if self.released && !end {
             self.renew_receipt(now);
+        }
+        Action::Continue
+    }
+
+    /// Lets by what comes while a middleware waits, empty: the gateway placement holds it, and makes the callout.
+    fn leave_to_gateway(&mut self, slot: &Slot) -> Action {
+        self.paused = false;
+        // The gateway placement can write only into a body that comes.
+        let body: &[u8] = if self.released { b"" } else { b" " };
+        host::set_buffer(Buffer::ResponseBody, body);
+        if self.released {
+            return Action::Continue;
+        }
+        // A callout that is under way ends with this context, and is made anew.
+        if let Some(callout) = self.asked.take().filter(|_| !slot.wait.is_asked()) {
+            slot.wait.ask(self.number, callout);
+        }
+        self.released = true;
+        slot.with(Exchange::forgo_others);
+        slot.written.set(Written::Answer);
+        // The gateway placement writes the real ones, once it knows them.
+        if !host::set_headers(Map::Response, &[(":status".to_owned(), "200".to_owned())]) {
+            host::log(
+                Level::Error,
+                "crosspoint: the response headers could not be written",
+            );
         }
         Action::Continue
     }
@@ -290,6 +328,7 @@ impl AttemptContext {
 impl Context for AttemptContext {
     fn on_http_call_response(&mut self, _token: u32, _headers: usize, body: usize, _trailers: usize) {
         let Some(slot) = self.slot.clone() else { return };
+        self.asked = None;
         let now = host::now_ms();
         let (number, reply) = (self.number, call_reply(slot.memory, body));
         let Some(next) = slot.with(|exchange| exchange.resume(number, reply, now)) else {
@@ -426,10 +465,10 @@ impl HttpContext for AttemptContext {
         };
         slot.closing.set(0);
         let (now, number) = (host::now_ms(), self.number);
-        if let Some(Next::Pass(bytes) | Next::BreakOff(bytes)) =
-            slot.with(|exchange| exchange.body(number, b"", true, now))
-        {
-            Self::write_out(&slot, &bytes);
+        match slot.with(|exchange| exchange.body(number, b"", true, now)) {
+            Some(Next::Pass(bytes) | Next::BreakOff(bytes)) => Self::write_out(&slot, &bytes),
+            Some(Next::Wait(callout)) => slot.wait.ask(number, callout),
+            _ => {}
         }
         Action::Continue
     }

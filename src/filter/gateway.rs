@@ -4,8 +4,9 @@ use super::asked::Asked;
 use super::depart::{depart, refuse};
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::identity::Caller;
+use super::outlet::{self, Outlet};
 use super::registry::{self, Slot, Written};
-use super::{account, budget, health, identity, market, memory, outlet, ranking, stats, tokens};
+use super::{account, budget, health, identity, market, memory, ranking, stats, tokens, waiting};
 use crate::account::generation;
 use crate::config::{Config, Terms};
 use crate::dialect::client::{self, ClientDialect};
@@ -408,11 +409,11 @@ fn full() -> Error {
 
 impl Context for GatewayContext {
     fn on_http_call_response(&mut self, _token: u32, _headers: usize, body: usize, _trailers: usize) {
-        if !matches!(self.phase, Phase::Waiting) {
-            return;
-        }
         let Some(slot) = self.slot.clone() else { return };
         let reply = call_reply(slot.memory, body);
+        if !matches!(self.phase, Phase::Waiting) {
+            return waiting::answered(&slot, reply, true);
+        }
         let Some(step) = slot.with(|exchange| exchange.resume_request_middleware(reply)) else {
             return;
         };
@@ -516,12 +517,17 @@ impl HttpContext for GatewayContext {
         let Some(slot) = &self.slot else {
             return Action::Continue;
         };
+        if waiting::headers(slot, end_of_stream) {
+            self.streams = slot.with(|exchange| exchange.is_streaming()) == Some(true);
+            return Action::Pause;
+        }
+        let given_up = slot.wait.give_up();
         match slot.written.get() {
-            Written::Answer => {
+            Written::Answer if !given_up => {
                 self.streams = slot.with(|exchange| exchange.is_streaming()) == Some(true);
                 return Action::Continue;
             }
-            Written::Retry | Written::Nothing => {}
+            Written::Answer | Written::Retry | Written::Nothing => {}
         }
         let refused = slot.refused.take();
         if let Some(head) = refused.filter(|_| self.is_own_answer()) {
@@ -572,23 +578,25 @@ impl HttpContext for GatewayContext {
             host::set_buffer(Buffer::ResponseBody, &std::mem::take(body));
             return Action::Continue;
         }
-        let Some(slot) = self.slot.as_ref().filter(|_| self.streams) else {
-            return Action::Continue;
-        };
-        // A piece that comes this way while the outlet is open is the last one, or too long to be held.
-        let plain = end_of_stream || size > outlet::MAX_PIECE;
-        if !plain && (slot.open.get() || (size > 0 && outlet::open(slot))) {
-            return Action::Pause;
+        match &self.slot {
+            Some(slot) if waiting::piece(slot, end_of_stream) => {
+                slot.outlet.set(Outlet::Held);
+                Action::Pause
+            }
+            Some(slot) if self.streams => outlet::piece(slot, size, end_of_stream),
+            _ => Action::Continue,
         }
-        slot.open.set(false);
-        Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         host::drop_trailers(Map::ResponseTrailers);
-        if let Some(slot) = &self.slot {
-            slot.open.set(false);
+        let Some(slot) = &self.slot else {
+            return Action::Continue;
+        };
+        if waiting::trailers(slot) {
+            return Action::Pause;
         }
+        slot.outlet.set(Outlet::Plain);
         Action::Continue
     }
 

@@ -26,6 +26,7 @@ mod registry;
 mod root;
 mod stats;
 mod tokens;
+mod waiting;
 mod workers;
 
 #[cfg(feature = "shell")]

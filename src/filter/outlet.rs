@@ -5,21 +5,51 @@
 //! bytes to that held body and lets it go on, each time anew; a tick can do the same when the provider is silent. The
 //! first piece has nobody behind it to let it go, so a message to this worker's own queue does, in the event loop's next
 //! turn.
+//!
+//! Envoy goes on with what a filter holds, and only with that: [`Outlet`] knows what it is. One thing cannot be had by its
+//! rules. Each piece of the provider's gives the gateway one callback, in which it may either let bytes by or begin to hold;
+//! so between the first piece and one that means nothing to the client, nothing is held, and neither is after a tick has
+//! written. There [`write()`] goes on with a filter that does not hold: Envoy's debug builds assert against it, and its
+//! release builds do what is meant. Without it a client would learn of a stall by a reset.
 
 use super::host::{self, Buffer, Stream};
 use super::registry::{self, Slot};
+use super::waiting;
 use crate::exchange::Head;
+use crate::middleware::Reply;
+use proxy_wasm::types::Action;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// The most bytes that a held body is given at once. Envoy holds up to its buffer limit, 1 MiB by default, and beyond it
 /// may crash; what is longer goes the plain way, through the body callbacks, which have no such limit.
 pub(super) const MAX_PIECE: usize = 256 << 10;
 
+/// What the gateway placement holds of an answer's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outlet {
+    /// Nothing: its last body callback let the piece by. Nothing can be written outside of a callback.
+    Plain,
+    /// Its last body callback paused, and nothing was let go since.
+    Held,
+    /// Its last body callback paused, and what it held was let go.
+    LetGo,
+}
+
+/// What the event loop's next turn is to do for a gateway context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Let go what is held.
+    LetGo,
+    /// Tell a middleware that its callout has failed.
+    Failed,
+}
+
 thread_local! {
     /// This worker's queue.
     static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
-    /// The gateway contexts whose first piece waits.
-    static WAITING: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+    /// What the next turn is to do.
+    static NEXT: RefCell<Vec<(Rc<Slot>, Turn)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes this worker's queue, under a name that no other worker has.
@@ -27,34 +57,54 @@ pub(super) fn start(unique: u64) {
     QUEUE.set(host::register_queue(&format!("crosspoint.outlet.{unique:016x}")));
 }
 
-/// The gateway placement holds the first piece of an answer: have it let go. `false`: it must not be held.
-pub(super) fn open(slot: &Slot) -> bool {
-    let Some(queue) = QUEUE.get() else { return false };
-    if !host::enqueue(queue, b"") {
-        return false;
+/// Has the event loop's next turn do something; `false`: it will not.
+pub(super) fn later(slot: &Rc<Slot>, turn: Turn) -> bool {
+    let sent = QUEUE.get().is_some_and(|queue| host::enqueue(queue, b""));
+    if sent {
+        NEXT.with_borrow_mut(|next| next.push((Rc::clone(slot), turn)));
     }
-    WAITING.with_borrow_mut(|waiting| waiting.push(slot.gateway));
-    slot.open.set(true);
-    true
+    sent
 }
 
-/// The queue has a message: lets every waiting first piece go.
+/// A piece of an answer that streams has come to the gateway placement.
+pub(super) fn piece(slot: &Rc<Slot>, size: usize, end: bool) -> Action {
+    // A piece that comes this way while the outlet is open is the last one, or too long to be held.
+    let plain = end || size > MAX_PIECE;
+    let holds = match slot.outlet.get() {
+        Outlet::Held | Outlet::LetGo => !plain,
+        // The first piece has nobody behind it to let it go.
+        Outlet::Plain => !plain && size > 0 && later(slot, Turn::LetGo),
+    };
+    slot.outlet.set(if holds { Outlet::Held } else { Outlet::Plain });
+    if holds { Action::Pause } else { Action::Continue }
+}
+
+/// The queue has a message: does what was left to this turn.
 pub(super) fn ready(queue: u32) {
     while host::dequeue(queue).is_some() {}
-    for gateway in WAITING.take() {
+    for (slot, turn) in NEXT.take() {
         // A context that is gone by now is refused by the host, and nothing is lost.
-        if host::set_effective_context(gateway) {
-            host::resume(Stream::Response);
+        if !host::set_effective_context(slot.gateway) {
+            continue;
+        }
+        match turn {
+            Turn::LetGo if slot.outlet.get() == Outlet::Held && !slot.wait.holds_all() => {
+                slot.outlet.set(Outlet::LetGo);
+                host::resume(Stream::Response);
+            }
+            Turn::LetGo => {}
+            Turn::Failed => waiting::answered(&slot, Reply::Failed, false),
         }
     }
 }
 
 /// Writes to the client. Every host call that follows in the same callback concerns the gateway placement's context.
 pub(super) fn write(slot: &Slot, bytes: &[u8]) -> bool {
-    if !slot.open.get() || !host::set_effective_context(slot.gateway) {
+    if slot.outlet.get() == Outlet::Plain || !host::set_effective_context(slot.gateway) {
         return false;
     }
     let written = host::append_buffer(Buffer::ResponseBody, bytes);
+    slot.outlet.set(Outlet::LetGo);
     host::resume(Stream::Response);
     written
 }
@@ -62,8 +112,8 @@ pub(super) fn write(slot: &Slot, bytes: &[u8]) -> bool {
 /// Stops holding the answer's body: the piece under way is too long to be held and goes the plain way, and the one after
 /// it may open the outlet anew. Every host call that follows in the same callback concerns the gateway's context.
 pub(super) fn let_go(slot: &Slot) {
-    slot.open.set(false);
-    if host::set_effective_context(slot.gateway) {
+    let held = slot.outlet.replace(Outlet::Plain) == Outlet::Held;
+    if held && host::set_effective_context(slot.gateway) {
         host::resume(Stream::Response);
     }
 }
@@ -94,7 +144,8 @@ pub(super) fn close_ended() {
     }
 }
 
-fn close(slot: &Slot) {
+/// Closes an answer at once. Every host call that follows in the same callback concerns the gateway placement's context.
+pub(super) fn close(slot: &Slot) {
     if host::set_effective_context(slot.gateway) {
         // After the headers a local reply only resets the stream.
         host::respond(&Head {

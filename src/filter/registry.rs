@@ -4,6 +4,8 @@
 
 use super::identity::Caller;
 use super::memory::Promise;
+use super::outlet::Outlet;
+use super::waiting::Wait;
 use crate::exchange::{Exchange, Head};
 use crate::meter::budget::{Advance, Hold, Used};
 use std::cell::{Cell, RefCell};
@@ -54,8 +56,10 @@ pub(super) struct Slot {
     pub(super) refused: RefCell<Option<Head>>,
     /// A tick has let the answer go that the attempt placement held.
     pub(super) let_go: Cell<bool>,
-    /// The gateway placement holds the (empty) body of an answer that streams; see `outlet`.
-    pub(super) open: Cell<bool>,
+    /// What the gateway placement holds of the body of an answer that streams.
+    pub(super) outlet: Cell<Outlet>,
+    /// The callout of a middleware for which the gateway placement holds the answer.
+    pub(super) wait: Wait,
     /// The answer was ended with an error event; what is left is to close it, at the tick that counts this down to zero.
     pub(super) closing: Cell<u8>,
 }
@@ -101,7 +105,8 @@ pub(super) fn insert(
         written: Cell::new(Written::Nothing),
         refused: RefCell::new(None),
         let_go: Cell::new(false),
-        open: Cell::new(false),
+        outlet: Cell::new(Outlet::Plain),
+        wait: Wait::default(),
         closing: Cell::new(0),
     });
     EXCHANGES.with_borrow_mut(|exchanges| exchanges.insert(id, Rc::clone(&slot)));

@@ -2,7 +2,8 @@
 //!
 //! A [`Middleware`] is configured once and shared; for each exchange it gives a [`RequestStage`], for each attempt a
 //! fresh [`ResponseStage`] (a failed attempt leaves nothing behind). Requests pass the chain in order, deltas in reverse.
-//! A stage may wait for an HTTP callout: the shell makes it, pauses the exchange, and resumes the stage with the reply.
+//! A stage may wait for an HTTP callout: the shell makes it, pauses the exchange, and resumes the stage with the reply. One for
+//! an answer is made a second time where the provider has ended before its reply, and nothing of the answer has gone out.
 
 mod chain;
 mod pattern;

@@ -149,6 +149,8 @@ pub(crate) struct Side {
     pub(crate) held: Vec<u8>,
     /// The last body callback paused.
     pub(crate) buffering: bool,
+    /// The last callback paused, and the filter has not gone on since.
+    pub(crate) stopped: bool,
     /// The end was seen.
     pub(crate) end: bool,
 }

@@ -251,11 +251,7 @@ fn a_streamed_answer_waits_at_any_place_and_loses_nothing() {
 
 #[test]
 fn a_stage_may_wait_at_the_end_of_a_stream() {
-    let guard = Guard {
-        ends: true,
-        ..Guard::default()
-    };
-    test(guard, |envoy| {
+    test(ends(), |envoy| {
         for provider in PROVIDERS {
             let id = streams(envoy, provider, "one two");
             assert_eq!(envoy.client(id).streamed(), ("one two".to_owned(), true));
@@ -332,6 +328,161 @@ fn an_objection_in_the_middle_is_an_event() {
         assert!(client.complete);
         assert_eq!(client.streamed().0, "one ");
         assert!(client.text().contains("the guard objects"));
+        assert_eq!(envoy.receipt(id)["outcome"], "cut");
+    });
+}
+
+/// The stage asks at the end of an answer whose text has gone out.
+fn ends() -> Guard {
+    Guard {
+        ends: true,
+        ..Guard::default()
+    }
+}
+
+#[test]
+fn what_has_gone_out_stays_while_the_end_waits() {
+    test(ends(), |envoy| {
+        for provider in PROVIDERS {
+            let script = answer(provider, true, "one two");
+            let id = envoy.exchange(&chat(&format!("m/{provider}"), true), &[(provider, script)]);
+            let (token, text) = asked(envoy);
+            assert_eq!(text, "end");
+            assert!(!envoy.client(id).complete, "{provider}");
+            assert_eq!(envoy.client(id).streamed(), ("one two".to_owned(), false));
+            envoy.tick();
+            envoy.answer_callout(token, Some((200, b"")));
+            assert_eq!(envoy.client(id).streamed(), ("one two".to_owned(), true));
+            assert_eq!(envoy.receipt(id)["outcome"], "success");
+            assert_eq!(envoy.sent(id).len(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_callout_at_the_end_may_object_or_fail() {
+    let away = Guard {
+        cluster: Some("nowhere"),
+        ..ends()
+    };
+    for (guard, reply, said) in [
+        (ends(), Some(403), "the guard objects"),
+        (ends(), None, "the guard is away"),
+        (away, Some(200), "the guard is away"),
+    ] {
+        test(guard, |envoy| {
+            let script = answer("openai", true, "one two");
+            let id = envoy.exchange(&chat("m/openai", true), &[("openai", script)]);
+            if let Some(callout) = envoy.callouts().first() {
+                envoy.answer_callout(callout.token, reply.map(|status| (status, &b""[..])));
+            }
+            let client = envoy.client(id);
+            assert!(client.complete, "{said}");
+            assert_eq!(client.streamed(), ("one two".to_owned(), false));
+            assert!(client.text().contains(said), "{}", client.text());
+            assert_eq!(envoy.receipt(id)["outcome"], "cut");
+        });
+    }
+}
+
+/// Nothing of it has gone out, so it still can have a status of its own; but Envoy can ask nobody else any more.
+#[test]
+fn a_callout_at_the_end_of_a_whole_answer_may_object_or_fail() {
+    for (reply, status) in [(Some((403, &b""[..])), 400), (None, 500)] {
+        test(Guard::default(), |envoy| {
+            for stream in [false, true] {
+                let script = answer("openai", stream, "sure?");
+                let id = envoy.exchange(&chat("m/any", stream), &[("openai", script)]);
+                assert!(envoy.client(id).headers.is_none());
+                let (token, _) = asked(envoy);
+                envoy.answer_callout(token, reply);
+                let client = envoy.client(id);
+                assert!(client.complete);
+                assert_eq!(client.status(), status);
+                assert_eq!(client.json()["error"]["code"], status);
+                assert_eq!(envoy.sent(id).len(), 1);
+                assert_eq!(envoy.receipt(id)["outcome"], "error");
+            }
+        });
+    }
+}
+
+#[test]
+fn what_came_before_a_wait_goes_out_though_the_event_loop_is_slow() {
+    test(Guard::default(), |envoy| {
+        envoy.slow_loop = true;
+        let id = envoy.post(&chat("m/openai", true));
+        envoy.event(id, &streamed_head("openai")[0]);
+        let pieces = streamed("openai", "one sure? three");
+        for piece in &pieces[..3] {
+            envoy.response_data(id, piece, false);
+        }
+        let (token, _) = asked(envoy);
+        envoy.turn();
+        assert_eq!(envoy.client(id).streamed().0, "one ");
+        for piece in &pieces[3..] {
+            envoy.response_data(id, piece, false);
+        }
+        envoy.response_data(id, b"", true);
+        envoy.turn();
+        assert!(!envoy.client(id).complete);
+        envoy.answer_callout(token, Some((200, b"yes ")));
+        assert_eq!(
+            envoy.client(id).streamed(),
+            ("one sure? yes three".to_owned(), true)
+        );
+    });
+}
+
+#[test]
+fn envoy_may_answer_itself_while_the_end_waits() {
+    test(Guard::default(), |envoy| {
+        for body in ["", "upstream request timeout"] {
+            let script = answer("openai", false, "sure?");
+            let id = envoy.exchange(&chat("m/openai", false), &[("openai", script)]);
+            let (token, _) = asked(envoy);
+            envoy.local_reply(id, 504, "response_timeout", body);
+            assert_eq!(envoy.client(id).status(), 504);
+            envoy.answer_callout(token, Some((200, b"late")));
+            let receipt = envoy.receipt(id);
+            assert_eq!(
+                (&receipt["outcome"], &receipt["status"]),
+                (&"error".into(), &504.into())
+            );
+            assert_eq!(receipt["attempts"].as_array().unwrap().len(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_client_may_leave_while_the_end_waits() {
+    test(ends(), |envoy| {
+        let script = answer("openai", true, "one two");
+        let id = envoy.exchange(&chat("m/openai", true), &[("openai", script)]);
+        let (token, _) = asked(envoy);
+        envoy.client_leaves(id);
+        envoy.answer_callout(token, Some((200, b"late")));
+        assert_eq!(envoy.receipt(id)["outcome"], "cancelled");
+    });
+}
+
+#[test]
+fn an_answer_that_a_stage_ends_in_the_middle_is_closed() {
+    test(Guard::default(), |envoy| {
+        let id = envoy.post(&chat("m/openai", true));
+        envoy.event(id, &streamed_head("openai")[0]);
+        let pieces = streamed("openai", "one sure? three four");
+        for piece in &pieces[..3] {
+            envoy.response_data(id, piece, false);
+        }
+        let (token, _) = asked(envoy);
+        envoy.answer_callout(token, Some((403, b"")));
+        assert!(envoy.client(id).text().contains("the guard objects"));
+        envoy.response_data(id, &pieces[3], false);
+        envoy.tick();
+        assert!(!envoy.has_ended(id));
+        envoy.tick();
+        assert!(envoy.has_ended(id));
         assert_eq!(envoy.receipt(id)["outcome"], "cut");
     });
 }

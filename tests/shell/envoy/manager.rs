@@ -59,8 +59,20 @@ impl Envoy {
         self.after();
         side(context, way, |side| {
             side.headers_held = !go;
+            side.stopped = !go;
             go.then(|| side.headers.take())
         })??
+    }
+
+    /// An attempt has paused: it must not with the end of its upstream's answer, unless it was the last thing it did.
+    fn check_end(context: u32, way: Way, end: bool) {
+        let is_attempt = host(|host| {
+            let context_of = host.contexts.get(&context);
+            context_of.is_some_and(|found| found.stream != context)
+        });
+        if end && is_attempt && matches!(way, Way::Response) {
+            violation("an attempt holds the end of its upstream's answer: this crashes Envoy");
+        }
     }
 
     pub(super) fn pass_data(
@@ -94,8 +106,12 @@ impl Envoy {
                 side.held = current.unwrap_or_default();
             }
             side.buffering = !go;
+            side.stopped = !go;
             go.then(|| release(side))
         })?;
+        if passed.is_none() {
+            Self::check_end(context, way, end);
+        }
         let held = side(context, way, |side| side.held.len())?;
         if passed.is_none() && held > BUFFER_LIMIT {
             let id = host(|host| host.contexts[&context].stream);
@@ -126,7 +142,13 @@ impl Envoy {
             },
         );
         self.after();
-        side(context, way, |side| go.then(|| release(side)))?
+        if !go {
+            Self::check_end(context, way, true);
+        }
+        side(context, way, |side| {
+            side.stopped = !go;
+            go.then(|| release(side))
+        })?
     }
 
     /// Does what the last callback left to be done.
@@ -152,16 +174,28 @@ impl Envoy {
     /// A filter lets go what it held.
     pub(super) fn go_on(&mut self, id: u32, context: u32, response: bool) {
         let way = if response { Way::Response } else { Way::Request };
-        let Some((headers, body, end)) = side(context, way, |side| {
+        // What the outlet cannot do by Envoy's rules, and Envoy's release builds do all the same.
+        let is_outlets = response && context == id;
+        let Some((headers, body, end, held)) = side(context, way, |side| {
+            let held = side.stopped || (is_outlets && side.buffering && !side.end);
+            side.stopped = false;
             let (headers, body) = release(side);
-            (headers, body, side.end)
+            (headers, body, side.end, held)
         }) else {
             return;
         };
+        if !held {
+            violation("a filter goes on that does not hold: Envoy asserts against it");
+        }
         match (response, context == id) {
             (false, true) => self.forward_request(id, headers, body),
             (false, false) => violation("an attempt let its request go later"),
-            (true, true) => self.hand_to_client(id, &body, end),
+            (true, true) => {
+                if let Some(headers) = headers {
+                    self.client_headers(id, headers, false);
+                }
+                self.hand_to_client(id, &body, end);
+            }
             (true, false) => {
                 let current = self.streams[&id].attempt.as_ref().map(|live| live.context);
                 if current == Some(context) {

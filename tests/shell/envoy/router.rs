@@ -122,17 +122,27 @@ impl Envoy {
         {
             self.hand_to_client(id, &out, end);
         }
+        if end {
+            self.leave_attempt(id);
+        }
+    }
+
+    /// The attempt has handed on all of its answer, whatever the gateway makes of it.
+    pub(super) fn leave_attempt(&mut self, id: u32) {
+        let stream = self.streams.get_mut(&id).unwrap();
+        stream.gone.extend(stream.attempt.take().map(|live| live.context));
+        self.tell_gone(id);
     }
 
     /// An attempt has let its trailers go, and they are no answer that Envoy was asked to drop.
     pub(super) fn hand_trailers_on(&mut self, id: u32, attempt: u32, trailers: Headers) {
         let stream = &self.streams[&id];
         let current = stream.attempt.as_ref().map(|live| live.context);
-        if current == Some(attempt)
-            && !stream.ended
-            && let Some((_, out)) = self.pass_trailers(id, Way::Response, trailers)
-        {
-            self.hand_to_client(id, &out, true);
+        if current == Some(attempt) && !stream.ended {
+            match self.pass_trailers(id, Way::Response, trailers) {
+                Some((_, out)) => self.hand_to_client(id, &out, true),
+                None => self.leave_attempt(id),
+            }
         }
     }
 
@@ -150,9 +160,8 @@ impl Envoy {
         set_details(id, "via_upstream");
         match self.pass_headers(id, Way::Response, headers, end) {
             Some(headers) => self.client_headers(id, headers, end),
-            // It may do so to answer otherwise.
-            None if self.streams[&id].ended => return false,
-            None => violation("the gateway held response headers"),
+            // It may do so to answer otherwise, or to wait.
+            None => return !self.streams[&id].ended,
         }
         true
     }
