@@ -1,11 +1,12 @@
 //! Small things that every JSON reader and writer here needs.
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// A JSON string that borrows from its document unless it has escapes.
@@ -176,6 +177,92 @@ pub fn positions(data: &[u8], byte: u8) -> impl Iterator<Item = usize> {
             let found = (at * 8..).zip(bytes).filter(move |(_, found)| **found == byte);
             found.map(|(at, _)| at)
         })
+}
+
+/// How often `byte` stands in `data` at the most; a byte that is a bit away from it right behind it may count, too. Looks
+/// at eight bytes in one step, and once at each.
+pub fn at_most(data: &[u8], byte: u8) -> usize {
+    /// So many ones fit into each byte of a sum.
+    const STEPS: usize = 255;
+    const PAIRS: u64 = u64::MAX / 0xffff * 0xff;
+    let pattern = ONES * u64::from(byte);
+    let (words, rest) = data.as_chunks::<8>();
+    let found = words.chunks(STEPS).map(|words| {
+        let ones = words.iter().fold(0_u64, |sum, word| {
+            let word = u64::from_le_bytes(*word) ^ pattern;
+            sum.wrapping_add(lower(word, 1) >> 7)
+        });
+        // The sums of neighbours fit into two bytes, and the sum of those into the highest two.
+        let pairs = (ones & PAIRS).wrapping_add((ones >> 8) & PAIRS);
+        (pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as usize
+    });
+    found.sum::<usize>() + rest.iter().filter(|found| **found == byte).count()
+}
+
+/// How often `byte` stands in a JSON text outside of strings.
+pub fn count_outside_strings(data: &[u8], byte: u8) -> usize {
+    let (mut count, mut in_string, mut escaped) = (0, false, false);
+    for found in data {
+        if in_string {
+            in_string = escaped || *found != b'"';
+            escaped = !escaped && *found == b'\\';
+        } else {
+            in_string = *found == b'"';
+            count += usize::from(*found == byte);
+        }
+    }
+    count
+}
+
+/// Reads the items of an array one by one, without a list of them.
+///
+/// # Errors
+/// When it is no array, or an item is none of these; those before it have been read.
+pub fn each<'a, T: Deserialize<'a>>(text: &'a str, item: impl FnMut(T)) -> Result<(), serde_json::Error> {
+    struct Items<T, F>(F, PhantomData<T>);
+    impl<'a, T: Deserialize<'a>, F: FnMut(T)> Visitor<'a> for Items<T, F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'a>>(mut self, mut items: A) -> Result<(), A::Error> {
+            while let Some(item) = items.next_element()? {
+                (self.0)(item);
+            }
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_str(text).deserialize_seq(Items(item, PhantomData))
+}
+
+/// Looks at the items of an array one by one, without a list of them; at none of anything else.
+pub fn each_item<'a>(text: &'a str, item: &mut dyn FnMut(&'a RawValue)) {
+    // What is no array has no items.
+    let _none = each(text, item);
+}
+
+/// Looks at the members of an object one by one, without a list of them; at none of anything else, and at none behind what
+/// cannot be read.
+pub fn each_member<'a>(text: &'a str, member: &mut dyn FnMut(&str, &'a RawValue)) {
+    struct Each<'f, 'a>(&'f mut dyn FnMut(&str, &'a RawValue));
+    impl<'a> Visitor<'a> for Each<'_, 'a> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some((name, raw)) = map.next_entry::<Str<'a>, &'a RawValue>()? {
+                (self.0)(&name, raw);
+            }
+            Ok(())
+        }
+    }
+    // What is no object has no members.
+    let _none = serde_json::Deserializer::from_str(text).deserialize_map(Each(member));
 }
 
 /// Whether a text stands in a JSON string as it is.
@@ -357,6 +444,46 @@ mod tests {
             }
             let all: Vec<_> = (0..length).collect();
             assert_eq!(positions(&vec![b'['; length], b'[').collect::<Vec<_>>(), all);
+        }
+    }
+
+    #[test]
+    fn no_byte_is_missed_in_counting() {
+        for length in [0, 1, 7, 8, 9, 2_039, 2_040, 2_041, 5_000] {
+            let all = vec![b','; length];
+            assert_eq!(at_most(&all, b','), length);
+            let none: Vec<u8> = (0..length).map(|at| b"ab[{ 019\n"[at % 9]).collect();
+            assert_eq!(at_most(&none, b','), 0, "{length}");
+            let some: Vec<u8> = (0..length).map(|at| b"a,-,,\",,,-"[at % 10]).collect();
+            let exact = some.iter().filter(|byte| **byte == b',').count();
+            assert!(at_most(&some, b',') >= exact, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_strings_is_not_counted() {
+        for (text, count) in [
+            (r#"[1,2,",,\",,",3]"#, 3),
+            (r#"{"a,":"\\","b":","}"#, 1),
+            ("[]", 0),
+        ] {
+            assert_eq!(count_outside_strings(text.as_bytes(), b','), count, "{text}");
+        }
+    }
+
+    #[test]
+    fn items_and_members_are_looked_at_one_by_one() {
+        let mut items = Vec::new();
+        each_item(r#"[1,"a",{"b":2} , null]"#, &mut |raw| items.push(raw.get()));
+        assert_eq!(items, ["1", "\"a\"", r#"{"b":2}"#, "null"]);
+        let mut members = Vec::new();
+        each_member(r#"{"a":1,"\u0062":[],"a":2}"#, &mut |name, raw| {
+            members.push(format!("{name}={}", raw.get()));
+        });
+        assert_eq!(members, ["a=1", "b=[]", "a=2"]);
+        for other in ["7", "null", "\"a\""] {
+            each_item(other, &mut |raw| panic!("{raw}"));
+            each_member(other, &mut |name, _| panic!("{name}"));
         }
     }
 

@@ -13,6 +13,7 @@
 //! bytes       numbers of fixed length: how records stand in shared data
 //! time        the calendar
 //! json        JSON, read member by member and written in order
+//! caps        how many items a request or an answer may have, of each kind: one table
 //! chat        the unified form: operations, requests, messages, deltas, usage
 //! dialect     wire formats: the provider side, and under dialect::client the client side
 //! wire        bytes to frames: SSE, AWS event stream, NDJSON
@@ -58,6 +59,7 @@ pub mod account;
 pub mod auth;
 pub mod base64;
 mod bytes;
+pub mod caps;
 pub mod chat;
 pub mod config;
 pub mod dialect;

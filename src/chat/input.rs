@@ -27,20 +27,43 @@ impl Request {
         let Some(raw) = self.get::<&RawValue>(name)? else {
             return Err(Error::invalid(format!("{name}: missing")));
         };
-        let items: Vec<&RawValue> = match json::shape(raw) {
-            Shape::Array => self.get(name)?.unwrap_or_default(),
-            _ => return Ok(vec![input(name, raw)?]),
-        };
-        match items.first() {
-            None => Err(Error::invalid(format!("{name}: empty; give at least one text"))),
-            Some(first) if json::shape(first) == Shape::Number => Ok(vec![Input::Tokens(items.len())]),
-            Some(_) => items
-                .into_iter()
-                .enumerate()
-                .map(|(at, raw)| input(&format!("{name}[{at}]"), raw))
-                .collect(),
+        if json::shape(raw) != Shape::Array {
+            return Ok(vec![input(name, raw)?]);
+        }
+        if begins_with_number(raw) {
+            let mut count = 0_usize;
+            json::each_item(raw.get(), &mut |_| count = count.saturating_add(1));
+            return Ok(vec![Input::Tokens(count)]);
+        }
+        let mut inputs = Ok(Vec::new());
+        let mut at = 0_usize;
+        json::each_item(raw.get(), &mut |raw| {
+            // Of several that are wrong the first is named, and the others are not looked at.
+            if let Ok(read) = &mut inputs {
+                match input(&format!("{name}[{at}]"), raw) {
+                    Ok(input) => read.push(input),
+                    Err(error) => inputs = Err(error),
+                }
+            }
+            at = at.saturating_add(1);
+        });
+        match inputs {
+            Ok(inputs) if inputs.is_empty() => {
+                Err(Error::invalid(format!("{name}: empty; give at least one text")))
+            }
+            inputs => inputs,
         }
     }
+}
+
+/// Whether the first item of an array is a number.
+fn begins_with_number(array: &RawValue) -> bool {
+    let items = array
+        .get()
+        .strip_prefix('[')
+        .unwrap_or_default()
+        .trim_ascii_start();
+    items.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 fn input<'a>(path: &str, raw: &'a RawValue) -> Result<Input<'a>, Error> {
@@ -53,10 +76,13 @@ fn input<'a>(path: &str, raw: &'a RawValue) -> Result<Input<'a>, Error> {
         Shape::String => serde_json::from_str(raw.get())
             .map(Input::Text)
             .map_err(|_| wrong()),
-        Shape::Array => match serde_json::from_str::<Vec<u64>>(raw.get()) {
-            Ok(tokens) if !tokens.is_empty() => Ok(Input::Tokens(tokens.len())),
-            _ => Err(wrong()),
-        },
+        Shape::Array => {
+            let mut count = 0_usize;
+            match json::each(raw.get(), |_: u64| count = count.saturating_add(1)) {
+                Ok(()) if count > 0 => Ok(Input::Tokens(count)),
+                _ => Err(wrong()),
+            }
+        }
         Shape::Object => {
             let parts = Members::of(raw).items("content");
             if parts.is_empty() {

@@ -6,11 +6,13 @@
 
 use super::message::{FunctionTool, Message, ResponseFormat, Tool, ToolChoice};
 use super::operation::Operation;
+use crate::caps;
 use crate::error::Error;
 use crate::json::{self, Members, Str};
-use serde::de::Deserialize;
+use serde::de::{Deserialize, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 
 /// A request.
@@ -48,18 +50,9 @@ impl Request {
                 error.utf8_error().valid_up_to()
             ))
         })?;
-        let members = serde_json::from_str::<Members<'_>>(&body)
-            .map_err(|error| Error::invalid(format!("the body is not a JSON object: {error}")))?
-            .0
-            .into_iter()
-            .map(|(name, raw)| {
-                let start = (raw.get().as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
-                Member {
-                    name,
-                    value: Value::Original(start..start.saturating_add(raw.get().len())),
-                }
-            })
-            .collect();
+        let (members, count) = outermost(&body)
+            .map_err(|error| Error::invalid(format!("the body is not a JSON object: {error}")))?;
+        caps::check_members(count)?;
         Ok(Self {
             body,
             members: last_of_each(members),
@@ -280,6 +273,44 @@ fn last_of_each(mut members: Vec<Member>) -> Vec<Member> {
     let mut later = later.into_iter();
     members.retain(|_| later.next() != Some(true));
     members
+}
+
+/// The members of the object that `body` is, and how many there were: no more of them are kept than may be.
+fn outermost(body: &str) -> Result<(Vec<Member>, usize), serde_json::Error> {
+    /// The address where the body begins.
+    struct Start(usize);
+    impl<'de> Visitor<'de> for Start {
+        type Value = (Vec<Member>, usize);
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::with_capacity(16);
+            while members.len() <= caps::MAX_MEMBERS {
+                let Some((name, raw)) = map.next_entry::<String, &RawValue>()? else {
+                    let count = members.len();
+                    return Ok((members, count));
+                };
+                let start = (raw.get().as_ptr() as usize).saturating_sub(self.0);
+                let range = start..start.saturating_add(raw.get().len());
+                members.push(Member {
+                    name,
+                    value: Value::Original(range),
+                });
+            }
+            let mut count = members.len();
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                count = count.saturating_add(1);
+            }
+            Ok((members, count))
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(body);
+    let found = reader.deserialize_map(Start(body.as_ptr() as usize))?;
+    reader.end()?;
+    Ok(found)
 }
 
 /// The `reasoning` member, as OpenRouter documents it.

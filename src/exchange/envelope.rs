@@ -5,9 +5,6 @@ use crate::error::Error;
 use crate::json::Str;
 use crate::route::Preferences;
 
-/// The most names that `models` may have. Each is looked up, and an exchange makes 20 attempts at the most.
-const MAX_MODELS: usize = 64;
-
 /// The prompts of a request that its provider alone can read. No provider takes more in one request.
 const UNREAD_PROMPTS: u64 = 2_048;
 
@@ -53,12 +50,6 @@ impl Envelope {
             .into_iter()
             .collect();
         let others = request.get::<Vec<Str<'_>>>("models")?.unwrap_or_default();
-        if others.len() > MAX_MODELS {
-            return Err(Error::invalid(format!(
-                "models: {} names; at most {MAX_MODELS} are looked up",
-                others.len()
-            )));
-        }
         for model in others {
             if !models.iter().any(|known| **known == *model) {
                 models.push(model.into_string());
@@ -114,25 +105,5 @@ impl Envelope {
                 .any(|name| request.has(name)),
             preferences: Preferences::of(request)?,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test;
-
-    #[test]
-    fn more_names_than_can_be_tried_are_refused() {
-        let of = |count: usize| {
-            let names: Vec<_> = (0..count).map(|at| format!("\"m{at}\"")).collect();
-            let text = format!(r#"{{"models":[{}]}}"#, names.join(","));
-            Envelope::of(&Request::parse(text.into_bytes()).unwrap())
-        };
-        assert_eq!(of(64).unwrap().models.len(), 64);
-        assert_eq!(
-            of(65).unwrap_err().message,
-            "models: 65 names; at most 64 are looked up"
-        );
     }
 }

@@ -28,6 +28,7 @@ pub use byok::HEADER as OWN_KEYS_HEADER;
 pub use deadline::Due;
 pub use outgoing::Outgoing;
 
+use crate::caps;
 use crate::chat::Request;
 use crate::config::{Config, Endpoint, Provider, Secret, Terms};
 use crate::dialect::Encoded;
@@ -187,6 +188,7 @@ impl Exchange {
     /// When it is no request.
     pub fn read(&mut self, body: Vec<u8>) -> Result<(), Error> {
         let request = Request::parse(body)?.of(self.client.operation());
+        caps::check(&request)?;
         self.envelope = Envelope::of(&request)?;
         self.request = Some(request);
         Ok(())

@@ -4,6 +4,7 @@
 //! dialect, with no middleware in between, are passed on as they came, but for thinking under another name. They are not
 //! where the caller named something else than the model: the provider's name for it would say nothing.
 
+use crate::caps;
 use crate::chat::{Delta, Finish, Piece, Place, Reasoning, Usage};
 use crate::dialect::client::{Answer, ClientDialect, Encoder};
 use crate::dialect::{Decoder, Dialect, Fidelity};
@@ -244,6 +245,10 @@ impl Stages {
     /// Takes one frame through all stages.
     fn frame(&mut self, frame: &Frame<'_>, tally: &mut Tally, prompt: CountPrompt<'_>) {
         if self.failure.is_some() || self.is_done() {
+            return;
+        }
+        if let Err(error) = caps::check_answer(frame.data) {
+            self.failure = Some(error);
             return;
         }
         let mut deltas = std::mem::take(&mut self.deltas);

@@ -3,7 +3,7 @@
 use super::image::{Detail, Images};
 use super::{Source, Thumb, TokenCounter, tools};
 use crate::chat::{Input, Operation, Part, Request, ToolCall};
-use crate::json::{Members, Shape, Str, shape};
+use crate::json::{self, Members, Shape, Str, shape};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -152,13 +152,13 @@ fn of_inputs(request: &Request, counter: &TokenCounter, images: Images) -> (u64,
 
 fn of_messages(request: &Request, mut counter: TokenCounter, images: Images) -> (u64, Source) {
     let mut extra = 0;
-    // What is no conversation has no tokens.
-    let messages: Vec<Said<'_>> = request.get("messages").ok().flatten().unwrap_or_default();
     let mut source = counter.source();
-    if source == Source::Tokenizer && !messages.is_empty() {
-        extra += PER_ANSWER;
-    }
-    for message in messages {
+    let per_answer = if source == Source::Tokenizer {
+        PER_ANSWER
+    } else {
+        0
+    };
+    let mut count = |message: Said<'_>| {
         extra += PER_MESSAGE;
         let drawn = message.images.iter().flatten().map(|drawn| drawn.image_url);
         for image in message.content.images.iter().copied().chain(drawn) {
@@ -182,6 +182,12 @@ fn of_messages(request: &Request, mut counter: TokenCounter, images: Images) -> 
             counter.feed(&name);
             counter.end_text();
         }
+    };
+    // One by one: a list of them would be many times as long as what they were read from. What is no conversation has no
+    // tokens, and what is no message ends it.
+    let _read = json::each(request.raw("messages").unwrap_or("[]"), &mut count);
+    if extra > 0 {
+        extra += per_answer;
     }
     if request.has("tools") {
         extra += tools::feed(request, &mut counter);

@@ -4,7 +4,7 @@
 use crate::chat::Request;
 use crate::config::Endpoint;
 use crate::hash;
-use crate::json::{Members, Shape, Str, shape};
+use crate::json::{Members, Shape, Str, each, shape};
 use crate::meter;
 use crate::provider::Modalities;
 use serde::Deserialize;
@@ -147,7 +147,7 @@ impl<'r> Needs<'r> {
     }
 }
 
-/// What kinds of content the messages have, by the types of their parts.
+/// What kinds of content the messages have, by the types of their parts; up to what is no message.
 fn modalities(messages: &str) -> Modalities {
     #[derive(Deserialize)]
     struct Message<'a> {
@@ -160,23 +160,23 @@ fn modalities(messages: &str) -> Modalities {
         kind: Option<Str<'a>>,
     }
     let mut found = Modalities::default();
-    let messages: Vec<Message<'_>> = serde_json::from_str(messages).unwrap_or_default();
-    for content in messages.iter().filter_map(|message| message.content) {
-        if shape(content) != Shape::Array {
-            continue;
+    let mut note = |part: Part<'_>| {
+        let name = match part.kind.as_deref() {
+            Some("image_url") => "image",
+            Some("input_audio") => "audio",
+            Some("video_url" | "input_video") => "video",
+            Some("file") => "file",
+            _ => return,
+        };
+        let _known = found.add(name);
+    };
+    // What cannot be read is the provider's to judge.
+    let _read = each(messages, |message: Message<'_>| {
+        let content = message.content.filter(|content| shape(content) == Shape::Array);
+        if let Some(content) = content {
+            let _read = each(content.get(), &mut note);
         }
-        let parts: Vec<Part<'_>> = serde_json::from_str(content.get()).unwrap_or_default();
-        for kind in parts.iter().filter_map(|part| part.kind.as_deref()) {
-            let name = match kind {
-                "image_url" => "image",
-                "input_audio" => "audio",
-                "video_url" | "input_video" => "video",
-                "file" => "file",
-                _ => continue,
-            };
-            let _known = found.add(name);
-        }
-    }
+    });
     found
 }
 

@@ -1,0 +1,408 @@
+//! The most items that a request or an answer may have, of each kind: its bytes alone bound little, because an empty
+//! message is three bytes of JSON and a hundred of memory.
+//!
+//! A request is checked once, before it is routed and before anything is built for each item. A list can have no more
+//! items than half its bytes, and no more than its commas and one: nearly every request is done with that.
+//!
+//! ```text
+//! messages: 4300000 items; at most 65536 are allowed in one request
+//! ```
+
+use crate::chat::Request;
+use crate::error::{Error, Kind};
+use crate::json::{self, Shape, each_item, each_member, shape};
+use serde_json::value::RawValue;
+
+/// Members of a request. All that any provider documents are a hundred.
+pub const MAX_MEMBERS: usize = 1_024;
+/// Messages. The longest conversations of agents have some thousands.
+pub const MAX_MESSAGES: usize = 65_536;
+/// Parts of contents, of all messages or inputs together.
+pub const MAX_PARTS: usize = 131_072;
+/// Tool calls of all messages together.
+pub const MAX_TOOL_CALLS: usize = 65_536;
+/// Entries of `reasoning_details` of all messages together. A caller may give a stream's pieces back one by one.
+pub const MAX_REASONING_DETAILS: usize = 65_536;
+/// Images that an assistant made, of all messages together.
+pub const MAX_IMAGES: usize = 16_384;
+/// Tools. Providers take 128 to some hundreds; a gateway of many MCP servers offers thousands.
+pub const MAX_TOOLS: usize = 8_192;
+/// Texts to embed or to continue. OpenAI takes 2,048; tokens in place of a text are not counted.
+pub const MAX_INPUTS: usize = 16_384;
+/// Names in `models`. Each is looked up, and an exchange makes 20 attempts at the most.
+pub const MAX_MODELS: usize = 64;
+/// Names of providers, or patterns of models. Each is compared with what the configuration has.
+pub const MAX_NAMES: usize = 256;
+/// Words of a list that has few to choose from, and plugins.
+pub const MAX_WORDS: usize = 64;
+/// Stop sequences. OpenAI takes four; some servers take any number.
+pub const MAX_STOPS: usize = 256;
+/// Values at any depth of a member, for instance of all schemas of tools. Token ids are not counted.
+pub const MAX_VALUES: usize = 524_288;
+/// Values at any depth of all messages: each part has some.
+pub const MAX_MESSAGE_VALUES: usize = 2_097_152;
+/// Objects at any depth of an answer that came whole, or of one event. Each can become a piece of an answer; those of log
+/// probabilities are the most by far, 20 and one for each token.
+pub const MAX_ANSWER_OBJECTS: usize = 524_288;
+
+/// A list in a request, or an object with lists inside.
+struct List {
+    /// The member's name.
+    name: &'static str,
+    /// The most items of all lists at this place together.
+    most: usize,
+    /// Numbers among its items are tokens of one text: they are counted where they are read, and not kept.
+    has_tokens: bool,
+    /// Lists inside it, or inside each of its items.
+    inside: &'static [List],
+}
+
+const fn list(name: &'static str, most: usize) -> List {
+    of(name, most, &[])
+}
+
+const fn of(name: &'static str, most: usize, inside: &'static [List]) -> List {
+    List {
+        name,
+        most,
+        has_tokens: false,
+        inside,
+    }
+}
+
+const fn inputs(name: &'static str) -> List {
+    List {
+        has_tokens: true,
+        ..of(name, MAX_INPUTS, INPUT)
+    }
+}
+
+const INPUT: &[List] = &[list("content", MAX_PARTS)];
+
+/// For an object, whose lists are inside.
+const NO_LIST: usize = usize::MAX;
+
+/// The lists that are read item by item, or compared with lists of the configuration.
+static LISTS: &[List] = &[
+    of(
+        "messages",
+        MAX_MESSAGES,
+        &[
+            list("content", MAX_PARTS),
+            list("tool_calls", MAX_TOOL_CALLS),
+            list("reasoning_details", MAX_REASONING_DETAILS),
+            list("images", MAX_IMAGES),
+        ],
+    ),
+    list("tools", MAX_TOOLS),
+    inputs("input"),
+    inputs("prompt"),
+    list("models", MAX_MODELS),
+    of(
+        "provider",
+        NO_LIST,
+        &[
+            list("order", MAX_NAMES),
+            list("only", MAX_NAMES),
+            list("ignore", MAX_NAMES),
+            list("quantizations", MAX_WORDS),
+            of(
+                "region",
+                MAX_NAMES,
+                &[list("order", MAX_NAMES), list("only", MAX_NAMES)],
+            ),
+        ],
+    ),
+    of(
+        "plugins",
+        MAX_WORDS,
+        &[
+            list("allowed_models", MAX_NAMES),
+            list("excluded_models", MAX_NAMES),
+            list("hints", MAX_WORDS),
+        ],
+    ),
+    list("stop", MAX_STOPS),
+    list("stop_sequences", MAX_STOPS),
+    list("modalities", MAX_WORDS),
+    list("include", MAX_WORDS),
+    list("anthropic_beta", MAX_WORDS),
+];
+
+/// A list whose text is shorter than this is within every cap.
+const SHORTEST: usize = 2 * MAX_WORDS;
+
+/// Checks the lists of a request.
+///
+/// # Errors
+/// Names the list, how many items it has, and how many it may have.
+pub fn check(request: &Request) -> Result<(), Error> {
+    request
+        .members()
+        .filter(|(_, text)| text.len() > SHORTEST)
+        .try_for_each(|(name, text)| check_member(name, text))
+}
+
+/// Checks how many members a request has.
+///
+/// # Errors
+/// When there are too many.
+pub fn check_members(count: usize) -> Result<(), Error> {
+    if count <= MAX_MEMBERS {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the request has {count} members; at most {MAX_MEMBERS} are allowed"
+    )))
+}
+
+/// Checks an answer that came whole, or one event of a stream.
+///
+/// # Errors
+/// When it has too many objects.
+pub fn check_answer(text: &str) -> Result<(), Error> {
+    let data = text.as_bytes();
+    // An object and the comma behind it are three bytes.
+    if data.len() / 3 <= MAX_ANSWER_OBJECTS
+        || json::at_most(data, b'{') <= MAX_ANSWER_OBJECTS
+        || json::count_outside_strings(data, b'{') <= MAX_ANSWER_OBJECTS
+    {
+        return Ok(());
+    }
+    let message = format!("the provider's answer has more than {MAX_ANSWER_OBJECTS} objects at once");
+    Err(Error::new(Kind::ProviderUnavailable, message))
+}
+
+#[inline(never)]
+fn check_member(name: &str, text: &str) -> Result<(), Error> {
+    let list = LISTS.iter().find(|list| list.name == name);
+    let values = match name {
+        "messages" => MAX_MESSAGE_VALUES,
+        _ if list.is_some_and(|list| list.has_tokens) => usize::MAX,
+        _ => MAX_VALUES,
+    };
+    let least = list.map_or(values, least);
+    if text.len() / 2 <= least {
+        return Ok(());
+    }
+    let most = json::at_most(text.as_bytes(), b',').saturating_add(1);
+    if most <= least {
+        return Ok(());
+    }
+    if let Some(list) = list {
+        let mut tally = Tally::of(list);
+        tally.count_text(text);
+        tally.check(name)?;
+    }
+    // Of a tree's values that have no others inside, each but the first has a comma before it or its like.
+    if most > values {
+        let values_found = json::count_outside_strings(text.as_bytes(), b',').saturating_add(1);
+        refuse(name, "values", values_found, values)?;
+    }
+    Ok(())
+}
+
+fn refuse(place: &str, what: &str, count: usize, most: usize) -> Result<(), Error> {
+    if count <= most {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{place}: {count} {what}; at most {most} are allowed in one request"
+    )))
+}
+
+/// The lowest cap of a list and of all inside it.
+fn least(list: &List) -> usize {
+    let inside = list.inside.iter().map(least).min();
+    list.most.min(inside.unwrap_or(usize::MAX))
+}
+
+/// How many items there are at a place.
+struct Tally {
+    list: &'static List,
+    count: usize,
+    inside: Vec<Tally>,
+}
+
+impl Tally {
+    fn of(list: &'static List) -> Self {
+        Self {
+            list,
+            count: 0,
+            inside: list.inside.iter().map(Self::of).collect(),
+        }
+    }
+
+    /// Counts the items of an array and what is inside each; of an object, what is inside.
+    fn count_text(&mut self, text: &str) {
+        if text.starts_with('{') {
+            return self.count_inside(text);
+        }
+        each_item(text, &mut |item| {
+            let shape = shape(item);
+            if self.list.has_tokens && shape == Shape::Number {
+                return;
+            }
+            self.count = self.count.saturating_add(1);
+            if !self.inside.is_empty() && shape == Shape::Object {
+                self.count_inside(item.get());
+            }
+        });
+    }
+
+    fn count_inside(&mut self, text: &str) {
+        each_member(text, &mut |name: &str, value: &RawValue| {
+            if let Some(found) = self.inside.iter_mut().find(|inside| inside.list.name == name) {
+                found.count_text(value.get());
+            }
+        });
+    }
+
+    fn check(&self, place: &str) -> Result<(), Error> {
+        refuse(place, "items", self.count, self.list.most)?;
+        self.inside
+            .iter()
+            .try_for_each(|inside| inside.check(&format!("{place}.{}", inside.list.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    fn request(name: &str, value: &str) -> Request {
+        Request::parse(format!("{{\"{name}\":{value}}}").into_bytes()).unwrap()
+    }
+
+    /// The text of a member in which only the list at `path` has `count` items, each `item`.
+    fn with_items(path: &[&str], item: &str, count: usize) -> String {
+        match path {
+            [] => format!("[{}]", vec![item; count].join(",")),
+            [name, rest @ ..] => format!("{{\"{name}\":{}}}", with_items(rest, item, count)),
+        }
+    }
+
+    /// Every list, by the names on the way to it.
+    fn lists() -> Vec<(Vec<&'static str>, &'static List)> {
+        fn walk(
+            way: &[&'static str],
+            lists: &'static [List],
+            out: &mut Vec<(Vec<&'static str>, &'static List)>,
+        ) {
+            for list in lists {
+                let way = [way, &[list.name]].concat();
+                walk(&way, list.inside, out);
+                out.push((way, list));
+            }
+        }
+        let mut out = Vec::new();
+        walk(&[], LISTS, &mut out);
+        out
+    }
+
+    #[test]
+    fn each_list_may_have_as_many_items_as_its_cap_and_no_more() {
+        for (way, list) in lists().into_iter().filter(|(_, list)| list.most != NO_LIST) {
+            let (first, rest) = way.split_first().unwrap();
+            for item in ["{}", "\"\"", "[]", "null"] {
+                let of = |count| check(&request(first, &with_items(rest, item, count)));
+                let place = way.join(".");
+                assert_eq!(of(list.most), Ok(()), "{place}");
+                assert_eq!(
+                    of(list.most + 1).unwrap_err().message,
+                    format!(
+                        "{place}: {} items; at most {} are allowed in one request",
+                        list.most + 1,
+                        list.most
+                    )
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn lists_inside_of_items_count_together() {
+        let message = r#"{"content":[{},{},{},{}]}"#;
+        let of = |count: usize| check(&request("messages", &with_items(&[], message, count)));
+        assert_eq!(of(MAX_PARTS / 4), Ok(()));
+        assert_eq!(
+            of(MAX_PARTS / 4 + 1).unwrap_err().message,
+            "messages.content: 131076 items; at most 131072 are allowed in one request"
+        );
+    }
+
+    #[test]
+    fn a_list_that_stands_twice_counts_twice() {
+        let half = with_items(&[], "\"a\"", MAX_NAMES / 2 + 1);
+        let provider = format!(r#"{{"only":{half},"only":{half}}}"#);
+        let error = check(&request("provider", &provider)).unwrap_err();
+        assert!(
+            error.message.starts_with("provider.only: 258 items"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn tokens_in_place_of_a_text_are_as_many_as_wanted() {
+        let tokens = with_items(&[], "1", 4 * MAX_VALUES);
+        for name in ["input", "prompt"] {
+            assert_eq!(check(&request(name, &tokens)), Ok(()));
+            assert_eq!(check(&request(name, &format!("[{tokens},{tokens}]"))), Ok(()));
+        }
+    }
+
+    #[test]
+    fn values_at_any_depth_have_a_cap() {
+        for (name, most) in [
+            ("messages", MAX_MESSAGE_VALUES),
+            ("tools", MAX_VALUES),
+            ("response_format", MAX_VALUES),
+            ("x", MAX_VALUES),
+        ] {
+            let of = |count| check(&request(name, &with_items(&["a"], "1", count)));
+            assert_eq!(of(most), Ok(()), "{name}");
+            assert_eq!(
+                of(most + 1).unwrap_err().message,
+                format!(
+                    "{name}: {} values; at most {most} are allowed in one request",
+                    most + 1
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn commas_in_texts_are_no_items() {
+        let text = format!("[{{\"content\":\"{}\"}}]", ",".repeat(2 * MAX_MESSAGE_VALUES));
+        for name in ["messages", "tools", "models", "x"] {
+            assert_eq!(check(&request(name, &text)), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_request_may_have_as_many_members_as_the_cap_and_no_more() {
+        let of = |count: usize| {
+            let members: Vec<_> = (0..count).map(|at| format!("\"{at}\":0")).collect();
+            Request::parse(format!("{{{}}}", members.join(",")).into_bytes())
+        };
+        assert_eq!(of(MAX_MEMBERS).unwrap().names().count(), MAX_MEMBERS);
+        assert_eq!(
+            of(2 * MAX_MEMBERS).unwrap_err().message,
+            "the request has 2048 members; at most 1024 are allowed"
+        );
+    }
+
+    #[test]
+    fn an_answer_may_have_as_many_objects_as_the_cap_and_no_more() {
+        let of = |count| check_answer(&with_items(&["a"], "{}", count));
+        assert_eq!(of(MAX_ANSWER_OBJECTS - 1), Ok(()));
+        assert_eq!(
+            of(MAX_ANSWER_OBJECTS).unwrap_err().kind,
+            Kind::ProviderUnavailable
+        );
+        let text = format!("{{\"a\":\"{}\"}}", "{},".repeat(MAX_ANSWER_OBJECTS + 1));
+        assert_eq!(check_answer(&text), Ok(()));
+    }
+}
