@@ -243,6 +243,7 @@ impl FoldedChoice {
 /// Objects of lists as one object of longer lists; `None` when they are something else.
 fn join(objects: &[Box<RawValue>]) -> Option<Box<RawValue>> {
     let mut lists: Vec<(String, Vec<&RawValue>)> = Vec::new();
+    let mut places = BTreeMap::new();
     for object in objects {
         let Members(members) = serde_json::from_str(object.get()).ok()?;
         for (name, raw) in members {
@@ -250,9 +251,12 @@ fn join(objects: &[Box<RawValue>]) -> Option<Box<RawValue>> {
                 Shape::Null => Vec::new(),
                 _ => serde_json::from_str(raw.get()).ok()?,
             };
-            match lists.iter_mut().find(|(known, _)| *known == name) {
+            match places.get(&name).and_then(|at: &usize| lists.get_mut(*at)) {
                 Some((_, list)) => list.extend(more),
-                None => lists.push((name, more)),
+                None => {
+                    places.insert(name.clone(), lists.len());
+                    lists.push((name, more));
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
 
 mod anthropic_messages;
 mod bedrock_converse;
+mod calls;
 pub mod client;
 mod cohere_v2;
 mod embeddings;

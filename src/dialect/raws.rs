@@ -4,10 +4,18 @@ use crate::json;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Members by name, in order, each name once: the first stands.
 #[derive(Debug, Default)]
-pub(super) struct Raws<'a>(pub(super) Vec<(&'a str, Cow<'a, RawValue>)>);
+pub(super) struct Raws<'a> {
+    members: Vec<(&'a str, Cow<'a, RawValue>)>,
+    /// The names, once there are many of them.
+    names: BTreeSet<&'a str>,
+}
+
+/// From so many members on their names are looked up; fewer are looked through faster.
+const MANY: usize = 32;
 
 impl<'a> Raws<'a> {
     /// Members as they came.
@@ -18,7 +26,21 @@ impl<'a> Raws<'a> {
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
+    }
+
+    /// The members, in order.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&'a str, &RawValue)> {
+        self.members.iter().map(|(name, value)| (*name, &**value))
+    }
+
+    /// Whether there is a member of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        if self.members.len() < MANY {
+            self.members.iter().any(|(known, _)| *known == name)
+        } else {
+            self.names.contains(name)
+        }
     }
 
     /// Adds a member of ours.
@@ -42,14 +64,22 @@ impl<'a> Raws<'a> {
 
     /// Adds a member.
     pub(super) fn add(&mut self, name: &'a str, value: Cow<'a, RawValue>) {
-        if !self.0.iter().any(|(known, _)| *known == name) {
-            self.0.push((name, value));
+        if self.has(name) {
+            return;
+        }
+        self.members.push((name, value));
+        match self.members.len() {
+            ..MANY => {}
+            MANY => self.names = self.members.iter().map(|(name, _)| *name).collect(),
+            _ => {
+                self.names.insert(name);
+            }
         }
     }
 }
 
 impl Serialize for Raws<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        serializer.collect_map(self.members.iter().map(|(name, value)| (name, value)))
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{Error, cut};
 use crate::json::{Members, Str};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 
 /// The members of Converse's own that the unified form has no word for.
 const NATIVE: &[&str] = &[
@@ -352,13 +353,12 @@ fn tools<'a>(
     }
     if out.is_empty() && used {
         // Converse refuses a conversation with calls in it unless it is told of the tools.
-        let mut names: Vec<&str> = Vec::new();
-        for call in messages.iter().flat_map(|message| &message.tool_calls) {
-            if !names.contains(&&*call.function.name) {
-                names.push(&call.function.name);
-            }
-        }
-        out.extend(names.into_iter().map(|name| ToolEntry::ToolSpec {
+        let calls = messages.iter().flat_map(|message| &message.tool_calls);
+        let mut seen = BTreeSet::new();
+        let names = calls
+            .map(|call| &*call.function.name)
+            .filter(|name| seen.insert(*name));
+        out.extend(names.map(|name| ToolEntry::ToolSpec {
             name,
             description: None,
             input_schema: Schema { json: None },

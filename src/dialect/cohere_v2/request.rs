@@ -62,7 +62,7 @@ impl Serialize for Body<'_> {
         if !self.tools.is_empty() {
             map.serialize_entry("tools", &self.tools)?;
         }
-        for (name, value) in &self.rest.0 {
+        for (name, value) in self.rest.members() {
             map.serialize_entry(name, value)?;
         }
         map.end()

@@ -351,7 +351,7 @@ fn search(
 ) -> Result<(), Error> {
     const SEARCH: &str = "googleSearch";
     let offered = tools.iter().any(|tool| match tool {
-        ToolEntry::Native(tool) => tool.0.iter().any(|(name, _)| *name == SEARCH),
+        ToolEntry::Native(tool) => tool.has(SEARCH),
         ToolEntry::FunctionDeclarations(_) => false,
     });
     if offered || !model.searches() || !request.has("web_search_options") {

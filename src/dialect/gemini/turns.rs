@@ -5,13 +5,15 @@
 
 use super::media::{self, File, Inline, Media};
 use super::models::Model;
-use crate::chat::{Content, Format, Message, Part as Given, ReasoningDetail, Role, ToolCall};
+use crate::chat::{Content, Format, Message, Part as Given, ReasoningDetail, Role};
+use crate::dialect::calls::Called;
 use crate::dialect::to_front;
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Shape};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands for the signature of a call that another model made, or whose signature the caller lost:
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures#faqs>.
@@ -124,17 +126,16 @@ pub(super) fn conversation<'a>(
 ) -> Result<Conversation<'a>, Error> {
     let mut system = Vec::new();
     let mut turns = Vec::new();
+    let mut called = Called::default();
     for (at, message) in messages.iter().enumerate() {
         let path = format!("messages[{at}]");
         match message.role {
             Role::System | Role::Developer => system.extend(texts(message, &path)?),
             Role::User => push(&mut turns, Speaker::User, parts(message, &path)?),
             Role::Assistant => push(&mut turns, Speaker::Model, assistant(message, &path, model)?),
-            Role::Tool => {
-                let before = messages.get(..at).unwrap_or_default();
-                push(&mut turns, Speaker::User, outcome(message, before, &path)?);
-            }
+            Role::Tool => push(&mut turns, Speaker::User, outcome(message, &called, &path)?),
         }
+        called.take(message);
     }
     for turn in &mut turns {
         to_front(&mut turn.parts, |part| {
@@ -253,6 +254,11 @@ fn part<'a>(given: &'a Given<'a>) -> Result<Option<Part<'a>>, String> {
 
 fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Result<Vec<Part<'a>>, Error> {
     let details = message.reasoning_details.as_slice();
+    // The first of each call.
+    let mut signatures = BTreeMap::new();
+    for (id, data) in sealed(details) {
+        signatures.entry(id).or_insert(data);
+    }
     let mut calls = Vec::with_capacity(message.tool_calls.len());
     for (at, call) in message.tool_calls.iter().enumerate() {
         let args = call.function.arguments_object().map_err(|error| {
@@ -266,9 +272,7 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Resu
             name: &call.function.name,
             args,
         }));
-        part.thought_signature = sealed(details)
-            .find(|(id, _)| *id == Some(&*call.id))
-            .map(|(_, data)| data);
+        part.thought_signature = signatures.get(&Some(&*call.id)).copied();
         calls.push(part);
     }
     let mut out = thoughts(details);
@@ -278,17 +282,31 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Resu
             .map_err(|what| Error::invalid(format!("{path}.images[{at}]: gemini cannot carry {what}")))?;
         out.push(Part::from(image));
     }
-    let is_call = |id: &str| {
-        message
-            .tool_calls
-            .iter()
-            .any(|call: &ToolCall<'_>| &*call.id == id)
-    };
-    for (_, data) in sealed(details).filter(|(id, _)| !id.is_some_and(is_call)) {
-        let said = out
-            .iter_mut()
-            .rfind(|part| part.is_said() && part.thought_signature.is_none());
-        let call = calls.first_mut().filter(|part| part.thought_signature.is_none());
+    if !signatures.is_empty() {
+        place_signatures(message, &mut out, calls.first_mut());
+    }
+    if let (true, Some(first)) = (model.wants_signatures(), calls.first_mut()) {
+        first.thought_signature.get_or_insert(NO_SIGNATURE);
+    }
+    out.extend(calls);
+    Ok(out)
+}
+
+/// Puts the signatures that belong to no call of the message on what was said, the last of it first, and then on the first
+/// call; those that are left over get parts of their own.
+fn place_signatures<'a>(
+    message: &'a Message<'a>,
+    out: &mut Vec<Part<'a>>,
+    mut first_call: Option<&mut Part<'a>>,
+) {
+    let ids: BTreeSet<&str> = message.tool_calls.iter().map(|call| &*call.id).collect();
+    let is_call = |id: &str| ids.contains(id);
+    let is_free = |part: &Part<'_>| part.is_said() && part.thought_signature.is_none();
+    let free = (0..).zip(&*out).filter(|(_, part)| is_free(part));
+    let mut free: Vec<usize> = free.map(|(at, _)| at).collect();
+    for (_, data) in sealed(&message.reasoning_details).filter(|(id, _)| !id.is_some_and(is_call)) {
+        let call = first_call.take_if(|part| part.thought_signature.is_none() && free.is_empty());
+        let said = free.pop().and_then(|at| out.get_mut(at));
         match said.or(call) {
             Some(part) => part.thought_signature = Some(data),
             None => {
@@ -298,11 +316,6 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Resu
             }
         }
     }
-    if let (true, Some(first)) = (model.wants_signatures(), calls.first_mut()) {
-        first.thought_signature.get_or_insert(NO_SIGNATURE);
-    }
-    out.extend(calls);
-    Ok(out)
 }
 
 /// Gemini's signatures, each with the id of the call that it belongs to.
@@ -353,19 +366,13 @@ fn thoughts<'a>(details: &'a [ReasoningDetail<'a>]) -> Vec<Part<'a>> {
 }
 
 /// The result of a call, and after it what it shows: a result holds only JSON.
-fn outcome<'a>(
-    message: &'a Message<'a>,
-    before: &'a [Message<'a>],
-    path: &str,
-) -> Result<Vec<Part<'a>>, Error> {
+fn outcome<'a>(message: &'a Message<'a>, called: &Called<'a>, path: &str) -> Result<Vec<Part<'a>>, Error> {
     let Some(id) = &message.tool_call_id else {
         return Err(Error::invalid(format!(
             "{path}.tool_call_id: missing in a tool message"
         )));
     };
-    let mut calls = before.iter().rev().flat_map(|message| &message.tool_calls);
-    let called = calls.find(|call| call.id == *id).map(|call| &*call.function.name);
-    let Some(name) = called.or(message.name.as_deref()) else {
+    let Some(name) = called.name(id).or(message.name.as_deref()) else {
         return Err(Error::invalid(format!(
             "{path}.tool_call_id: no message before it has a call of the id {}, and gemini needs the function's name",
             quoted(id)

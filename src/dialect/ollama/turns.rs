@@ -3,6 +3,7 @@
 //! Where an image stands among the texts of its message has no place in Ollama's form: models see it before the text.
 
 use crate::chat::{Content, DataUrl, Message, Part, Role};
+use crate::dialect::calls::Called;
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members};
 use serde::Serialize;
@@ -48,17 +49,16 @@ struct Function<'a> {
 /// # Errors
 /// When a part cannot be carried.
 pub(super) fn conversation<'a>(messages: &'a [Message<'a>]) -> Result<Vec<Turn<'a>>, Error> {
+    let mut called = Called::default();
     let turn = |(at, message): (usize, &'a Message<'a>)| {
-        turn(
-            message,
-            messages.get(..at).unwrap_or_default(),
-            &format!("messages[{at}]"),
-        )
+        let turn = turn(message, &called, &format!("messages[{at}]"));
+        called.take(message);
+        turn
     };
     messages.iter().enumerate().map(turn).collect()
 }
 
-fn turn<'a>(message: &'a Message<'a>, before: &'a [Message<'a>], path: &str) -> Result<Turn<'a>, Error> {
+fn turn<'a>(message: &'a Message<'a>, called: &Called<'a>, path: &str) -> Result<Turn<'a>, Error> {
     let (mut content, images) = content(&message.content, path)?;
     let mut turn = Turn {
         role: match message.role {
@@ -76,11 +76,8 @@ fn turn<'a>(message: &'a Message<'a>, before: &'a [Message<'a>], path: &str) -> 
     };
     if message.role == Role::Tool {
         turn.tool_call_id = message.tool_call_id.as_deref();
-        let calls = before.iter().rev().flat_map(|message| &message.tool_calls);
-        let called = calls
-            .filter(|call| Some(&*call.id) == turn.tool_call_id)
-            .map(|call| &*call.function.name);
-        turn.tool_name = message.name.as_deref().or_else(|| called.into_iter().next());
+        let called = turn.tool_call_id.and_then(|id| called.name(id));
+        turn.tool_name = message.name.as_deref().or(called);
     } else if let Some(name) = message.name.as_ref().filter(|_| !content.is_empty()) {
         // No provider but OpenAI has a place for the speaker's name, and OpenRouter writes it so.
         content = Cow::Owned(format!("{}: {content}", &**name));

@@ -5,6 +5,7 @@ use crate::hash;
 use crate::json::{self, Members, Str, member};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::cell::RefCell;
 
 /// The mark for caching, as OpenRouter took it over from Anthropic.
 pub(super) const CACHE_CONTROL: &str = "cache_control";
@@ -39,12 +40,8 @@ pub(super) fn write(body: &mut Vec<u8>, text: &str, quirks: &Quirks) {
 }
 
 fn message<'v>(body: &mut Vec<u8>, raw: &'v RawValue, quirks: &'v Quirks) {
-    object(body, raw, &|name, value, others| {
-        let name = quirks.messages.name(name, &|ours| {
-            others
-                .iter()
-                .any(|(name, value)| name == ours && json::present(Some(value)).is_some())
-        })?;
+    object(body, raw, &|name, value, has| {
+        let name = quirks.messages.name(name, has)?;
         let write: Write<'v> = match name {
             "role" if !quirks.developer_role && string(value).as_deref() == Some("developer") => {
                 Box::new(|out| json::write(out, "system"))
@@ -107,21 +104,23 @@ fn document_part(out: &mut Vec<u8>, raw: &RawValue) {
 
 /// Writes every item of the array in `text` with `item`; anything but an array as it stands there.
 fn each(body: &mut Vec<u8>, text: &str, item: &dyn Fn(&mut Vec<u8>, &RawValue)) {
-    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) else {
-        body.extend_from_slice(text.as_bytes());
-        return;
-    };
+    let start = body.len();
     body.push(b'[');
-    for (index, raw) in items.into_iter().enumerate() {
-        if index > 0 {
+    let read = json::each(text, |raw: &RawValue| {
+        if body.len() > start + 1 {
             body.push(b',');
         }
         item(body, raw);
-    }
+    });
     body.push(b']');
+    if read.is_err() {
+        body.truncate(start);
+        body.extend_from_slice(text.as_bytes());
+    }
 }
 
-type Others<'a> = [(String, &'a RawValue)];
+/// Whether a member is there and not `null`.
+type Has<'f> = &'f dyn Fn(&str) -> bool;
 /// Writes a value. It goes where it stays: a content may have megabytes, and memory that was taken is never given back.
 type Write<'v> = Box<dyn FnOnce(&mut Vec<u8>) + 'v>;
 /// The name of a member and, if it is another, its value; `None` leaves the member out.
@@ -131,14 +130,26 @@ type Edited<'n, 'v> = Option<(&'n str, Option<Write<'v>>)>;
 fn object<'v>(
     body: &mut Vec<u8>,
     raw: &'v RawValue,
-    edit: &dyn for<'n> Fn(&'n str, &'v RawValue, &Others<'_>) -> Edited<'n, 'v>,
+    edit: &dyn for<'n> Fn(&'n str, &'v RawValue, Has<'_>) -> Edited<'n, 'v>,
 ) {
     let members = serde_json::from_str::<Members<'_>>(raw.get()).map_or_else(|_| Vec::new(), |found| found.0);
+    // Looked for once each: a member may stand there a thousand times.
+    let asked = RefCell::new(Vec::<(String, bool)>::new());
+    let has = |name: &str| {
+        if let Some((_, found)) = asked.borrow().iter().find(|(known, _)| known == name) {
+            return *found;
+        }
+        let is_it =
+            |(known, value): &(String, &RawValue)| known == name && json::present(Some(value)).is_some();
+        let found = members.iter().any(is_it);
+        asked.borrow_mut().push((name.to_owned(), found));
+        found
+    };
     let start = body.len();
     let mut changed = false;
     body.push(b'{');
     for (name, value) in &members {
-        match edit(name, value, &members) {
+        match edit(name, value, &has) {
             None => changed = true,
             Some((theirs, new)) => {
                 changed |= theirs != name || new.is_some();
