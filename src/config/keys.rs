@@ -10,6 +10,7 @@ use crate::hash;
 use crate::meter::PicoUsd;
 use crate::meter::budget::{Allowance, SPANS};
 use crate::time::{Date, parse_rfc3339};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The name of the key that stands for every caller whom no other one names.
@@ -37,6 +38,37 @@ pub struct ClientKey {
     pub rules: Option<Rc<Rules>>,
 }
 
+/// The places of client keys, by hash and by name.
+///
+/// A hash is looked up like any other word. The time that takes may say how much of it was right, and that helps nobody:
+/// whoever sends keys cannot choose what their SHA-256 begins with, and from a hash no key can be found.
+#[derive(Clone, Debug, Default)]
+pub struct KeyIndex {
+    by_hash: BTreeMap<[u8; 32], usize>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl KeyIndex {
+    /// The index of these keys.
+    pub(super) fn of(keys: &[ClientKey]) -> Self {
+        let hash = |(at, key): (usize, &ClientKey)| Some((key.sha256?, at));
+        Self {
+            by_hash: keys.iter().enumerate().filter_map(hash).collect(),
+            by_name: (0..).zip(keys).map(|(at, key)| (key.name.clone(), at)).collect(),
+        }
+    }
+
+    /// Which key has this SHA-256.
+    pub(super) fn with_hash(&self, sha256: &[u8; 32]) -> Option<usize> {
+        self.by_hash.get(sha256).copied()
+    }
+
+    /// Which key has this name.
+    pub(super) fn with_name(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+}
+
 /// Where the name of a caller stands whom a filter before this one has let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
@@ -53,14 +85,17 @@ pub enum Identity {
 pub struct Budgets {
     /// Whether a key with limits is let through when nobody can tell what it has used.
     pub allow_when_unavailable: bool,
-    /// What was used before this Envoy started.
+    /// What was used before this Envoy started, by key.
     pub balances: Vec<Balance>,
 }
 
 impl Budgets {
     /// What a key had used.
     pub fn balance(&self, key: &str) -> Option<&Balance> {
-        self.balances.iter().find(|balance| balance.key == key)
+        let found = self
+            .balances
+            .binary_search_by(|balance| balance.key.as_str().cmp(key));
+        self.balances.get(found.ok()?)
     }
 }
 
@@ -82,14 +117,14 @@ pub(super) fn keys(node: &Node<'_>, identity: bool, served: &Served<'_>) -> Vec<
         node.problem("is empty, which would let nobody in; leave it out to let everybody in");
     }
     let mut keys: Vec<ClientKey> = Vec::new();
+    let (mut names, mut hashes) = (BTreeSet::new(), BTreeSet::new());
     for node in nodes {
         let Some(key) = node.members().and_then(|members| key(members, identity, served)) else {
             continue;
         };
-        let same = |known: &ClientKey| {
-            known.name == key.name || (key.sha256.is_some() && known.sha256 == key.sha256)
-        };
-        if keys.iter().any(same) {
+        let new_name = names.insert(key.name.clone());
+        let new_hash = key.sha256.is_none_or(|hash| hashes.insert(hash));
+        if !new_name || !new_hash {
             node.problem("another key has the same name or the same hash");
         }
         keys.push(key);
@@ -230,6 +265,7 @@ pub(super) fn budgets(node: &Node<'_>) -> Budgets {
             .into_iter()
             .filter_map(|(key, node)| balance(key, &node))
             .collect();
+        budgets.balances.sort_by(|a, b| a.key.cmp(&b.key));
     }
     members.done();
     budgets

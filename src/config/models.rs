@@ -11,6 +11,7 @@ use crate::hash;
 use crate::provider::catalogue::{self, Listed, Offer};
 use crate::provider::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters, QUANTIZATIONS, ROWS, Row};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The configured providers; `false` beside one that has problems of its own.
 type Providers = [(Provider, bool)];
@@ -22,21 +23,27 @@ struct Catalogue<'p> {
     models: Vec<Listed>,
     /// Which configured provider each row of [`ROWS`] is, if it is one.
     providers: Vec<Option<usize>>,
+    /// Every configured provider, by id.
+    by_id: BTreeMap<&'p str, usize>,
 }
 
 /// Reads `models` and `catalogue`.
 pub(super) fn models(members: &mut Members<'_>, providers: &Providers) -> Vec<Model> {
     let named = members.optional("models");
     let switch = members.optional("catalogue");
-    let place = |row: &Row| providers.iter().position(|(own, _)| own.id == row.id);
+    let by_id: BTreeMap<&str, usize> = (0..)
+        .zip(providers)
+        .map(|(at, (own, _))| (own.id.as_str(), at))
+        .collect();
     let catalogue = Catalogue {
         configured: providers,
         models: catalogue::all(),
-        providers: ROWS.iter().map(place).collect(),
+        providers: ROWS.iter().map(|row: &Row| by_id.get(row.id).copied()).collect(),
+        by_id,
     };
     let mut models = named
         .as_ref()
-        .map(|node| named_models(node, providers, &catalogue))
+        .map(|node| named_models(node, &catalogue))
         .unwrap_or_default();
     let chosen = match &switch {
         Some(node) => chosen(node, &catalogue),
@@ -208,20 +215,15 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-fn named_models(node: &Node<'_>, providers: &Providers, catalogue: &Catalogue<'_>) -> Vec<Model> {
+fn named_models(node: &Node<'_>, catalogue: &Catalogue<'_>) -> Vec<Model> {
     let Some(members) = node.members() else {
         return Vec::new();
     };
-    let read = |(name, node): (&str, Node<'_>)| named_model(name, &node, providers, catalogue);
+    let read = |(name, node): (&str, Node<'_>)| named_model(name, &node, catalogue);
     members.all().into_iter().filter_map(read).collect()
 }
 
-fn named_model(
-    name: &str,
-    node: &Node<'_>,
-    providers: &Providers,
-    catalogue: &Catalogue<'_>,
-) -> Option<Model> {
+fn named_model(name: &str, node: &Node<'_>, catalogue: &Catalogue<'_>) -> Option<Model> {
     let mut members = node.members()?;
     let endpoints_node = members.optional("endpoints");
     members.done();
@@ -235,7 +237,7 @@ fn named_model(
     }
     let endpoints = nodes
         .iter()
-        .filter_map(|node| endpoint(name, node, providers, listed))
+        .filter_map(|node| endpoint(name, node, catalogue, listed))
         .collect();
     Some(Model {
         name: name.to_owned(),
@@ -272,7 +274,7 @@ fn from_catalogue(
 fn endpoint(
     model: &str,
     node: &Node<'_>,
-    providers: &Providers,
+    catalogue: &Catalogue<'_>,
     listed: Option<&Listed>,
 ) -> Option<Endpoint> {
     let mut members = node.members()?;
@@ -307,14 +309,9 @@ fn endpoint(
         None => offer.map_or(model, |offer| offer.upstream),
     };
     let (provider_node, provider_id) = (provider_node?, provider_id?);
-    let Some(provider) = providers
-        .iter()
-        .position(|(provider, _)| provider.id == provider_id)
-    else {
-        let known: Vec<_> = providers
-            .iter()
-            .map(|(provider, _)| provider.id.as_str())
-            .collect();
+    let Some(provider) = catalogue.by_id.get(provider_id).copied() else {
+        let known = catalogue.configured.iter();
+        let known: Vec<_> = known.map(|(provider, _)| provider.id.as_str()).collect();
         provider_node.problem(format!(
             "{} is not under providers ({})",
             quoted(provider_id),
@@ -322,7 +319,7 @@ fn endpoint(
         ));
         return None;
     };
-    let (configured, _) = providers.get(provider)?;
+    let (configured, _) = catalogue.configured.get(provider)?;
     let (dialect, quirks) = endpoint_dialect(configured, upstream, dialect_node.as_ref())?;
     Some(Endpoint {
         provider,

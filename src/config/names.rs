@@ -6,6 +6,7 @@ use crate::error::quoted;
 use crate::route::auto;
 use crate::route::names::{self, Base};
 use crate::route::variant::{self, Unknown, Variant};
+use std::collections::BTreeSet;
 
 /// Another name for a model, or for several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,12 +130,10 @@ impl Reading<'_> {
         let targets = targets.clone();
         self.under_way.push(at);
         let mut out: Vec<Meant> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (name, node) in targets {
-            for target in self.target(name, &node) {
-                if !out.iter().any(|known| known.base == target.base) {
-                    out.push(target);
-                }
-            }
+            let found = self.target(name, &node).into_iter();
+            out.extend(found.filter(|target| seen.insert(target.base)));
         }
         self.under_way.pop();
         if let Some(done) = self.done.get_mut(at) {

@@ -10,8 +10,8 @@ use super::routes::{Served, Usual, preferences, routes};
 use super::rules::Whose;
 use super::timeouts::timeouts;
 use super::{
-    Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, DEFAULT_MEMORY, Environment, Limits, Listen,
-    Route, Routing, Timeouts,
+    Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, DEFAULT_MEMORY, Environment, KeyIndex,
+    Limits, Listen, Route, Routing, Timeouts,
 };
 use crate::middleware::{self, Middleware};
 use serde_json::Value;
@@ -124,6 +124,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         models,
         aliases,
         auto,
+        key_index: KeyIndex::of(&keys),
         keys,
         identity,
         budgets,

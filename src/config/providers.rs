@@ -8,6 +8,7 @@ use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
 use crate::meter::Fee;
 use crate::provider::{self, Address, OnCancel, Policy, Row};
+use std::collections::BTreeMap;
 
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
 /// The dialect whose requests all go to one path.
@@ -21,20 +22,22 @@ pub(super) fn providers(node: &Node<'_>, env: Env<'_>) -> Vec<(Provider, bool)> 
         return Vec::new();
     };
     let mut providers: Vec<(Provider, bool)> = Vec::new();
+    // Who has a cluster.
+    let mut taken = BTreeMap::<String, String>::new();
     for (id, node) in members.all() {
         let Some((provider, sound)) = provider(id, &node, env) else {
             continue;
         };
-        let own = provider.upstreams();
-        let others = providers.iter().flat_map(|(other, _)| other.upstreams());
-        for other in own.iter().take(1).cloned().chain(others) {
-            let is_taken = |one: &&Upstream<'_>| one.cluster == other.cluster && one.name != other.name;
-            if let Some(one) = own.iter().find(is_taken) {
-                node.problem(format!(
+        for Upstream { cluster, name, .. } in provider.upstreams() {
+            match taken.get(cluster) {
+                Some(other) => node.problem(format!(
                     "its cluster {} is also that of provider {}; a provider needs a cluster of its own, so that its key goes nowhere else",
-                    quoted(one.cluster),
-                    quoted(&other.name)
-                ));
+                    quoted(cluster),
+                    quoted(other)
+                )),
+                None => {
+                    taken.insert(cluster.to_owned(), name);
+                }
             }
         }
         providers.push((provider, sound));

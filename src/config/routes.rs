@@ -9,6 +9,7 @@ use super::{Alias, ClientKey, Limits, Model, Provider, Timeouts};
 use crate::error::quoted;
 use crate::route::names::{self, Base};
 use crate::route::{self, MEMBERS, Preferences, variant};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What rules may name.
@@ -185,6 +186,7 @@ pub(super) fn routes(node: &Node<'_>, served: &Served<'_>, usual: &Usual<'_>) ->
     };
     let named = members.all();
     let mut routes: Vec<Route> = Vec::with_capacity(named.len());
+    let mut matched = BTreeMap::<Match, String>::new();
     for (name, node) in named {
         if name.is_empty() || name == DEFAULT {
             node.problem(format!(
@@ -194,9 +196,10 @@ pub(super) fn routes(node: &Node<'_>, served: &Served<'_>, usual: &Usual<'_>) ->
         let Some(route) = route(name, &node, served, usual) else {
             continue;
         };
-        let same = |other: &&Route| !other.matches.is_empty() && other.matches == route.matches;
-        if let Some(other) = routes.iter().find(same) {
-            node.problem(format!("matches the same requests as {}", quoted(&other.name)));
+        if let Some(other) = matched.get(&route.matches) {
+            node.problem(format!("matches the same requests as {}", quoted(other)));
+        } else if !route.matches.is_empty() {
+            matched.insert(route.matches.clone(), name.to_owned());
         }
         routes.push(route);
     }
@@ -239,15 +242,16 @@ fn keys(node: &Node<'_>, keys: &[ClientKey]) -> Places {
     if nodes.is_empty() && node.value.is_array() {
         node.problem("is empty, which would let nobody in; leave it out to let every key in");
     }
-    let mut named = Vec::new();
+    let known: BTreeSet<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let mut named = BTreeSet::new();
     for node in &nodes {
         let Some(name) = node.string() else { continue };
-        if !keys.iter().any(|key| key.name == name) {
+        if !known.contains(name) {
             node.problem(format!("{} is the name of no key under keys", quoted(name)));
         }
-        named.push(name);
+        named.insert(name);
     }
-    Places::of(keys, |key| named.contains(&key.name.as_str()))
+    Places::of(keys, |key| named.contains(key.name.as_str()))
 }
 
 fn matching(node: &Node<'_>) -> Option<Match> {

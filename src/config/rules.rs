@@ -97,7 +97,7 @@ pub struct Route {
 }
 
 /// Which requests take a route: those to which all holds that is said here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Match {
     /// What stands before the paths of the API. Callers make it a part of their base URL.
     pub prefix: Option<String>,

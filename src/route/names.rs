@@ -14,6 +14,7 @@ use super::variant::{self, Unknown, Variant};
 use super::{Asked, Moment, Views};
 use crate::config::{Alias, Config, Meant, Model};
 use crate::error::{Error, Kind, quoted};
+use std::collections::BTreeSet;
 
 /// How the name of a request came to mean a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,12 +68,21 @@ pub struct Resolved<'c> {
     pub models: Vec<Named<'c>>,
     /// The shortlist as it was judged, where a name is [automatic](super::auto).
     pub rated: Vec<Rated>,
+    /// The places of the models, once there are [`MANY`].
+    places: BTreeSet<usize>,
 }
+
+/// From so many models on they are looked up by place; fewer are looked through faster.
+const MANY: usize = 32;
 
 impl<'c> Resolved<'c> {
     /// Adds a model behind those that are there, unless it is one of them.
     fn add(&mut self, config: &'c Config, at: usize, variant: Variant, strategy: Strategy) {
-        let known = self.models.iter().any(|known| known.at == at);
+        let known = if self.models.len() < MANY {
+            self.models.iter().any(|known| known.at == at)
+        } else {
+            self.places.contains(&at)
+        };
         let Some(model) = config.models.get(at).filter(|_| !known) else {
             return;
         };
@@ -87,11 +97,18 @@ impl<'c> Resolved<'c> {
             variant,
             strategy,
         });
+        match self.models.len() {
+            ..MANY => {}
+            MANY => self.places = self.models.iter().map(|known| known.at).collect(),
+            _ => {
+                self.places.insert(at);
+            }
+        }
     }
 }
 
 /// What a name without variants means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Base {
     /// A model, by its place.
     Model(usize),
