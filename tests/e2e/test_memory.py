@@ -12,64 +12,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from clients import RawClient, assert_nothing_left, chat_body, endpoint, events, serves
+from clients import RawClient, assert_nothing_left, chat_body, endpoint, serves
 from harness import PATIENCE, wait_until
+from providers import MIB, Provider
 
-MIB = 1 << 20
 # One below the rendered cap of 32 MiB.
 LONG = 30 * MIB
 # 2 GiB at each of two workers.
 CLIENTS = 140
-ANSWER = json.dumps({
-    "id": "x", "object": "chat.completion", "created": 1, "model": "m",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}).encode()
-
-
-class Provider:
-    """Takes any request, and answers when it may; or begins an answer of 31 MiB that does not end."""
-
-    def __init__(self):
-        self.may_answer = threading.Event()
-        self.asked = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def base_url(self, path):
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}/{path}"
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        buffer = bytearray(256 * 1024)
-        with connection, contextlib.suppress(OSError), connection.makefile("rb") as reader:
-            while target := reader.readline():
-                length = 0
-                while (line := reader.readline()) not in (b"\r\n", b""):
-                    name, _, value = line.partition(b":")
-                    if name.lower() == b"content-length":
-                        length = int(value)
-                while length > 0:
-                    length -= reader.readinto(memoryview(buffer)[:min(length, len(buffer))]) or length
-                self.asked += 1
-                if b"endless" in target:
-                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999999\r\n\r\n")
-                    for _ in range(31):
-                        connection.sendall(b" " * MIB)
-                    self.may_answer.wait(PATIENCE)
-                    return
-                self.may_answer.wait(PATIENCE)
-                head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(ANSWER)}\r\n\r\n"
-                connection.sendall(head.encode() + ANSWER)
-
-    def close(self):
-        self.may_answer.set()
-        self.listener.close()
 
 
 @pytest.fixture(scope="module")
