@@ -147,7 +147,7 @@ impl Sketch {
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.number(self.begun, TIME);
         for count in self.newer.iter().chain(&self.older) {
-            writer.number(u64::from(*count), 2);
+            writer.u16(*count);
         }
     }
 }
