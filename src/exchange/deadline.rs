@@ -1,5 +1,5 @@
-//! What the passing of time means for an exchange: an endpoint that misses its deadline for the first token, a client
-//! that waits for long, a stream that falls silent.
+//! What the passing of time means for an exchange: an endpoint that misses its deadline for the first token, or for the
+//! whole of a buffered answer; a client that waits for long; a stream that falls silent.
 //!
 //! Envoy knows one deadline for all attempts of an exchange, that of the endpoint which may take longest; it ends the
 //! attempts at endpoints that have not even sent headers. Where headers are held, the endpoint's own deadline ends the
