@@ -651,10 +651,11 @@ mod table {
             ),
             // Budgets.
             row(
-                Beside("budgets: { on_unavailable: shrug, when: now }"),
+                Beside("budgets: { on_unavailable: shrug, unbounded: maybe, when: now }"),
                 &[
                     "budgets.on_unavailable: expected refuse or allow",
-                    "budgets.when: is unknown; known here: on_unavailable, balances",
+                    "budgets.unbounded: expected clamp, reserve or refuse",
+                    "budgets.when: is unknown; known here: on_unavailable, unbounded, balances",
                 ],
             ),
             row(

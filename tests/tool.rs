@@ -303,6 +303,17 @@ fn a_summary_warns_of_endpoints_without_a_price() {
     assert!(said.contains(line), "{said}");
     let warning = "warning: 1 endpoints have no price: they come after those with one";
     assert!(said.contains(warning), "{said}");
+    let useless = "warning: keys with a budget cannot use endpoints without a price";
+    assert!(!said.contains(useless), "{said}");
+    let keys = format!(
+        "keys: [{{ name: team, sha256: '{}', budget: {{ day: 1 }} }}]",
+        "0".repeat(64)
+    );
+    for (budgets, warns) in [("", true), ("budgets: { unbounded: reserve }", false)] {
+        let keyed = format!("{config}\n{keys}\n{budgets}\n");
+        let said = String::from_utf8(tool(&["check", "-"], &keyed, &[]).stdout).unwrap();
+        assert_eq!(said.contains(useless), warns, "{said}");
+    }
 }
 
 #[test]

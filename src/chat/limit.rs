@@ -64,10 +64,12 @@ impl Request {
             return Ok(());
         };
         let mut there = names().filter(|name| self.raw(name).is_some());
-        let ours = match (there.next(), there.next()) {
-            (Some(only @ (LIMIT | OLDER_LIMIT)), None) if self.has(only) => return Ok(()),
-            _ => self.limit_name(),
-        };
+        let ours = self.limit_name();
+        let is_known = |name| name == ours || (name == OLDER_LIMIT && self.operation() == Operation::Chat);
+        match (there.next(), there.next()) {
+            (Some(only), None) if is_known(only) => return Ok(()),
+            _ => {}
+        }
         for name in names().filter(|name| *name != ours) {
             self.remove(name);
         }
@@ -184,6 +186,10 @@ mod tests {
         let mut older = request(r#"{"max_completion_tokens":5,"max_tokens":6}"#).of(Operation::Completions);
         older.unify_limit().unwrap();
         assert_eq!(written(&older), "max_tokens:5");
+        // The older API knows no other name.
+        let mut newer = request(r#"{"max_completion_tokens":5}"#).of(Operation::Completions);
+        newer.unify_limit().unwrap();
+        assert_eq!(written(&newer), "max_tokens:5");
     }
 
     #[test]

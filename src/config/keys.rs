@@ -80,11 +80,26 @@ pub enum Identity {
     Metadata(Vec<String>),
 }
 
+/// What becomes of a request of a key with a budget where nothing bounds what it may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unbounded {
+    /// It gets a limit that the budget covers, and holds the endpoint's whole context where its prompt has no bound. What
+    /// has no price is left out.
+    #[default]
+    Clamp,
+    /// It holds what requests usually cost, and may cost more.
+    Reserve,
+    /// It is refused.
+    Refuse,
+}
+
 /// How budgets are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budgets {
     /// Whether a key with limits is let through when nobody can tell what it has used.
     pub allow_when_unavailable: bool,
+    /// What becomes of requests that nothing bounds.
+    pub unbounded: Unbounded,
     /// What was used before this Envoy started, by key.
     pub balances: Vec<Balance>,
 }
@@ -257,6 +272,14 @@ pub(super) fn budgets(node: &Node<'_>) -> Budgets {
             Some("refuse") => {}
             Some("allow") => budgets.allow_when_unavailable = true,
             _ => node.problem("expected refuse or allow"),
+        }
+    }
+    if let Some(node) = members.optional("unbounded") {
+        match node.value.as_str() {
+            Some("clamp") => budgets.unbounded = Unbounded::Clamp,
+            Some("reserve") => budgets.unbounded = Unbounded::Reserve,
+            Some("refuse") => budgets.unbounded = Unbounded::Refuse,
+            _ => node.problem("expected clamp, reserve or refuse"),
         }
     }
     if let Some(node) = members.optional("balances") {

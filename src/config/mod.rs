@@ -19,7 +19,7 @@ mod rules;
 mod timeouts;
 
 pub use credential::{AccountKey, Key, Secret, SigningKey, TokenKey, Variable};
-pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex};
+pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex, Unbounded};
 pub(crate) use models::fits;
 pub use names::{Alias, Meant, Shortlisted};
 pub use reader::Problem;

@@ -96,6 +96,8 @@ pub(super) struct Attempt {
     pub(super) status: Option<u16>,
     pub(super) tally: Tally,
     pub(super) rate: Rate,
+    /// The limit that was sent, of all completions together.
+    pub(super) limit: Option<u64>,
     pub(super) outcome: Outcome,
     pub(super) error_type: Option<&'static str>,
     pub(super) provider_code: Option<String>,
@@ -166,6 +168,7 @@ impl Attempt {
             status: None,
             tally: Tally::new(convention),
             rate,
+            limit: None,
             outcome: Outcome::Open,
             error_type: None,
             provider_code: None,

@@ -42,8 +42,9 @@ use crate::route::auto::Rated;
 use attempt::Attempt;
 use byok::OwnKeys;
 use deadline::{Deadlines, Streamed};
+use demand::Clamp;
 use envelope::Envelope;
-use outgoing::outgoing;
+use outgoing::{Written, outgoing};
 use prompt::names;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -78,6 +79,9 @@ pub struct Exchange {
     next: usize,
     /// The first candidate's request, made while planning.
     encoded: Option<(Streamed, Encoded)>,
+    /// The most tokens of the prompt, where a budget asked for them, and the limit that it covers.
+    prompt_ceiling: u64,
+    clamp: Option<Clamp>,
     /// The token that the next attempt may carry, and its id.
     token: Option<(String, Secret)>,
     attempt: Option<Attempt>,
@@ -145,6 +149,8 @@ impl Exchange {
             rated: Vec::new(),
             next: 0,
             encoded: None,
+            prompt_ceiling: 0,
+            clamp: None,
             token: None,
             attempt: None,
             lines: Vec::new(),
@@ -260,34 +266,23 @@ impl Exchange {
             (Some(id), Some((of, token))) if id == of => Some(token),
             (Some(_), _) => return Err(Refused::NoToken),
         };
-        let request = self.request.as_mut().ok_or(Refused::NothingPlanned)?;
-        let operation = request.operation();
-        let dialect = endpoint.dialect_for(operation).ok_or(Refused::CannotEncode)?;
-        let mut encoded = match self.encoded.take() {
-            Some((Streamed(as_planned), encoded)) if self.next == 0 && as_planned == stream => encoded,
-            _ => {
-                let target = provider.target(endpoint, stream);
-                let variant = candidate.variant;
-                let encoded = variant.of(request, |request| dialect.encode(request, &target));
-                encoded.map_err(|_| Refused::CannotEncode)?
-            }
-        };
-        encoded.path = provider.path(endpoint, operation).unwrap_or(encoded.path);
-        let bounds = {
-            let target = provider.target(endpoint, self.envelope.stream);
-            let limit = candidate
-                .variant
-                .of(request, |request| dialect.limit(request, &target));
-            Bounds::of(&Asked {
-                context: endpoint.facts.context_length,
-                limit: limit.ok().flatten(),
-                prompts: self.envelope.prompts,
-                completions: self.envelope.completions,
-                runs_tools: self.envelope.runs_tools || candidate.variant.online,
-                thinks_beside: endpoint.quirks.reasoning_outside_completion,
-            })
-        };
-        let chain = ResponseChain::new(config.middleware(self.terms), request);
+        let mut request = self.request.take().ok_or(Refused::NothingPlanned)?;
+        let written = self.write(candidate, Streamed(stream), &mut request);
+        let chain = ResponseChain::new(config.middleware(self.terms), &request);
+        self.request = Some(request);
+        let Written {
+            dialect,
+            encoded,
+            limit,
+        } = written?;
+        let bounds = Bounds::of(&Asked {
+            context: endpoint.facts.context_length,
+            limit,
+            prompts: self.envelope.prompts,
+            completions: self.envelope.completions,
+            runs_tools: self.envelope.runs_tools || candidate.variant.online,
+            thinks_beside: endpoint.quirks.reasoning_outside_completion,
+        });
         let own = self.own_keys.of(endpoint.provider);
         let secret = own.or(token.as_ref());
         let outgoing = outgoing(provider, encoded, secret, stream, now_ms);
@@ -301,6 +296,7 @@ impl Exchange {
         attempt.stream = stream;
         attempt.tally.count_like(&names(&config, candidate));
         attempt.tally.believe(bounds);
+        attempt.limit = limit.map(|limit| limit.saturating_mul(self.envelope.completions));
         self.next += 1;
         if self.ahead().is_empty() {
             self.let_request_go();

@@ -1,9 +1,13 @@
 //! What goes out: the request in a provider's format, with the complete set of headers and the credential.
 
+use super::{Exchange, Refused, Streamed, parties};
 use crate::auth::sigv4;
+use crate::chat::Request;
 use crate::config::{Key, Provider, Secret, SigningKey, Variable};
-use crate::dialect::Encoded;
+use crate::dialect::{Dialect, Encoded};
+use crate::route::Candidate;
 use std::fmt;
+use std::rc::Rc;
 
 /// A request as it goes to a provider.
 #[derive(Clone)]
@@ -19,6 +23,55 @@ impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         write!(f, "Outgoing({names:?}, {} bytes)", self.body.len())
+    }
+}
+
+/// A request in a provider's format.
+pub(super) struct Written {
+    /// The format.
+    pub(super) dialect: &'static dyn Dialect,
+    /// The request.
+    pub(super) encoded: Encoded,
+    /// The limit on the tokens of one completion in it, if there is one.
+    pub(super) limit: Option<u64>,
+}
+
+impl Exchange {
+    /// Writes the request for a candidate, or takes what planning has written.
+    pub(super) fn write(
+        &mut self,
+        candidate: Candidate,
+        streamed: Streamed,
+        request: &mut Request,
+    ) -> Result<Written, Refused> {
+        let config = Rc::clone(&self.config);
+        let (endpoint, provider) = parties(&config, candidate).ok_or(Refused::NothingPlanned)?;
+        let operation = request.operation();
+        let dialect = endpoint.dialect_for(operation).ok_or(Refused::CannotEncode)?;
+        let planned = self
+            .encoded
+            .take()
+            .filter(|(as_planned, _)| self.next == 0 && *as_planned == streamed);
+        let own_limit = self.own_limit(candidate, request);
+        let (encoded, limit) = request.limited(own_limit, |request| {
+            let encoded = planned.map_or_else(
+                || {
+                    let target = provider.target(endpoint, streamed.0);
+                    candidate
+                        .variant
+                        .of(request, |request| dialect.encode(request, &target))
+                },
+                |(_, encoded)| Ok(encoded),
+            );
+            (encoded, self.sent_limit(candidate, request))
+        });
+        let mut encoded = encoded.map_err(|_| Refused::CannotEncode)?;
+        encoded.path = provider.path(endpoint, operation).unwrap_or(encoded.path);
+        Ok(Written {
+            dialect,
+            encoded,
+            limit,
+        })
     }
 }
 

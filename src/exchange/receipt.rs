@@ -192,7 +192,12 @@ fn cancelled(exchange: &Exchange, attempt: &Attempt) -> Option<Bill> {
         policy: provider.on_cancel,
         stream: attempt.stream,
         limit: exchange.envelope.max_tokens,
-        longest: endpoint.facts.max_completion_tokens,
+        longest: endpoint
+            .facts
+            .max_completion_tokens
+            .into_iter()
+            .chain(attempt.limit)
+            .min(),
     };
     if !cancelled.bills_all(rules) {
         return bill(exchange, attempt, false);

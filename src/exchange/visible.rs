@@ -41,6 +41,8 @@ enum Cause {
     Excluded(Exclusion),
     /// Its format cannot carry the request.
     Format(String),
+    /// Nothing bounds what it may charge, and the key has a budget.
+    Unbounded(&'static str),
     /// An attempt failed in a way in which this one would fail too.
     RuledOut(Kind),
 }
@@ -51,6 +53,7 @@ impl Cause {
         match self {
             Self::Excluded(exclusion) => exclusion.excluded_by(),
             Self::Format(_) => "format",
+            Self::Unbounded(_) => "unbounded",
             Self::RuledOut(kind) => kind.facts().error_type,
         }
     }
@@ -76,6 +79,11 @@ impl Routing {
     /// The format of this one cannot carry the request.
     pub(super) fn lacks_words(&mut self, candidate: Candidate, message: &str) {
         self.pass_over(candidate, Cause::Format(message.to_owned()));
+    }
+
+    /// No budget covers this one.
+    pub(super) fn is_unbounded(&mut self, candidate: Candidate, lack: &'static str) {
+        self.pass_over(candidate, Cause::Unbounded(lack));
     }
 
     /// These would fail as another has.
@@ -259,6 +267,7 @@ impl Exchange {
                     (Some(exclusion.field()), exclusion.set_by.as_deref(), Some(detail))
                 }
                 Cause::Format(message) => (None, None, Some(message.clone())),
+                Cause::Unbounded(lack) => (None, None, Some((*lack).to_owned())),
                 Cause::RuledOut(_) => (None, None, None),
             };
             Some(Excluded {

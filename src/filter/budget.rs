@@ -13,7 +13,7 @@ use super::registry::{self, Slot};
 use super::stats;
 use crate::config::{Budgets, Config};
 use crate::error::{Error, Kind};
-use crate::meter::budget::{Advance, Demand, Hold, Record, SPANS, Used};
+use crate::meter::budget::{Advance, Ask, Demand, Hold, Record, SPANS, Used};
 use crate::meter::{PicoUsd, Receipt};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -125,11 +125,11 @@ pub(super) fn admit(
         return Ok(None);
     };
     let key = &caller.name;
-    let counts = allowance.tokens_per_minute.is_some() || allowance.longest().is_some();
-    let demand = if counts {
-        slot.with(|exchange| exchange.demand(now)).unwrap_or_default()
-    } else {
-        Demand::default()
+    let counts = allowance.tokens_per_minute.is_some();
+    let pays = allowance.longest().is_some();
+    let ask = match slot.with(|exchange| exchange.ask(counts, pays, now)) {
+        Some(ask) => ask?,
+        None => Ask::default(),
     };
     let lifetime = slot
         .with(|exchange| exchange.longest_life_ms())
@@ -137,11 +137,18 @@ pub(super) fn admit(
     let lifetime = lifetime.saturating_add(SLACK_MS);
     let name = name(gateway.namespace, caller);
     let admitted = update(&name, key, &fresh(&config.budgets, key), |record| {
-        record.admit(allowance, &demand, lifetime, now)
+        let (demand, limit) = ask.within(record.free(allowance, now));
+        match record.admit(allowance, &demand, lifetime, now) {
+            Ok((record, hold)) => Ok((record, (hold, limit))),
+            Err(refusal) => Err(refusal.error(&demand, now)),
+        }
     });
     match admitted {
-        Ok(Ok(hold)) => Ok(Some(hold)),
-        Ok(Err(refusal)) => Err(refusal.error(&demand, now)),
+        Ok(Ok((hold, limit))) => {
+            slot.with(|exchange| exchange.clamp(limit));
+            Ok(Some(hold))
+        }
+        Ok(Err(error)) => Err(error),
         Err(Unavailable) => {
             stats::budgets_unavailable();
             host::log(

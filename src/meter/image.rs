@@ -182,6 +182,24 @@ const UNKNOWN: Size = Size {
     height: 1_024,
 };
 
+/// The sizes at which the rules give the most: of an image that may have any.
+const LARGEST: [Size; 3] = [
+    Size {
+        width: 16_384,
+        height: 16_384,
+    },
+    // The most of OpenAI's tiles.
+    Size {
+        width: 2_048,
+        height: 768,
+    },
+    // The most of Google's crops.
+    Size {
+        width: 3_072,
+        height: 384,
+    },
+];
+
 /// The rule of a model with certain names.
 #[derive(Clone, Copy)]
 pub(super) struct Images(&'static Rule);
@@ -200,6 +218,22 @@ impl Images {
     /// The tokens of the image at a URL, which may stand as JSON has it.
     pub(super) fn tokens(self, url: &str, detail: Detail) -> u64 {
         self.of_size(Size::of_url(url).unwrap_or(UNKNOWN), detail)
+    }
+
+    /// Whether it is the same rule.
+    pub(super) fn is(self, other: Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+
+    /// The most tokens that the image at a URL may come to, however closely it is looked at.
+    pub(super) fn most(self, url: &str) -> u64 {
+        let details = [Detail::Low, Detail::High, Detail::Original, Detail::Auto];
+        let of_size = |size: Size| details.map(|detail| self.of_size(size, detail)).into_iter().max();
+        let most = match Size::of_url(url) {
+            Some(size) => of_size(size),
+            None => LARGEST.into_iter().filter_map(of_size).max(),
+        };
+        most.unwrap_or_default()
     }
 
     fn of_size(self, size: Size, detail: Detail) -> u64 {

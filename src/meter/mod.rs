@@ -6,6 +6,7 @@
 mod bounds;
 pub mod budget;
 mod cancel;
+mod ceiling;
 mod charge;
 mod counter;
 mod estimate;
@@ -18,6 +19,7 @@ mod tools;
 
 pub use bounds::{Asked, Bounds};
 pub use cancel::{CancelRules, Cancelled};
+pub use ceiling::{Ceiling, prompt_ceiling, text_ceiling};
 pub use charge::{Charge, Fee, Rate, is_insured};
 pub use counter::TokenCounter;
 pub use estimate::{estimate_prompt, sketch_prompt};

@@ -274,6 +274,38 @@ impl Price {
         }
     }
 
+    /// The dearest prices that a request may come to of whose prompt no more is known than that it has at most so many
+    /// tokens. `caches`: parts of it may be written to a cache; `reads`: there may be sound or images in it; `draws`: in
+    /// the completion.
+    #[must_use]
+    pub fn dearest(&self, prompt: u64, caches: bool, reads: bool, draws: bool) -> Self {
+        let steps = self.steps.iter().filter(|step| prompt > step.above);
+        let all = steps.map(|step| &step.price).chain([self]);
+        let mut out = Self::default();
+        for price in all {
+            let dearest = |usual: PicoUsd, kinds: &[(bool, Kind)]| {
+                let own = kinds.iter().filter(|(counts, _)| *counts);
+                own.filter_map(|(_, kind)| price.of(*kind))
+                    .fold(usual, PicoUsd::max)
+            };
+            let of_prompt = [
+                (caches, Kind::CacheWrite),
+                (caches, Kind::CacheWrite1h),
+                (reads, Kind::AudioInput),
+                (reads, Kind::ImageInput),
+            ];
+            let of_completion = [
+                (true, Kind::Reasoning),
+                (draws, Kind::AudioOutput),
+                (draws, Kind::ImageOutput),
+            ];
+            out.prompt = out.prompt.max(dearest(price.prompt, &of_prompt));
+            out.completion = out.completion.max(dearest(price.completion, &of_completion));
+            out.request = out.request.max(price.request);
+        }
+        out
+    }
+
     /// Whether nothing is ever charged at this price.
     pub fn is_free(&self) -> bool {
         let steps = self.steps.iter().map(|step| &step.price);
@@ -464,6 +496,34 @@ mod tests {
             price.cost(&usage).total(),
             PicoUsd(10 * 3_000_000 + 4 * 20_000_000)
         );
+    }
+
+    #[test]
+    fn the_dearest_price_is_that_of_any_kind_that_may_be() {
+        let mut price = priced(&[
+            (Kind::CacheRead, "0.3"),
+            (Kind::CacheWrite, "3.75"),
+            (Kind::CacheWrite1h, "6"),
+            (Kind::AudioInput, "10"),
+            (Kind::Reasoning, "20"),
+            (Kind::ImageOutput, "30"),
+        ]);
+        let cheaper_when_long = Price {
+            prompt: usd("1"),
+            completion: usd("40"),
+            ..Price::default()
+        };
+        assert!(price.add_step(200, cheaper_when_long));
+        for (prompt, [caches, reads, draws], expected) in [
+            (200, [false; 3], ("3", "20")),
+            (201, [false; 3], ("3", "40")),
+            (200, [true, false, false], ("6", "20")),
+            (200, [true, true, true], ("10", "30")),
+        ] {
+            let dearest = price.dearest(prompt, caches, reads, draws);
+            let found = (dearest.prompt, dearest.completion);
+            assert_eq!(found, (usd(expected.0), usd(expected.1)), "{prompt}");
+        }
     }
 
     #[test]

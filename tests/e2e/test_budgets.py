@@ -24,7 +24,8 @@ def keyed(name: str) -> dict:
 
 
 def config(simulator, keys: list, **more) -> dict:
-    models = {"sim/fast": endpoint("openai", "gpt-4o"), "sim/slow": endpoint("openai", "gpt-4o!first_delay=60")}
+    models = {"sim/fast": endpoint("openai", "gpt-4o"), "sim/slow": endpoint("openai", "gpt-4o!first_delay=60"),
+              "sim/long": endpoint("openai", "gpt-4o!tokens=100000")}
     return {
         "providers": simulator.providers(), "models": {name: {"endpoints": [one]} for name, one in models.items()}, "keys": keys,
         **more,
@@ -78,7 +79,8 @@ class Load:
 def test_a_budget_is_not_exceeded_by_more_than_what_was_on_the_way(start_gateway, simulator, held):
     budget = 40_000_000_000
     keys = [client_key("team", budget={"day": "0.04"}), client_key("other")]
-    gateway = start_gateway(config(simulator, keys, billing={"usual_completion": held}))
+    more = {"billing": {"usual_completion": held}, "budgets": {"unbounded": "reserve"}}
+    gateway = start_gateway(config(simulator, keys, **more))
     load = Load(gateway, "team")
     other = gateway.chat("sim/fast", headers=keyed("other"))
     assert other.status_code == 200, "another key is not concerned"
@@ -114,6 +116,33 @@ def test_a_budget_is_not_exceeded_by_more_than_what_was_on_the_way(start_gateway
     sums = lambda name: sum(row[name] for row in account(gateway, "team", "activity"))
     assert wait_until(lambda: sums("requests") == load.statuses.count(200))
     assert pico(sums("usage")) == spent
+
+
+def test_two_spellings_of_a_limit_do_not_overspend(start_gateway, simulator):
+    """The smaller one goes out, so that what is held covers what is written."""
+    gateway = start_gateway(config(simulator, [client_key("team", budget={"day": "0.01"})]))
+    for name in ["sim/fast", "sim/long"]:
+        body = {"max_tokens": 30_000, "max_completion_tokens": 1}
+        reply = gateway.chat(name, headers=keyed("team"), **body)
+        assert reply.status_code == 200, reply.text
+        tokens = gateway.receipt(reply.headers["x-generation-id"])["tokens"]
+        assert tokens["completion"] == 1 and "claimed" not in tokens
+    assert pico(account(gateway, "team")["usage"]) < 10_000_000_000
+    for wrong in [{"max_tokens": "30000"}, {"max_tokens": 1e10}, {"max_tokens": 10, "n": "9"}, {"max_tokens": -1}]:
+        reply = gateway.chat("sim/fast", headers=keyed("team"), **wrong)
+        assert reply.status_code == 400 and "expected a whole number" in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("unbounded, statuses", [("clamp", {200, 402}), ("refuse", {400})])
+def test_a_completion_without_a_limit_does_not_overspend(start_gateway, simulator, unbounded, statuses):
+    """One model would write a hundred times what is left."""
+    budget = {"day": "0.02"}
+    keys, budgets = [client_key("team", budget=budget)], {"unbounded": unbounded}
+    gateway = start_gateway(config(simulator, keys, budgets=budgets, billing={"usual_completion": 100}))
+    seen = {gateway.chat("sim/long", headers=keyed("team")).status_code for _ in range(20)}
+    assert seen == statuses
+    spent = pico(account(gateway, "team")["usage"])
+    assert spent <= 20_000_000_000 and (spent > 15_000_000_000 or unbounded == "refuse"), spent
 
 
 def test_what_is_refused_says_when_to_come_again(start_gateway, simulator):

@@ -14,7 +14,7 @@ fn cost(envoy: &Envoy, id: u32) -> u64 {
     envoy.receipt(id)["cost_pico_usd"].as_u64().unwrap()
 }
 
-fn with_key(more: Value) -> Value {
+pub(crate) fn with_key(more: Value) -> Value {
     let sha256 = crosspoint::hash::to_hex(&crosspoint::hash::sha256(b"right"));
     let mut key = json!({"name": "team", "sha256": sha256});
     key.as_object_mut()
@@ -33,11 +33,11 @@ fn post_as(envoy: &mut Envoy, header: (&str, &str), body: &Value) -> u32 {
     id
 }
 
-fn post(envoy: &mut Envoy, body: &Value) -> u32 {
+pub(crate) fn post(envoy: &mut Envoy, body: &Value) -> u32 {
     post_as(envoy, ("authorization", "Bearer right"), body)
 }
 
-fn small() -> Value {
+pub(crate) fn small() -> Value {
     let mut body = chat("m/openai", false);
     body["max_tokens"] = json!(10);
     body
@@ -52,7 +52,7 @@ fn ask(envoy: &mut Envoy) -> u32 {
 }
 
 /// The record of the only key.
-fn record() -> Record {
+pub(crate) fn record() -> Record {
     host(|host| {
         let shared = host.shared.lock().unwrap();
         let mut records = shared

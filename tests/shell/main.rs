@@ -28,6 +28,7 @@ mod emptiness;
 mod endings;
 mod failover;
 mod headers;
+mod holds;
 mod host_failures;
 mod insurance;
 mod local_replies;

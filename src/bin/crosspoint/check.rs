@@ -1,7 +1,7 @@
 //! `crosspoint check`: every problem of a configuration at once, or a summary of what it offers.
 
 use crate::file;
-use crosspoint::config::{Config, Endpoint, Key, Match, Model, Provider, Route, Rules};
+use crosspoint::config::{Config, Endpoint, Key, Match, Model, Provider, Route, Rules, Unbounded};
 use crosspoint::meter::budget::{Allowance, SPANS, Span};
 use crosspoint::route::is_allowed;
 use crosspoint::time::rfc3339;
@@ -58,6 +58,13 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
             out,
             "warning: {unpriced} endpoints have no price: they come after those with one, and receipts leave their cost \
              out; write their price, 0 where nothing is charged"
+        );
+    }
+    let has_budget = config.keys.iter().any(|key| key.allowance.longest().is_some());
+    if unpriced > 0 && has_budget && config.budgets.unbounded != Unbounded::Reserve {
+        let _ = writeln!(
+            out,
+            "warning: keys with a budget cannot use endpoints without a price"
         );
     }
     let mut endpoints = config.models.iter().flat_map(|model| &model.endpoints);

@@ -10,11 +10,13 @@
 //! A hold ends by itself when no exchange that it could belong to can be alive any more, so that a VM that dies leaves
 //! none behind. Nothing here wraps: what would be too large stays at the largest number, and refuses.
 
+mod ask;
 mod held;
 mod record;
 mod refusal;
 mod span;
 
+pub use ask::{Ask, LEAST_LIMIT, Open};
 pub use record::{LENGTH, Record, VERSION};
 pub use span::{SPANS, Span};
 

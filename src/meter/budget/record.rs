@@ -248,6 +248,13 @@ impl Record {
         self.byok_total = self.byok_total.plus(byok).minus(before.byok);
     }
 
+    /// What exchanges may still ask of the budget that has the least left; `None` where there is none.
+    pub fn free(&self, allowance: &Allowance, now: u64) -> Option<PicoUsd> {
+        let used = |span| self.spent(span, now).plus(self.held(now));
+        let left = |(span, budget): (Span, PicoUsd)| PicoUsd(budget.0.saturating_sub(used(span).0));
+        allowance.budgets().map(left).min()
+    }
+
     /// What was spent in the span that `now` is in.
     pub fn spent(&self, span: Span, now: u64) -> PicoUsd {
         let (start, amount) = self.spent.get(span as usize).copied().unwrap_or_default();
