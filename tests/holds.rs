@@ -147,8 +147,8 @@ fn prompt_tokens(model: &str, body: &Value) -> u64 {
 /// The limit that a body gives, as its provider reads it, of all completions together.
 fn completion_tokens(dialect: &str, body: &Value) -> Option<u64> {
     let at = |pointer: &str| {
-        body.pointer(pointer)
-            .map(|value| value.as_u64().expect("a whole number"))
+        let value = body.pointer(pointer).filter(|value| !value.is_null())?;
+        Some(value.as_u64().expect("a whole number"))
     };
     let choices = ["/n", "/best_of"].into_iter().filter_map(at).max().unwrap_or(1);
     let limit = match dialect {
