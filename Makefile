@@ -1,6 +1,6 @@
 # Every target installs what it needs under target/; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit wasm-test differential e2e check bench budget fuzz size catalogue wasm guard tool tool-release
+.PHONY: help run build test unit wasm-test differential e2e attack check bench budget fuzz size catalogue wasm guard tool tool-release
 
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
@@ -50,6 +50,10 @@ e2e: wasm guard tool ## Run the end-to-end tests in a real Envoy (PYTEST='-k can
 	@$(SETUP) venv tests/requirements.txt
 	@$(SETUP) crds
 	$(PYTHON) -m pytest tests/e2e $(PYTEST)
+
+attack: wasm tool ## Ten minutes of attacks of every kind among ordinary traffic, on a machine that does nothing else
+	@$(SETUP) venv tests/requirements.txt
+	E2E_ATTACK_SECONDS=600 $(PYTHON) -m pytest tests/e2e/test_under_attack.py -s
 
 check: ## Check formatting and lints, natively and for wasm
 	@$(SETUP) target wasm32-wasip1

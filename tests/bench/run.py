@@ -31,7 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
-from harness import ENVOY, KEYS, TOOL, WASM, Gateway, Simulator  # noqa: E402
+from harness import ENVOY, KEYS, TOOL, WASM, Gateway, Simulator, manager, without_matcher, without_wasm  # noqa: E402
 
 OUT = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
 DIRECTORY = OUT / "bench"
@@ -225,31 +225,6 @@ def configuration(ports):
         "models": {f"bench/{name}": model(name) for name in keys},
         "keys": [{"name": "bench", "sha256": hashlib.sha256(CLIENT_KEY.encode()).hexdigest()}],
     }
-
-
-def manager(tree):
-    return tree["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-
-
-def without_matcher(tree):
-    """Routes to the OpenAI provider's cluster, without asking anybody, and writes an ordinary access log."""
-    [host] = manager(tree)["route_config"]["virtual_hosts"]
-    [route] = host["routes"]
-    del route["route"]["inline_cluster_specifier_plugin"]
-    route["route"].get("retry_policy", {}).pop("refresh_cluster_on_retry", None)
-    names = [cluster["name"] for cluster in tree["static_resources"]["clusters"]]
-    [route["route"]["cluster"]] = [name for name in names if "openai" in name]
-    [log] = manager(tree)["access_log"]
-    del log["filter"], log["typed_config"]["log_format"]
-    # It holds no receipts, and nobody must read it as such.
-    log["typed_config"]["path"] += ".plain"
-
-
-def without_wasm(tree):
-    without_matcher(tree)
-    [*_, router] = manager(tree)["http_filters"]
-    del router["typed_config"]["upstream_http_filters"]
-    manager(tree)["http_filters"] = [router]
 
 
 def with_noop(tree):

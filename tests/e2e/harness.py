@@ -152,10 +152,11 @@ def answers(url) -> bool:
 class Simulator(Process):
     """The simulated providers, each on a port of its own, and their control endpoint."""
 
-    def __init__(self, directory: Path, ports: dict | None = None, keys: dict | None = None):
+    def __init__(self, directory: Path, ports: dict | None = None, keys: dict | None = None, record=True):
         log = directory / "simulator.log"
         arguments = [f"--port={name}={port}" for name, port in (ports or {}).items()]
         arguments += [f"--key={name}={key}" for name, key in (keys or {}).items()]
+        arguments += [] if record else ["--no-record"]
         super().__init__("the simulator", [TOOL, "simulate", "--free-ports", *arguments], log)
         ready = re.compile(r"^simulator ready: (.+)$", re.MULTILINE)
         self.require(lambda: ready.search(log.read_text()))
@@ -298,6 +299,33 @@ class Gateway(Envoy):
             tree = yaml.safe_load(bootstrap)
             bootstrap = patch(tree) or tree
         super().__init__(directory, bootstrap, port, admin_port, **options)
+
+
+def manager(tree: dict) -> dict:
+    """The connection manager of a rendered bootstrap."""
+    return tree["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def without_matcher(tree: dict):
+    """A patch: routes to the OpenAI provider's cluster, without asking anybody, and writes an ordinary access log."""
+    (host,) = manager(tree)["route_config"]["virtual_hosts"]
+    (route,) = host["routes"]
+    del route["route"]["inline_cluster_specifier_plugin"]
+    route["route"].get("retry_policy", {}).pop("refresh_cluster_on_retry", None)
+    names = [cluster["name"] for cluster in tree["static_resources"]["clusters"]]
+    (route["route"]["cluster"],) = [name for name in names if "openai" in name]
+    (log,) = manager(tree)["access_log"]
+    del log["filter"], log["typed_config"]["log_format"]
+    # It holds no receipts, and nobody must read it as such.
+    log["typed_config"]["path"] += ".plain"
+
+
+def without_wasm(tree: dict):
+    """A patch: the same Envoy without the filter."""
+    without_matcher(tree)
+    (*_, router) = manager(tree)["http_filters"]
+    del router["typed_config"]["upstream_http_filters"]
+    manager(tree)["http_filters"] = [router]
 
 
 def render(target: str, directory: Path, wasm=WASM, arguments=()) -> str:

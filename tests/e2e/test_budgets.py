@@ -10,7 +10,7 @@ import time
 import pytest
 import yaml
 from clients import RawClient, endpoint
-from harness import HTTP, KEYS, PATIENCE, ROOT, Process, free_port, httpx, wait_until
+from harness import HTTP, KEYS, PATIENCE, ROOT, Process, free_port, httpx, manager, wait_until
 
 FLEET = ROOT / "examples/fleet"
 
@@ -224,10 +224,6 @@ def before_gateway(*filters):
         http_filters(tree)[0:0] = filters
 
     return patch
-
-
-def manager(tree: dict) -> dict:
-    return tree["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
 
 
 def http_filters(tree: dict) -> list:
