@@ -7,7 +7,7 @@
 //! ```text
 //! config      what operators write, resolved into immutable tables; every problem reported at once, with its path
 //! provider    providers as rows of data, and how each deviates from the dialect that it speaks
-//! auth        signatures and tokens, for providers that want more than a key in a header
+//! auth        signatures and tokens, and how what was sent is taken out of what providers say
 //! base64      base64, read and written
 //! hash        SHA-256, and a short hash that is the same everywhere
 //! bytes       numbers of fixed length: how records stand in shared data

@@ -33,6 +33,8 @@ const ASSERTION_SECONDS: u64 = 3_600;
 pub const TIMEOUT_MS: u64 = 5_000;
 /// The longest token that is kept, in bytes. Google's are below 2 KiB.
 const MAX_TOKEN: usize = 16 << 10;
+/// The longest code of an error that is shown, in bytes.
+const MAX_CODE: usize = 40;
 /// How long a token must hold at least to be of use, in seconds: longer than one must hold for an attempt to be planned
 /// with it.
 const MIN_SECONDS: u64 = 60;
@@ -165,8 +167,12 @@ pub fn answer(reply: &Reply, now_ms: u64) -> Result<Token, String> {
     let document = serde_json::from_slice::<&RawValue>(body);
     let members = document.map(Members::of).unwrap_or_default();
     if status != 200 {
+        // OAuth's codes are words; whatever else stands there may be what was sent.
+        let is_word = |code: &&str| {
+            code.len() <= MAX_CODE && code.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_'))
+        };
         let code = members.text("error");
-        let code = code.as_deref().map(quoted).unwrap_or_default();
+        let code = code.as_deref().filter(is_word).map(quoted).unwrap_or_default();
         return Err(format!("the token endpoint answered with status {status} {code}"));
     }
     let token = members.text("access_token");

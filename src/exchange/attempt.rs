@@ -1,5 +1,6 @@
 //! One try of an exchange on one endpoint: holds the response until it is known to be good, then lets it out.
 
+use super::foreign::Foreign;
 use super::pipeline::{Flow, Pipeline};
 use crate::chat::{CacheTokens, Finish, ReasoningTokens, UsageConvention};
 use crate::dialect::Dialect;
@@ -9,6 +10,7 @@ use crate::meter::{CountPrompt, Outcome, Rate, Tally};
 use crate::middleware::{Callout, Reply, ResponseChain};
 use crate::route::Candidate;
 use crate::wire::Framing;
+use std::rc::Rc;
 
 /// How much of an error's body is read, in bytes.
 const MAX_ERROR_BODY: usize = 64 << 10;
@@ -103,6 +105,8 @@ pub(super) struct Attempt {
     pub(super) provider_code: Option<String>,
     pub(super) finish: Option<(Finish, Option<String>)>,
     pub(super) ended_ms: Option<u64>,
+    /// What the provider's own words go through.
+    foreign: Rc<Foreign>,
     phase: Phase,
     /// Something was written for the client: an answer, or the error beside a wish to retry.
     spoken: bool,
@@ -159,6 +163,7 @@ impl Attempt {
         convention: UsageConvention,
         rate: Rate,
         chain: ResponseChain,
+        foreign: Rc<Foreign>,
         now_ms: u64,
     ) -> Self {
         Self {
@@ -174,6 +179,7 @@ impl Attempt {
             provider_code: None,
             finish: None,
             ended_ms: None,
+            foreign,
             phase: Phase::Waiting(chain),
             spoken: false,
             has_body: false,
@@ -193,7 +199,7 @@ impl Attempt {
             reasoning: ReasoningTokens::Included,
         };
         let (rate, chain) = (Rate::default(), ResponseChain::default());
-        Self::new(candidate, convention, rate, chain, now_ms)
+        Self::new(candidate, convention, rate, chain, Rc::default(), now_ms)
     }
 
     pub(super) fn headers(
@@ -238,7 +244,8 @@ impl Attempt {
         let compressed = head
             .content_encoding
             .is_some_and(|text| !text.is_empty() && text != "identity");
-        let mut pipeline = Pipeline::new(framing, dialect, client, answer, chain, max_out);
+        let foreign = Rc::clone(&self.foreign);
+        let mut pipeline = Pipeline::new(framing, dialect, client, answer, chain, foreign, max_out);
         if compressed {
             pipeline.fail(Error::new(
                 Kind::ProviderUnavailable,
@@ -267,6 +274,7 @@ impl Attempt {
                 }
                 let mut error = read_error.dialect.error(read_error.status, body);
                 error.retry_after_ms = error.retry_after_ms.or(*retry_after_ms);
+                self.foreign.error(&mut error);
                 Progress::Failed(error)
             }
             Phase::Answering(pipeline) => {
@@ -330,7 +338,7 @@ impl Attempt {
                 if begun {
                     Progress::Action(pass(answer, piece))
                 } else if empty {
-                    Progress::Empty(answer)
+                    Progress::Empty(self.foreign.answer(answer))
                 } else {
                     Progress::Release(answer)
                 }

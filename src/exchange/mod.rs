@@ -15,6 +15,7 @@ mod demand;
 mod empty;
 mod envelope;
 mod failure;
+mod foreign;
 mod outgoing;
 mod pipeline;
 mod plan;
@@ -28,6 +29,7 @@ pub use byok::HEADER as OWN_KEYS_HEADER;
 pub use deadline::Due;
 pub use outgoing::Outgoing;
 
+use crate::auth::sent::Sent;
 use crate::caps;
 use crate::chat::Request;
 use crate::config::{Config, Endpoint, Provider, Secret, Terms};
@@ -44,6 +46,7 @@ use byok::OwnKeys;
 use deadline::{Deadlines, Streamed};
 use demand::Clamp;
 use envelope::Envelope;
+use foreign::Foreign;
 use outgoing::{Written, outgoing};
 use prompt::names;
 use std::cell::OnceCell;
@@ -285,14 +288,15 @@ impl Exchange {
         });
         let own = self.own_keys.of(endpoint.provider);
         let secret = own.or(token.as_ref());
-        let outgoing = outgoing(provider, encoded, secret, stream, now_ms);
+        let (outgoing, secrets) = outgoing(provider, encoded, secret, stream, now_ms);
+        let foreign = Rc::new(Foreign::new(Sent::new(secrets), own.is_some()));
         let rate = Rate {
             price: endpoint.price_at(now_ms).cloned(),
             byok: self.fee(endpoint, provider),
             insured: false,
             recounted: false,
         };
-        let mut attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, now_ms);
+        let mut attempt = Attempt::new(candidate, endpoint.usage(dialect), rate, chain, foreign, now_ms);
         attempt.stream = stream;
         attempt.tally.count_like(&names(&config, candidate));
         attempt.tally.believe(bounds);

@@ -75,19 +75,19 @@ impl Exchange {
     }
 }
 
-/// The complete set of headers for a provider, and the body. `given` goes out in the place of the provider's key: the
-/// caller's own, or a token.
+/// The complete set of headers for a provider, and the body; and every secret that authorises it. `given` goes out in the
+/// place of the provider's key: the caller's own, or a token.
 pub(super) fn outgoing(
     provider: &Provider,
     encoded: Encoded,
     given: Option<&Secret>,
     stream: bool,
     now_ms: u64,
-) -> Outgoing {
+) -> (Outgoing, Vec<Secret>) {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let authority = provider.base.authority();
     let path = format!("{}{}", provider.base.path, encoded.path);
-    let credential = match &provider.key {
+    let (credential, secrets) = match &provider.key {
         None | Some(Key::Google(_)) => bearer(provider, given),
         Some(Key::Plain(variable)) => bearer(provider, given.or(variable.value.as_ref())),
         Some(Key::Aws(key)) => signature(key, &authority, &path, &encoded.body, now_ms),
@@ -111,29 +111,24 @@ pub(super) fn outgoing(
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value)),
     );
-    Outgoing {
-        headers,
-        body: encoded.body,
-    }
+    let body = encoded.body;
+    (Outgoing { headers, body }, secrets)
 }
+
+/// Headers that authorise a request, and the secrets that stand in them or made them.
+type Credential = (Vec<(String, String)>, Vec<Secret>);
 
 /// The header that carries a key or a token.
-fn bearer(provider: &Provider, secret: Option<&Secret>) -> Vec<(String, String)> {
-    let value = secret.map(|secret| format!("{}{}", provider.auth_prefix, secret.expose()));
-    value
-        .map(|value| (provider.auth_header.clone(), value))
-        .into_iter()
-        .collect()
+fn bearer(provider: &Provider, secret: Option<&Secret>) -> Credential {
+    let Some(secret) = secret else {
+        return Credential::default();
+    };
+    let value = format!("{}{}", provider.auth_prefix, secret.expose());
+    (vec![(provider.auth_header.clone(), value)], vec![secret.clone()])
 }
 
-/// The headers that sign a request to AWS.
-fn signature(
-    key: &SigningKey,
-    authority: &str,
-    path: &str,
-    body: &[u8],
-    now_ms: u64,
-) -> Vec<(String, String)> {
+/// The headers that sign a request to AWS. The signature is a secret, too: for minutes it lets anybody send the request again.
+fn signature(key: &SigningKey, authority: &str, path: &str, body: &[u8], now_ms: u64) -> Credential {
     let exposed = |variable: &Variable| variable.value.clone().map(|secret| secret.0);
     let token = exposed(&key.session_token);
     let request = sigv4::Request {
@@ -151,10 +146,20 @@ fn signature(
         region: &key.region,
         service: "bedrock",
     };
-    sigv4::sign(&request, &credentials, scope, now_ms)
+    let headers: Vec<_> = sigv4::sign(&request, &credentials, scope, now_ms)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+        .collect();
+    let signatures = headers
+        .iter()
+        .filter_map(|(_, value)| value.split_once("Signature="));
+    let signatures = signatures.map(|(_, signature)| Secret::new(signature.to_owned()));
+    let variables = [&key.access_key_id, &key.secret_access_key, &key.session_token];
+    let secrets = variables
+        .into_iter()
+        .filter_map(|variable| variable.value.clone());
+    let secrets = secrets.chain(signatures).collect();
+    (headers, secrets)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! dialect, with no middleware in between, are passed on as they came, but for thinking under another name. They are not
 //! where the caller named something else than the model: the provider's name for it would say nothing.
 
+use super::foreign::Foreign;
 use crate::caps;
 use crate::chat::{Delta, Finish, Piece, Place, Reasoning, Usage};
 use crate::dialect::client::{Answer, ClientDialect, Encoder};
@@ -12,6 +13,7 @@ use crate::error::{Error, Kind};
 use crate::meter::{self, CountPrompt, Tally};
 use crate::middleware::{Callout, Reply, ResponseChain, Step};
 use crate::wire::{Frame, FrameError, Framer, Framing};
+use std::rc::Rc;
 
 /// What came of feeding the pipeline.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(super) struct Pipeline {
 struct Stages {
     reader: Reader,
     chain: ResponseChain,
+    /// What the provider's own words go through.
+    foreign: Rc<Foreign>,
     encoder: Box<dyn Encoder>,
     /// Frames are passed on as they came.
     forward: bool,
@@ -74,6 +78,7 @@ impl Pipeline {
         client: &'static dyn ClientDialect,
         answer: Answer,
         chain: ResponseChain,
+        foreign: Rc<Foreign>,
         max_out: usize,
     ) -> Self {
         let streamed = framing != Framing::Whole;
@@ -101,6 +106,7 @@ impl Pipeline {
         let stages = Stages {
             reader,
             chain,
+            foreign,
             vectors: answer.vectors,
             encoder: client.encoder(answer),
             forward,
@@ -258,7 +264,7 @@ impl Stages {
                 dialect.decode_buffered(frame.data, *fidelity, &mut deltas)
             }
         }
-        self.observe(&deltas, tally, prompt);
+        self.observe(&mut deltas, tally, prompt);
         if self.failure.is_some() {
             return;
         }
@@ -267,8 +273,11 @@ impl Stages {
             // Of an answer that goes on nobody knows how it will end.
             self.insure(usage.as_ref().filter(|_| self.finish.is_some()));
             self.encoder.set_recounted(tally.is_recounted());
+            let cleaned = self.foreign.frame(frame, &deltas);
+            let cleaned = cleaned.as_ref();
+            let frame = cleaned.map_or(*frame, |(data, raw)| Frame { data, raw, ..*frame });
             self.encoder
-                .forward(frame, &deltas, usage.as_ref(), &mut self.out);
+                .forward(&frame, &deltas, usage.as_ref(), &mut self.out);
             deltas.clear();
         } else {
             self.pass_on(&mut deltas);
@@ -301,7 +310,7 @@ impl Stages {
         if let Reader::Stream(decoder) = &mut self.reader {
             decoder.finish(&mut deltas);
         }
-        self.observe(&deltas, tally, prompt);
+        self.observe(&mut deltas, tally, prompt);
         if self.failure.is_some() {
             return;
         }
@@ -315,12 +324,14 @@ impl Stages {
         }
     }
 
-    fn observe(&mut self, deltas: &[Delta], tally: &mut Tally, prompt: CountPrompt<'_>) {
+    /// Takes note of what has been read, after the credential is out of it.
+    fn observe(&mut self, deltas: &mut [Delta], tally: &mut Tally, prompt: CountPrompt<'_>) {
         match &self.reader {
             Reader::Stream(_) => deltas.iter().for_each(|delta| tally.observe(delta, prompt)),
             Reader::Buffered { .. } => tally.observe_whole(deltas, prompt),
         }
         for delta in deltas {
+            self.foreign.delta(delta);
             match delta {
                 Delta::Error(error) => {
                     self.failure.get_or_insert_with(|| error.clone());

@@ -24,6 +24,7 @@ mod byok;
 mod claims;
 mod configure;
 mod deadlines;
+mod echoes;
 mod emptiness;
 mod endings;
 mod failover;

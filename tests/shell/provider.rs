@@ -221,12 +221,12 @@ fn sse(event: Option<&str>, data: &Value) -> Vec<u8> {
 
 /// A message of AWS's event stream.
 fn message(event: &str, payload: &Value) -> Vec<u8> {
+    framed([(":event-type", event), (":message-type", "event")], payload)
+}
+
+fn framed(kind: [(&str, &str); 2], payload: &Value) -> Vec<u8> {
     let mut headers = Vec::new();
-    for (name, value) in [
-        (":event-type", event),
-        (":content-type", "application/json"),
-        (":message-type", "event"),
-    ] {
+    for (name, value) in kind.into_iter().chain([(":content-type", "application/json")]) {
         headers.push(u8::try_from(name.len()).unwrap());
         headers.extend(name.bytes());
         headers.push(7);
@@ -247,15 +247,30 @@ fn message(event: &str, payload: &Value) -> Vec<u8> {
 
 /// An error of this provider, as a response of its own.
 pub(crate) fn error(provider: &str, status: u16) -> Script {
-    let body = match provider {
-        "openai" => json!({"error": {"message": "provider said no", "type": "some_error", "code": null}}),
-        "anthropic" => {
-            json!({"type": "error", "error": {"type": "some_error", "message": "provider said no"}})
-        }
-        _ => json!({"message": "provider said no"}),
-    };
+    error_saying(provider, status, "some_error", "provider said no")
+}
+
+pub(crate) fn error_saying(provider: &str, status: u16, code: &str, said: &str) -> Script {
     vec![
         Event::Head(head(status, "application/json")),
-        Event::End(body.to_string().into_bytes()),
+        Event::End(error_body(provider, code, said).to_string().into_bytes()),
     ]
+}
+
+fn error_body(provider: &str, code: &str, said: &str) -> Value {
+    match provider {
+        "openai" => json!({"error": {"message": said, "type": code, "code": null}}),
+        "anthropic" => json!({"type": "error", "error": {"type": code, "message": said}}),
+        _ => json!({"message": said}),
+    }
+}
+
+/// An error in the middle of a stream of this provider.
+pub(crate) fn error_event(provider: &str, code: &str, said: &str) -> Vec<u8> {
+    let body = error_body(provider, code, said);
+    match provider {
+        "openai" => sse(None, &body),
+        "anthropic" => sse(Some("error"), &body),
+        _ => framed([(":exception-type", code), (":message-type", "exception")], &body),
+    }
 }

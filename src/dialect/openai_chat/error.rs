@@ -29,6 +29,16 @@ pub(in crate::dialect) fn in_band(raw: &RawValue) -> Error {
     read_error(raw, None)
 }
 
+/// The data of an event that is called `error`, with or without a member of that name.
+pub(super) fn of_event(data: &str) -> Error {
+    // What cannot be read says nothing.
+    let said: Members<'_> = serde_json::from_str(data).unwrap_or_default();
+    match said.get("error") {
+        Some(raw) => read_error(raw, None),
+        None => of_members(&said, None),
+    }
+}
+
 fn read_error(raw: &RawValue, status: Option<u16>) -> Error {
     match json::shape(raw) {
         Shape::String => error(text(raw), None, "", None, status),

@@ -58,7 +58,11 @@ impl Decoder for StreamDecoder {
             }
             return;
         }
-        self.reader.read(frame.data, out);
+        if frame.event == "error" {
+            out.push(Delta::Error(error::of_event(frame.data)));
+        } else {
+            self.reader.read(frame.data, out);
+        }
         self.ended = matches!(out.last(), Some(Delta::Error(_)));
     }
 
@@ -155,13 +159,19 @@ impl Reader {
                 )));
                 return;
             }
+            if matches!(out.last(), Some(Delta::Error(_))) {
+                let error = out.pop();
+                out.extend(usage.map(|usage| Delta::Usage(usage.into())));
+                out.extend(error);
+                return;
+            }
         }
         if let Some(usage) = usage {
             out.push(Delta::Usage(usage.into()));
         }
     }
 
-    /// Reads one choice; `None` when it cannot be read.
+    /// Reads one choice; `None` when it cannot be read. After one that was cut short by an error stands the error.
     fn choice(&mut self, position: u32, raw: &RawValue, out: &mut Vec<Delta>) -> Option<()> {
         let choice: Choice<'_> = object(raw.get())?;
         let index = choice.index.unwrap_or(position);
@@ -185,6 +195,10 @@ impl Reader {
             if self.fidelity == Fidelity::Full {
                 unnamed(raw.get(), MESSAGE_MEMBERS, index, Place::Message, out);
             }
+        }
+        if let Some(raw) = json::present(choice.error) {
+            out.push(Delta::Error(error::in_band(raw)));
+            return Some(());
         }
         if let Some(native) = choice
             .finish_reason

@@ -44,6 +44,9 @@ pub(super) struct Choice<'a> {
     pub(super) finish_reason: Option<Str<'a>>,
     #[serde(borrow)]
     pub(super) native_finish_reason: Option<Str<'a>>,
+    /// OpenRouter's place for what cut this choice short.
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
     /// Moonshot's place for the usage of a stream.
     #[serde(borrow)]
     pub(super) usage: Option<&'a RawValue>,
@@ -77,9 +80,11 @@ pub(super) const CHOICE_MEMBERS: &[&str] = &[
     "finish_reason",
     "native_finish_reason",
     "usage",
+    "error",
 ];
 /// The same, of a completion's choice.
-pub(super) const COMPLETION_MEMBERS: &[&str] = &["index", "text", "finish_reason", "native_finish_reason"];
+pub(super) const COMPLETION_MEMBERS: &[&str] =
+    &["index", "text", "finish_reason", "native_finish_reason", "error"];
 pub(super) const MESSAGE_MEMBERS: &[&str] = &[
     "role",
     "content",
