@@ -6,18 +6,24 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SSE = "text/event-stream"
+GO = object()
 
 
 class Chaos:
     """Answers a request for the model `name` with the script of that name: its content type, then pieces of the body
-    (bytes), pauses between them (seconds), or a function of what to do. `left` has the scripts whose gateway went away."""
+    (bytes), pauses between them (seconds), and places where it waits for a test to say `go` (`GO`). `left` has the scripts
+    whose gateway went away."""
 
     def __init__(self, **scripts):
-        self.scripts, self.left = scripts, []
+        self.scripts, self.left, self.going = scripts, [], threading.Semaphore(0)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Door", (Door,), {"chaos": self}))
         self.server.daemon_threads = True
         self.base_url = f"http://127.0.0.1:{self.server.server_port}/v1"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def go(self):
+        """The client has what was sent so far."""
+        self.going.release()
 
     def provider(self, dialect="openai-chat") -> dict:
         return {"dialect": dialect, "base_url": self.base_url, "key": {"env": "OPENAI_API_KEY"}}
@@ -47,6 +53,8 @@ class Door(BaseHTTPRequestHandler):
             for step in steps:
                 if isinstance(step, bytes):
                     self.wfile.write(f"{len(step):x}\r\n".encode() + step + b"\r\n")
+                elif step is GO:
+                    self.chaos.going.acquire(timeout=30)
                 else:
                     time.sleep(step)
             self.wfile.write(b"0\r\n\r\n")

@@ -13,7 +13,7 @@ import h2.connection
 import h2.events
 import h2.settings
 import pytest
-from chaos import SSE, Chaos, chunk
+from chaos import GO, SSE, Chaos, chunk
 from clients import RawClient, assert_nothing_left, chat_body, endpoint, events
 from harness import ROOT, wait_until
 from test_streams import dechunk
@@ -29,6 +29,7 @@ SCRIPTS = {
     "first": [SSE, chunk("[ask]"), 0.2, chunk(" two", "stop") + DONE],
     "middle": [SSE, chunk("one "), 0.2, chunk("[ask]"), 0.2, chunk(" two"), 0.2, chunk("", "stop") + DONE],
     "end": [SSE, chunk("one "), 0.2, END],
+    "seen": [SSE, chunk("one "), GO, END],
     "long": [SSE, chunk("one "), *[chunk("x" * 50_000)] * 60, END],
     "flood": [SSE, *[chunk("x" * 50_000)] * (FLOOD // 50_000), chunk("", "stop") + DONE],
     "whole": ["application/json", json.dumps({
@@ -238,11 +239,12 @@ def test_a_client_that_reads_slowly_loses_nothing(gateway, guard):
     assert ended and text(body).endswith("[ask at the end]+") and events(body)[-1] == "[DONE]"
 
 
-def test_a_client_that_leaves_while_the_end_waits(gateway, guard):
+def test_a_client_that_leaves_while_the_end_waits(gateway, chaos, guard):
     guard.reset(opened=False)
     with RawClient(gateway) as client:
-        client.request(chat_body("alone/end", stream=True))
+        client.request(chat_body("alone/seen", stream=True))
         client.read_until(b"one ")
+        chaos.go()
         assert wait_until(lambda: guard.asked)
     assert_nothing_left(gateway)
     guard.open.set()

@@ -119,7 +119,7 @@ fn a_stream_that_ends_too_early_is_cut() {
 }
 
 /// An event with a byte that is no UTF-8, in a member that nobody looks at.
-const NOT_UTF8: &[u8] = b"data: {\"system_fingerprint\":\"bad\xff\",\"choices\":[]}\n\n";
+const NOT_UTF8: &[u8] = b"data: {\"system_fingerprint\":\"rotten\xff\",\"choices\":[]}\n\n";
 
 #[test]
 fn an_event_that_does_not_hold_fails_over_before_the_first_token() {
@@ -148,7 +148,7 @@ fn an_event_that_does_not_hold_after_the_first_token_ends_the_stream() {
         let broken = envoy.client(id).text().to_owned();
         let error: Value = serde_json::from_str(broken.rsplit("data: ").next().unwrap()).unwrap();
         assert_eq!(error["error"]["code"], 502);
-        assert!(!broken.contains("bad"), "{broken}");
+        assert!(!broken.contains("rotten"), "{broken}");
         for piece in streamed("openai", "more") {
             envoy.response_data(id, &piece, false);
         }
