@@ -54,6 +54,7 @@
 //! 11. Shared data is keyed by a stable hash inside a namespace of the configuration.
 //! 12. An exchange carries its configuration from start to end. No registry borrow is held across a host call.
 //! 13. A body that was paused never gets more bytes than Envoy's buffer limit: our caps are below it.
+//! 14. What a budget holds is computed from what will be sent, never from another reading of the request.
 
 pub mod account;
 pub mod auth;
