@@ -107,17 +107,17 @@ def small() -> list:
         Attack("hints, 1 MB", encoded(chat("crosspoint/auto", plugins=[{"id": "auto-router", "hints": names(MB)}])),
                expected=REFUSED),
         Attack("inputs, 1 MB", inputs(MB), "/v1/embeddings", expected=REFUSED),
-        Attack("both limits", encoded(chat("sim/openai", **both))),
-        Attack("a limit beyond all numbers", encoded(chat("sim/anthropic", max_tokens=over))),
-        *(Attack(f"empty by a stop sequence, stream {stream}", encoded(chat("sim/openai", stop=["You"], stream=stream)))
+        Attack("both limits", encoded(chat("calm/openai", **both))),
+        Attack("a limit beyond all numbers", encoded(chat("calm/anthropic", max_tokens=over))),
+        *(Attack(f"empty by a stop sequence, stream {stream}", encoded(chat("calm/openai", stop=["You"], stream=stream)))
           for stream in (False, True)),
         *(Attack(f"echoed key, {status}", encoded(chat("echo/key", user=str(status)))) for status in (400, 401, 402, 500)),
         *(Attack(f"broken stream, {kind}", encoded(chat(f"broken/{kind}", stream=True))) for kind in BROKEN),
         *(Attack(f"too many tokens, stream {stream}", encoded(chat("huge/usage", stream=stream))) for stream in (False, True)),
         Attack("a silent endpoint, buffered", encoded(chat("silent/one", provider={"sort": "price"})), expected=SERVED),
-        *(Attack(f"bad own key {at}", encoded(chat("sim/openai")), headers=headers, expected=REFUSED)
+        *(Attack(f"bad own key {at}", encoded(chat("calm/openai")), headers=headers, expected=REFUSED)
           for at, headers in enumerate(OWN_KEYS)),
-        *(Attack(f"left after {leaves} s", encoded(chat("sim/slow", stream=stream)), leaves=leaves)
+        *(Attack(f"left after {leaves} s", encoded(chat("calm/slow", stream=stream)), leaves=leaves)
           for leaves in (0.0, 0.05, 0.3) for stream in (False, True)),
     ]  # fmt: skip
 

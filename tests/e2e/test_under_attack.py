@@ -30,6 +30,7 @@ ARE_GAPS_HELD = SECONDS >= 300
 # Milliseconds that the 99th percentile of gaps may be above plain Envoy's, by what the attack sends.
 PHASES = {"bodies up to 1 MB": 50, "bodies at the limit": 500}
 PACED = "gpt-4o!tokens=500;token_delay=20"
+CALM = ("openai", "anthropic", "bedrock")
 ATTACKERS = 6
 CALLERS = 4
 KEYS = {name: f"cp-key-of-{name}" for name in ("ann", "bob", "eve", "mallory", "watcher")}
@@ -53,8 +54,8 @@ def config(tmp_path_factory, hostile, trailing):
     calm = Simulator(tmp_path_factory.mktemp("calm"), record=False)
     with calm, Simulator(tmp_path_factory.mktemp("attacked"), record=False) as simulator:
         providers = simulator.providers()
-        # What it is sent by attackers keeps a provider busy; the pace is that of another one.
-        providers["paced"] = {**providers["openai"], "base_url": calm.base_url("openai")}
+        # Large bodies keep the simulated providers busy, too. What must be as it always is goes to others.
+        providers |= {f"calm-{name}": calm.providers()[name] for name in CALM}
         ways = ("sink", "unfinished", "echo", "huge", "broken")
         providers |= {way: {"dialect": "openai-chat", "base_url": hostile.base_url(way)} for way in ways}
         providers["echo"]["key"] = {"env": "ECHOED_KEY"}
@@ -75,10 +76,13 @@ def models() -> dict:
     return {
         **{f"sim/{name}": [endpoint(name, MODELS[name])] for name in ("openai", "anthropic", "gemini", "ollama")},
         "sim/embed": [endpoint("openai", "text-embedding-3-small")],
-        "sim/slow": [endpoint("openai", "gpt-4o!tokens=100;token_delay=50")],
+        **{f"calm/{name}": [endpoint(f"calm-{name}", MODELS[name])] for name in CALM},
+        "calm/slow": [endpoint("calm-openai", "gpt-4o!tokens=100;token_delay=50")],
         "sim/waiting": [endpoint("anthropic", "claude-sonnet-4-5!first_delay=8000")],
-        "sim/over": [endpoint("openai", "gpt-4o!status=500;tokens=3", **cheap), endpoint("bedrock", MODELS["bedrock"])],
-        "paced/one": [endpoint("paced", PACED)],
+        "calm/over": [
+            endpoint("calm-openai", "gpt-4o!status=500;tokens=3", **cheap), endpoint("calm-bedrock", MODELS["bedrock"]),
+        ],
+        "calm/paced": [endpoint("calm-openai", PACED)],
         "many/endpoints": [endpoint("openai", f"gpt-4o!tokens={at}") for at in range(1, 50)],
         "silent/one": [endpoint("openai", "gpt-4o!no_headers;tokens=7", **cheap), endpoint("anthropic", "claude-sonnet-4-5")],
         "unfinished/answer": [endpoint("unfinished", "m", **cheap), endpoint("openai", "gpt-4o")],
@@ -104,9 +108,8 @@ def plain(tmp_path_factory, config):
     """Passes paced streams to their provider, and what comes to /sink to one that takes everything."""
 
     def patch(tree):
-        without_wasm(tree)
+        without_wasm(tree, "calm-openai")
         (host,) = manager(tree)["route_config"]["virtual_hosts"]
-        host["routes"][0]["route"]["cluster"] = "paced"
         host["routes"].insert(0, {"match": {"prefix": "/sink"}, "route": {"cluster": "sink", "timeout": "60s"}})
 
     with Gateway(tmp_path_factory.mktemp("plain"), config, patch=patch, env={"ECHOED_KEY": ECHOED}) as plain:
@@ -183,13 +186,13 @@ def trailers(gateway, trailing, told, over):
 def caller(number, gateway, told, over):
     """Ordinary traffic: everything must be as it always is."""
     key = KEYS[("ann", "bob")[number % 2]]
-    kinds = [(model, stream) for model in ("sim/openai", "sim/anthropic", "sim/over") for stream in (False, True)]
+    kinds = [(model, stream) for model in ("calm/openai", "calm/anthropic", "calm/over") for stream in (False, True)]
     with httpx.Client(trust_env=False, timeout=PATIENCE, headers={"authorization": f"Bearer {key}"}) as client:
         for at in itertools.count():
             if over.is_set():
                 return
             model, stream = kinds[at % len(kinds)]
-            more = {"provider": {"sort": "price"}} if model == "sim/over" else {}
+            more = {"provider": {"sort": "price"}} if model == "calm/over" else {}
             try:
                 response = client.post(f"{gateway.url}/v1/chat/completions", json=chat(model, stream=stream, **more))
                 assert response.status_code == 200, response.text[:300]
@@ -219,7 +222,7 @@ def watcher(target, key, model) -> subprocess.Popen:
 def phase(attacks, gateway, plain, trailing, told) -> list:
     """The gaps beside these attacks, through the gateway and through plain Envoy, in ms."""
     watchers = [
-        watcher(gateway, KEYS["watcher"], "paced/one"),
+        watcher(gateway, KEYS["watcher"], "calm/paced"),
         # As the gateway asks for it.
         watcher(plain, harness.KEYS["OPENAI_API_KEY"], PACED),
     ]
