@@ -5,8 +5,13 @@ use crate::dialect::anthropic_messages::citations::Source;
 use crate::json::{Members, Str};
 use serde_json::value::RawValue;
 
+/// How many bytes all annotations may have: so many, and for each byte that they are read from so many more. A passage may
+/// name a source thousands of times, and each time its text and the address of the source are written anew.
+const ROOM: usize = 1 << 20;
+const ROOM_PER_BYTE: usize = 8;
+
 /// One annotation for each source of each passage; for each source alone where no passages are named. `text` is that of
-/// the whole message.
+/// the whole message. What goes beyond their room is left out.
 pub(super) fn annotations(raw: &RawValue, text: &Offsets) -> Vec<Box<RawValue>> {
     let metadata = Members::of(raw);
     let sources: Vec<_> = metadata
@@ -23,6 +28,7 @@ pub(super) fn annotations(raw: &RawValue, text: &Offsets) -> Vec<Box<RawValue>> 
             .collect();
     }
     let mut out = Vec::new();
+    let mut room = raw.get().len().saturating_mul(ROOM_PER_BYTE).saturating_add(ROOM);
     for passage in passages {
         let passage = Members::of(passage);
         let segment = passage.get("segment").map(Members::of).unwrap_or_default();
@@ -33,7 +39,12 @@ pub(super) fn annotations(raw: &RawValue, text: &Offsets) -> Vec<Box<RawValue>> 
             // What is no index names no source.
             let index = index.get().parse::<usize>().ok();
             if let Some(Some((url, title))) = index.and_then(|index| sources.get(index)) {
-                out.push(give(url.clone(), title.clone(), segment.text("text"), start, end));
+                let annotation = give(url.clone(), title.clone(), segment.text("text"), start, end);
+                let Some(rest) = room.checked_sub(annotation.get().len()) else {
+                    return out;
+                };
+                room = rest;
+                out.push(annotation);
             }
         }
     }
@@ -60,4 +71,24 @@ fn source(raw: &RawValue) -> Option<(Str<'_>, Option<Str<'_>>)> {
     let chunk = Members::of(raw);
     let page = Members::of(chunk.get("web").or_else(|| chunk.get("maps"))?);
     Some((page.text("uri")?, page.text("title")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test;
+
+    #[test]
+    fn a_source_that_is_named_again_and_again_does_not_fill_the_memory() {
+        let said = "a".repeat(10_000);
+        let again = vec!["0"; 10_000].join(",");
+        let text = format!(
+            r#"{{"groundingChunks":[{{"web":{{"uri":"u"}}}}],"groundingSupports":[{{"segment":{{"text":"{said}"}},"groundingChunkIndices":[{again}]}}]}}"#
+        );
+        let raw = RawValue::from_string(text).unwrap();
+        let found = annotations(&raw, &Offsets::new());
+        let bytes: usize = found.iter().map(|annotation| annotation.get().len()).sum();
+        let room = ROOM + ROOM_PER_BYTE * raw.get().len();
+        assert!(bytes <= room && bytes > room - 11_000, "{bytes} of {room}");
+    }
 }
