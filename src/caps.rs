@@ -156,6 +156,14 @@ pub fn check_members(count: usize) -> Result<(), Error> {
     )))
 }
 
+/// Checks how many names a query has in a list, each of which is compared with all models.
+///
+/// # Errors
+/// When there are too many.
+pub fn check_names(name: &str, count: usize) -> Result<(), Error> {
+    refuse(name, "items", count, MAX_NAMES)
+}
+
 /// Checks an answer that came whole, or one event of a stream.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use super::Market;
 use super::entry::Shown;
+use crate::caps;
 use crate::config::{Config, Endpoint};
 use crate::error::{Error, quoted};
 use crate::meter::{PicoUsd, Price};
@@ -133,6 +134,7 @@ impl Query {
             if items.iter().any(String::is_empty) {
                 return Err(wrong("values separated by commas"));
             }
+            caps::check_names(name, items.len())?;
             Ok(items)
         };
         let price = || {
@@ -144,7 +146,10 @@ impl Query {
         let [from, to] = &mut self.prompt;
         let [output_from, output_to] = &mut self.completion;
         match name {
-            "q" => self.words = value.split_whitespace().map(str::to_lowercase).collect(),
+            "q" => {
+                self.words = value.split_whitespace().map(str::to_lowercase).collect();
+                caps::check_names(name, self.words.len())?;
+            }
             "supported_parameters" => self.parameters = known(name, list()?, PARAMETERS)?,
             "input_modalities" => self.input = known(name, list()?, MODALITIES)?,
             "output_modalities" if value == "all" => self.output.clear(),

@@ -185,6 +185,18 @@ fn pages_lead_to_each_other() {
 }
 
 #[test]
+fn a_query_has_no_more_names_than_may_be_compared_with_all_models() {
+    let of = |name: &str, separator: &str| {
+        let names = vec!["a"; crate::caps::MAX_NAMES + 1].join(separator);
+        ask(&format!("/v1/models?{name}={names}")).unwrap_err()
+    };
+    for (name, separator) in [("q", "+"), ("providers", ","), ("region", ",")] {
+        let expected = format!("{name}: 257 items; at most 256 are allowed in one request");
+        assert!(of(name, separator).contains(&expected), "{name}");
+    }
+}
+
+#[test]
 fn a_wrong_query_is_refused_by_name() {
     for (query, part) in [
         (
