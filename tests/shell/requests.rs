@@ -92,6 +92,37 @@ fn what_is_no_request_is_refused() {
 }
 
 #[test]
+fn more_items_than_may_be_are_refused_before_anything_is_sent() {
+    test(|envoy| {
+        let names = vec!["a"; 300];
+        for (member, value, place) in [
+            ("provider", json!({"only": names}), "provider.only: 300 items"),
+            ("provider", json!({"order": names}), "provider.order: 300 items"),
+            ("provider", json!({"ignore": names}), "provider.ignore: 300 items"),
+            (
+                "plugins",
+                json!([{"id": "auto-router", "hints": names}]),
+                "plugins.hints: 300 items",
+            ),
+            ("models", json!(names), "models: 300 items"),
+            ("stop", json!(names), "stop: 300 items"),
+            (
+                "messages",
+                json!(vec![json!({}); 70_000]),
+                "messages: 70000 items; at most 65536 are allowed in one request",
+            ),
+        ] {
+            let mut body = chat("m/openai", false);
+            body[member] = value;
+            let id = envoy.post(&body);
+            let message = refused(envoy, id, 400);
+            assert!(message.starts_with(place), "{message}");
+            assert_eq!(envoy.receipt(id)["error_type"], "invalid_request");
+        }
+    });
+}
+
+#[test]
 fn an_unknown_model_is_refused() {
     test(|envoy| {
         let id = envoy.post(&chat("no/such", false));
