@@ -19,7 +19,7 @@ fn cleaned(key: &str, text: &str) -> String {
 fn encodings(bytes: &[u8]) -> Vec<(&'static str, String)> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let json = serde_json::to_string(&text).unwrap();
-    let json = &json[1..json.len() - 1];
+    let json = json.get(1..json.len() - 1).unwrap();
     let hex = |prefix: &str, width: usize| -> String {
         let one = |byte: &u8| format!("{prefix}{byte:0width$x}");
         bytes.iter().map(one).collect()
@@ -92,7 +92,8 @@ fn less_than_a_part_stays_and_so_does_the_text_around() {
     ] {
         assert_eq!(sent(&[KEY]).removed_from(text.as_bytes()), None, "{text}");
     }
-    let masked = format!("key {}***{}.", &KEY[..10], &KEY[KEY.len() - 9..]);
+    let (head, tail) = (KEY.get(..10).unwrap(), KEY.get(KEY.len() - 9..).unwrap());
+    let masked = format!("key {head}***{tail}.");
     assert_eq!(cleaned(KEY, &masked), "key [credential]***[credential].");
 }
 
