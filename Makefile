@@ -12,7 +12,7 @@ SETUP := sh tests/tools/setup.sh
 # What the native tests cover: the tool, and the filter on a simulated host.
 FEATURES := --features cli,shell
 # In bytes; the whole filter, uncompressed.
-MAX_WASM_BYTES := 6400000
+MAX_WASM_BYTES := 6800000
 FUZZ_SECONDS ?= 60
 export ONCE PORT ADMIN_PORT
 
