@@ -172,7 +172,7 @@ pub fn check_answer(text: &str) -> Result<(), Error> {
     let data = text.as_bytes();
     // An object and the comma behind it are three bytes.
     if data.len() / 3 <= MAX_ANSWER_OBJECTS
-        || json::at_most(data, b'{') <= MAX_ANSWER_OBJECTS
+        || !json::may_exceed(data, b'{', MAX_ANSWER_OBJECTS)
         || json::count_outside_strings(data, b'{') <= MAX_ANSWER_OBJECTS
     {
         return Ok(());
@@ -193,8 +193,9 @@ fn check_member(name: &str, text: &str) -> Result<(), Error> {
     if text.len() / 2 <= least {
         return Ok(());
     }
-    let most = json::at_most(text.as_bytes(), b',').saturating_add(1);
-    if most <= least {
+    // A list has one comma less than items.
+    let may_have_more = |than: usize| json::may_exceed(text.as_bytes(), b',', than.saturating_sub(1));
+    if !may_have_more(least) {
         return Ok(());
     }
     if let Some(list) = list {
@@ -203,7 +204,7 @@ fn check_member(name: &str, text: &str) -> Result<(), Error> {
         tally.check(name)?;
     }
     // Of a tree's values that have no others inside, each but the first has a comma before it or its like.
-    if most > values {
+    if may_have_more(values) {
         let values_found = json::count_outside_strings(text.as_bytes(), b',').saturating_add(1);
         refuse(name, "values", values_found, values)?;
     }
