@@ -116,24 +116,38 @@ static FAMILIES: &[Family] = &[
     ),
 ];
 
-/// Whether a name has all of a word, between signs or its ends. A hyphen in the word may stand for any sign.
-pub(super) fn has_word(name: &str, word: &str) -> bool {
-    let name = name.as_bytes();
-    let fits = |(at, window): (usize, &[u8])| {
-        let is_sign = |at: Option<usize>| {
-            at.and_then(|at| name.get(at))
-                .is_none_or(|byte| !byte.is_ascii_alphanumeric())
+/// The words of a model's name: the rest of it from the beginning of each on.
+pub(super) struct Words<'n>(Vec<&'n [u8]>);
+
+impl<'n> Words<'n> {
+    pub(super) fn of(name: &'n str) -> Self {
+        let name = name.as_bytes();
+        let mut after_sign = true;
+        let begins = |(at, byte): (usize, &u8)| {
+            let is_sign = !byte.is_ascii_alphanumeric();
+            let begins = after_sign && !is_sign;
+            after_sign = is_sign;
+            begins.then(|| name.get(at..)).flatten()
         };
-        let same = window
-            .iter()
-            .zip(word.as_bytes())
-            .all(|(byte, wanted)| match wanted {
-                b'-' => !byte.is_ascii_alphanumeric(),
-                _ => byte.eq_ignore_ascii_case(wanted),
-            });
-        same && is_sign(at.checked_sub(1)) && is_sign(Some(at + word.len()))
-    };
-    name.windows(word.len()).enumerate().any(fits)
+        Self(name.iter().enumerate().filter_map(begins).collect())
+    }
+
+    /// Whether the name has all of a word, between signs or its ends. A hyphen in the word may stand for any sign; the word
+    /// does not begin with one.
+    pub(super) fn has(&self, word: &str) -> bool {
+        let is_sign = |byte: &u8| !byte.is_ascii_alphanumeric();
+        let begins_with_it = |rest: &&[u8]| {
+            let same = rest
+                .iter()
+                .zip(word.as_bytes())
+                .all(|(byte, wanted)| match wanted {
+                    b'-' => is_sign(byte),
+                    _ => byte.eq_ignore_ascii_case(wanted),
+                });
+            same && rest.len() >= word.len() && rest.get(word.len()).is_none_or(is_sign)
+        };
+        self.0.iter().any(begins_with_it)
+    }
 }
 
 impl TokenCounter {
@@ -141,9 +155,10 @@ impl TokenCounter {
     #[cfg(feature = "tokenizer")]
     pub fn of(names: &[&str]) -> Self {
         let fits = |name: &&str| {
+            let name = Words::of(name);
             FAMILIES
                 .iter()
-                .find(|family| family.words.iter().any(|word| has_word(name, word)))
+                .find(|family| family.words.iter().any(|word| name.has(word)))
         };
         names
             .iter()

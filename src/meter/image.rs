@@ -4,7 +4,7 @@
 
 pub(super) mod size;
 
-use super::counter::has_word;
+use super::counter::Words;
 use size::Size;
 
 /// How closely an image is to be looked at, as OpenAI's callers say it.
@@ -208,7 +208,8 @@ impl Images {
     /// The rule by the first of these names of a model that says which it is.
     pub(super) fn of(names: &[&str]) -> Self {
         let fits = |name: &&str| {
-            let is_of = |family: &&Family| family.words.iter().any(|word| has_word(name, word));
+            let name = Words::of(name);
+            let is_of = |family: &&Family| family.words.iter().any(|word| name.has(word));
             FAMILIES.iter().find(is_of)
         };
         let family = names.iter().find_map(fits);
