@@ -42,7 +42,9 @@ impl Wishes {
     /// Names the member that is wrong or not honoured. Other plugins are not looked at.
     pub fn of(request: &Request) -> Result<Self, Error> {
         let mut wishes = Self::default();
-        let plugins = request.raw("plugins").unwrap_or("null");
+        let Some(plugins) = request.raw("plugins") else {
+            return Ok(wishes);
+        };
         // What is no list of objects names no plugin of this one's.
         let plugins: Vec<&RawValue> = serde_json::from_str(plugins).unwrap_or_default();
         for (at, plugin) in plugins.into_iter().enumerate() {

@@ -206,8 +206,8 @@ pub(super) fn why<'a>(
             Some((why, preferences.whose(wish)))
         })
         .or_else(|| {
-            let costs = !endpoint.price.as_ref().is_some_and(Price::is_free);
-            (named.variant.free && costs).then_some((Why::Free, None))
+            let costs = || !endpoint.price.as_ref().is_some_and(Price::is_free);
+            (named.variant.free && costs()).then_some((Why::Free, None))
         })
         .or_else(|| {
             let exacto = preferences.sort.or(named.variant.sort) == Some(Sort::Exacto);
