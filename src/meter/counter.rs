@@ -116,8 +116,18 @@ static FAMILIES: &[Family] = &[
     ),
 ];
 
-/// The words of a model's name: the rest of it from the beginning of each on.
-pub(super) struct Words<'n>(Vec<&'n [u8]>);
+/// The words of a model's name.
+pub(super) struct Words<'n> {
+    /// The rest of the name from the beginning of each on.
+    rests: Vec<&'n [u8]>,
+    /// A bit for the first letter of each: most words of families cost no more than a look at it.
+    initials: u64,
+}
+
+/// The bit of a letter or digit, large or small; some have the same.
+const fn bit(initial: u8) -> u64 {
+    1 << (initial.to_ascii_lowercase() % 64)
+}
 
 impl<'n> Words<'n> {
     pub(super) fn of(name: &'n str) -> Self {
@@ -129,7 +139,10 @@ impl<'n> Words<'n> {
             after_sign = is_sign;
             begins.then(|| name.get(at..)).flatten()
         };
-        Self(name.iter().enumerate().filter_map(begins).collect())
+        let rests: Vec<_> = name.iter().enumerate().filter_map(begins).collect();
+        let initials = rests.iter().filter_map(|rest| rest.first());
+        let initials = initials.fold(0, |bits, initial| bits | bit(*initial));
+        Self { rests, initials }
     }
 
     /// Whether the name has all of a word, between signs or its ends. A hyphen in the word may stand for any sign; the word
@@ -146,7 +159,11 @@ impl<'n> Words<'n> {
                 });
             same && rest.len() >= word.len() && rest.get(word.len()).is_none_or(is_sign)
         };
-        self.0.iter().any(begins_with_it)
+        let may_be = word
+            .bytes()
+            .next()
+            .is_some_and(|initial| self.initials & bit(initial) != 0);
+        may_be && self.rests.iter().any(begins_with_it)
     }
 }
 
