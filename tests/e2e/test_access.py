@@ -46,9 +46,15 @@ def test_the_key_opens_and_its_name_stands_in_the_receipt(gateway):
     assert CLIENT_KEY not in gateway.access_log.read_text()
 
 
+@pytest.mark.parametrize("scheme", ["bearer ", "BEARER ", "Bearer  "])
+def test_the_scheme_may_be_written_as_rfc_9110_allows(gateway, scheme):
+    response = gateway.chat("sim/anthropic", headers={"authorization": f"{scheme}{CLIENT_KEY}"})
+    assert response.status_code == 200, response.text
+
+
 @pytest.mark.parametrize("header", [
-    None, "", "Bearer", "Bearer wrong", f"Bearer  {CLIENT_KEY}", f"Basic {CLIENT_KEY}", CLIENT_KEY, f"Bearer {CLIENT_KEY},",
-    f"Bearer {CLIENT_KEY}x", f"Bearer {CLIENT_KEY[:-1]}", "Bearer \xff\xfe",
+    None, "", "Bearer", "Bearer wrong", f"Basic {CLIENT_KEY}", CLIENT_KEY, f"Bearer {CLIENT_KEY},", f"Bearer {CLIENT_KEY}x",
+    f"Bearer {CLIENT_KEY[:-1]}", "Bearer \xff\xfe",
 ])
 def test_no_key_or_a_wrong_one(gateway, simulator, header):
     simulator.reset()
