@@ -145,6 +145,8 @@ class Answered:
     status: int | None
     generation: str | None
     raw: bytes
+    # It was refused before all of it was sent: what the gateway closed with may have overtaken the answer.
+    early: bool = False
 
     def body(self) -> bytes:
         head, _, rest = self.raw.partition(b"\r\n\r\n")
@@ -166,27 +168,28 @@ def head_of(attack: Attack, key: str, path=None) -> bytes:
 
 def ask(port, attack: Attack, key: str, path=None, patience=120.0) -> Answered:
     """Sends it on a connection of its own, and reads what comes. A client that leaves does so without a word."""
-    received = bytearray()
+    received, early = bytearray(), False
     with socket.create_connection(("127.0.0.1", port), patience) as connection:
         try:
             connection.sendall(head_of(attack, key, path))
             connection.sendall(attack.body)
         except (BrokenPipeError, ConnectionResetError):
-            # Refused before all of it was sent; the answer may still be there.
-            pass
+            # The answer may still be there.
+            early = True
         if attack.leaves is not None:
             connection.settimeout(max(attack.leaves, 0.001))
         try:
             while piece := connection.recv(1 << 16):
                 received += piece
         except ConnectionResetError:
-            pass
+            # Of a long body the kernel may hold the rest.
+            early = early or len(attack.body) > 1 << 20
         except TimeoutError:
             if attack.leaves is None:
                 raise
     status = received[9:12]
     found = GENERATION.search(received)
-    return Answered(int(status) if status else None, found and found[1].decode(), bytes(received))
+    return Answered(int(status) if status else None, found and found[1].decode(), bytes(received), early)
 
 
 def ask_with_trailers(port, key: str) -> tuple[Answered, list]:

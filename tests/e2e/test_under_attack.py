@@ -159,7 +159,8 @@ def attacker(number, attacks, gateway, plain, told):
 
 def judge(one, answered, told):
     """What may be wrong with an answer to an attacker."""
-    if answered.status not in one.expected and one.leaves is None:
+    lost = answered.status is None and answered.early
+    if answered.status not in one.expected and one.leaves is None and not lost:
         told.problem(f"{one.name}: status {answered.status}")
     if ECHOED.encode() in answered.raw:
         told.problem(f"{one.name}: the operator's key is in the answer")
