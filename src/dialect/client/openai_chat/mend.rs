@@ -10,6 +10,7 @@ use crate::chat::{Delta, Piece};
 use crate::json::{self, Members, Shape};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// The frame `data`, mended with what was read of it; `None` where nothing is odd, which is nearly always.
 pub(super) fn mended(data: &str, deltas: &[Delta]) -> Option<Vec<u8>> {
@@ -155,8 +156,9 @@ fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool)
         }
         "tool_calls" if json::shape(raw) == Shape::Array => {
             let calls: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+            let known = Known::of(pieces);
             list(out, (0..).zip(calls), |out, at, raw| {
-                is_odd |= call(out, at, raw, pieces, streamed);
+                is_odd |= call(out, at, raw, &known, streamed);
             });
         }
         _ => out.extend_from_slice(raw.get().as_bytes()),
@@ -238,37 +240,57 @@ fn beside<T: Serialize>(out: &mut Vec<u8>, name: &str, items: &[T]) {
     }
 }
 
+/// The calls of the pieces, to be looked up: searching the pieces for each call would take the square of their number.
+struct Known<'a> {
+    ids: BTreeMap<u64, &'a String>,
+    indices: BTreeMap<&'a str, u64>,
+    arguments: BTreeMap<u64, String>,
+}
+
+impl<'a> Known<'a> {
+    fn of(pieces: &[&'a Piece]) -> Self {
+        let mut known = Self {
+            ids: BTreeMap::new(),
+            indices: BTreeMap::new(),
+            arguments: BTreeMap::new(),
+        };
+        for piece in pieces {
+            match piece {
+                // The first of each counts.
+                Piece::ToolCall { index, id, .. } => {
+                    known.ids.entry(u64::from(*index)).or_insert(id);
+                    known.indices.entry(id).or_insert(u64::from(*index));
+                }
+                Piece::ToolArguments { index, json } => {
+                    let arguments = known.arguments.entry(u64::from(*index)).or_default();
+                    arguments.push_str(json);
+                }
+                _ => {}
+            }
+        }
+        known
+    }
+}
+
 /// Writes one call; says whether anything was odd.
-fn call(out: &mut Vec<u8>, at: u64, raw: &RawValue, pieces: &[&Piece], streamed: bool) -> bool {
+fn call(out: &mut Vec<u8>, at: u64, raw: &RawValue, known: &Known<'_>, streamed: bool) -> bool {
     let members = Members::of(raw);
     let own_index = members.count("index");
     let own_id = members.text("id").filter(|id| !id.is_empty());
-    let begun = pieces.iter().find_map(|piece| match piece {
-        Piece::ToolCall { index, id, .. } => {
-            let is_it = match (own_index, own_id.as_deref()) {
-                (Some(own), _) => u64::from(*index) == own,
-                (None, Some(own)) => id == own,
-                (None, None) => u64::from(*index) == at,
-            };
-            is_it.then_some((u64::from(*index), id))
-        }
-        _ => None,
-    });
-    let index = own_index.or(begun.map(|(index, _)| index)).unwrap_or(at);
-    let arguments: String = pieces
-        .iter()
-        .filter_map(|piece| match piece {
-            Piece::ToolArguments { index: of, json } if u64::from(*of) == index => Some(json.as_str()),
-            _ => None,
-        })
-        .collect();
+    let begun = match (own_index, own_id.as_deref()) {
+        (Some(index), _) => Some(index),
+        (None, Some(id)) => known.indices.get(id).copied(),
+        (None, None) => Some(at),
+    };
+    let index = begun.unwrap_or(at);
     let function = members.get("function").map(Members::of).unwrap_or_default();
     let is_text = function
         .get("arguments")
         .is_some_and(|raw| json::shape(raw) == Shape::String && raw.get() != "\"\"");
+    let arguments = known.arguments.get(&index);
+    let arguments = arguments.filter(|text| !is_text && !text.is_empty());
+    let id = known.ids.get(&index).filter(|_| own_id.is_none());
     let index = Some(index).filter(|_| streamed && own_index.is_none());
-    let id = begun.map(|(_, id)| id).filter(|_| own_id.is_none());
-    let arguments = Some(arguments).filter(|text| !is_text && !text.is_empty());
     if index.is_none() && id.is_none() && arguments.is_none() {
         out.extend_from_slice(raw.get().as_bytes());
         return false;
@@ -278,7 +300,7 @@ fn call(out: &mut Vec<u8>, at: u64, raw: &RawValue, pieces: &[&Piece], streamed:
         json::member(out, "index", |out| json::write(out, &index));
     }
     for (name, raw) in &members.0 {
-        match (name.as_str(), &arguments) {
+        match (name.as_str(), arguments) {
             ("id", _) if id.is_some() => {}
             ("function", Some(text)) => json::member(out, name, |out| {
                 out.push(b'{');
