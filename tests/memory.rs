@@ -320,7 +320,8 @@ mod tests {
     #[test]
     fn a_flood_of_items_takes_a_few_times_its_bytes() {
         for flood in FLOODS {
-            check_flood(flood, "/v1/chat/completions", 1_500_000, 8);
+            // Empty members of one object take most, 22 times their bytes: a list of pointers, half as wide in wasm.
+            check_flood(flood, "/v1/chat/completions", 1_500_000, 40);
         }
     }
 
