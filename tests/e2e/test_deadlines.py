@@ -12,6 +12,8 @@ import pytest
 from clients import RawClient, chat_body, endpoint, sdk, stream, talk
 
 LATE = 8.0
+# Envoy sets its timers from the time at which its loop woke, which is a little before an attempt's clock begins.
+EARLY = 0.05
 COMMENT = b": crosspoint processing\n\n"
 
 # The three kinds of silence, and the provider's status in the receipt.
@@ -74,7 +76,7 @@ def test_silence_moves_on_within_the_deadline(gateway, directives):
     receipt = gateway.receipt(reply.id)
     # Where no headers come, at that of the neighbour.
     deadline = 3000 if directives == "no_headers" else 700
-    assert deadline <= receipt["attempts"][0]["duration_ms"] < deadline + LATE * 1000
+    assert deadline - EARLY * 1000 <= receipt["attempts"][0]["duration_ms"] < deadline + LATE * 1000
     assert receipt["outcome"] == "success" and receipt["provider"] == "anthropic"
     assert lines(receipt) == [("openai", "error", "timeout"), ("anthropic", "success", None)]
     assert receipt["attempts"][0].get("status") == SILENT[directives]
@@ -85,17 +87,17 @@ def test_an_endpoint_whose_headers_came_has_a_deadline_of_its_own(gateway, direc
     """And the slow one behind it is not cut at the deadline of the fast one."""
     (reply, _), took = timed(lambda: stream(gateway, f"{kind(directives)}/uneven", **ORDER))
     assert reply.finish == "stop"
-    assert 0.5 + 2.5 <= took < 0.5 + 2.5 + LATE, took
+    assert 0.5 + 2.5 - EARLY <= took < 0.5 + 2.5 + LATE, took
     receipt = gateway.receipt(reply.id)
     assert lines(receipt) == [("openai", "error", "timeout"), ("anthropic", "success", None)]
-    assert 500 <= receipt["attempts"][0]["duration_ms"] < 500 + LATE * 1000
+    assert 500 - EARLY * 1000 <= receipt["attempts"][0]["duration_ms"] < 500 + LATE * 1000
     assert receipt["attempts"][1]["first_token_ms"] >= 2400
 
 
 def test_an_endpoint_without_headers_is_left_at_the_longest_deadline_of_the_plan(gateway):
     (reply, _), took = timed(lambda: stream(gateway, "no_headers/uneven", **ORDER))
     assert reply.finish == "stop"
-    assert 6 + 2.5 <= took < 6 + 2.5 + LATE, took
+    assert 6 + 2.5 - EARLY <= took < 6 + 2.5 + LATE, took
     assert lines(gateway.receipt(reply.id)) == [("openai", "error", "timeout"), ("anthropic", "success", None)]
 
 
@@ -166,7 +168,7 @@ def test_history_shortens_the_deadline_and_what_is_slow_but_alive_is_not_cut(sta
             simulator.fault("openai", directives)
             (reply, _), took = timed(lambda: stream(gateway, "m", **ORDER))
             assert lines(gateway.receipt(reply.id)) == [("openai", "error", "timeout"), ("anthropic", "success", None)]
-            assert 3 <= took < 3 + LATE, (directives, took)
+            assert 3 - EARLY <= took < 3 + LATE, (directives, took)
         simulator.reset()
         simulator.fault("openai", "first_delay=1500;tokens=1")
         reply, _ = stream(gateway, "m", **ORDER)

@@ -123,4 +123,8 @@ def test_bedrock_refuses_a_signature_with_another_secret(signed, start_gateway):
     gateway = bedrock(signed, start_gateway, "another secret")
     reply = gateway.chat("sim/bedrock")
     assert reply.status_code == 502
-    assert "signature" in reply.json()["error"]["message"]
+    # The provider's own text names the access key; callers get ours.
+    assert reply.json()["error"]["metadata"]["error_type"] == "provider_unavailable", reply.text
+    assert "gateway's credential" in reply.json()["error"]["message"]
+    (attempt,) = gateway.receipt(reply.headers["x-generation-id"])["attempts"]
+    assert attempt["status"] == 403, attempt

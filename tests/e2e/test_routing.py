@@ -35,7 +35,7 @@ def config(simulator):
         "r/free": [offer("openai", "tokens=4", price="0"), offer("anthropic", "tokens=4", price="1")],
         "r/speed": [
             # What one of them needs is far from what the other does, and the limits of the test are far from both.
-            offer("openai", "first_delay=900;tokens=20", price="1"),
+            offer("openai", "first_delay=900;tokens=200", price="1"),
             offer("anthropic", "first_delay=20;token_delay=40;tokens=20", price="2"),
         ],
         "r/cached": [offer(provider, "tokens=5", **cached) for provider in MODELS],

@@ -10,7 +10,10 @@ import judges
 import pytest
 from clients import RawClient, chat_body, endpoint, sdk, talk
 
-TICK = 1.0
+# What comes at a deadline comes with the next tick, later on a busy machine; without it, `timeouts.total` ends the wait.
+LATE = 3.5
+# Envoy sets its timers from the time at which its loop woke.
+EARLY = 0.1
 ORDER = {"provider": {"order": ["openai", "anthropic"]}}
 
 
@@ -19,7 +22,7 @@ def config(simulator):
     good = "claude-sonnet-4-5"
     models = {
         # The last one takes longer than Envoy's deadline for an attempt, if not to its first token.
-        "fails/slow": [endpoint("openai", "gpt-4o!status=500"), endpoint("anthropic", f"{good}!token_delay=500;tokens=12")],
+        "fails/slow": [endpoint("openai", "gpt-4o!status=500"), endpoint("anthropic", f"{good}!token_delay=400;tokens=12")],
         "silent/good": [endpoint("openai", "gpt-4o!no_headers;tokens=6"), endpoint("anthropic", good)],
         "headers/good": [endpoint("openai", "gpt-4o!silent;tokens=2"), endpoint("anthropic", good)],
         "silent/silent": [endpoint("openai", "gpt-4o!no_headers;tokens=3"), endpoint("anthropic", f"{good}!no_headers;tokens=3")],
@@ -59,7 +62,7 @@ FAILED_OVER = [("openai", "error", "timeout"), ("anthropic", "success", None)]
 def test_the_last_endpoint_is_not_cut_at_the_deadline_of_an_attempt(gateway):
     response, took = timed(gateway, "fails/slow")
     assert response.status_code == 200, response.text
-    assert 4.5 <= took < 8, took
+    assert 4.3 <= took < 8, took
     body = response.json()
     judges.answer(body)
     assert body["object"] == "chat.completion" and body["choices"][0]["finish_reason"] in ("stop", "length")
@@ -70,19 +73,19 @@ def test_the_last_endpoint_is_not_cut_at_the_deadline_of_an_attempt(gateway):
 
 def test_an_endpoint_without_headers_is_left_after_its_share(gateway):
     response, took = timed(gateway, "silent/good")
-    assert response.status_code == 200 and 3.9 <= took < 4 + TICK, took
+    assert response.status_code == 200 and 4 - EARLY <= took < 4 + LATE, took
     assert lines(gateway.receipt(response.headers["x-generation-id"])) == FAILED_OVER
 
 
 def test_an_endpoint_that_sent_headers_only_is_left_at_its_own_deadline(gateway):
     response, took = timed(gateway, "headers/good")
-    assert response.status_code == 200 and 3.9 <= took < 4 + 2 * TICK, took
+    assert response.status_code == 200 and 4 - EARLY <= took < 4 + LATE, took
     assert lines(gateway.receipt(response.headers["x-generation-id"])) == FAILED_OVER
 
 
 def test_when_all_are_silent_there_is_one_clean_error(gateway):
     response, took = timed(gateway, "silent/silent")
-    assert response.status_code == 504 and took < 8 + 2 * TICK, took
+    assert response.status_code == 504 and took < 8 + LATE, took
     assert judges.error(response.json())["metadata"]["error_type"] == "timeout"
     assert [line[1:] for line in lines(gateway.receipt(response.headers["x-generation-id"]))] == [("error", "timeout")] * 2
 
@@ -100,7 +103,7 @@ def test_an_endpoint_that_was_silent_is_left_at_the_deadline_for_a_first_token(g
     simulator.reset()
     second, took = timed(gateway, "again/good")
     # Envoy's deadline is the longest one of the plan, which is the last endpoint's share now.
-    assert second.status_code == 200 and took < 4 + 2 * TICK, took
+    assert second.status_code == 200 and took < 4 + LATE, took
     assert [json.loads(request["body_text"]).get("stream") for request in simulator.requests("openai")] == [True]
     assert lines(gateway.receipt(second.headers["x-generation-id"])) == FAILED_OVER
 
