@@ -17,9 +17,12 @@ const CAP: usize = 1 << 20;
 
 pub(crate) fn config(middleware: &Value) -> Config {
     let provider = |dialect: &str| json!({ "base_url": "http://127.0.0.1:1/v1", "dialect": dialect });
-    let model = |provider: &str| {
+    let model = |provider: &str, stream_upstream: &str| {
         let price = json!({ "prompt": "3.00", "completion": "15.00" });
-        json!({ "endpoints": [{ "provider": provider, "model": "upstream-model", "price": price }] })
+        let endpoint = json!({
+            "provider": provider, "model": "upstream-model", "price": price, "stream_upstream": stream_upstream,
+        });
+        json!({ "endpoints": [endpoint] })
     };
     let value = json!({
         "providers": {
@@ -28,9 +31,11 @@ pub(crate) fn config(middleware: &Value) -> Config {
             "bedrock": provider("bedrock-converse"),
         },
         "models": {
-            "bench/openai": model("openai"),
-            "bench/anthropic": model("anthropic"),
-            "bench/bedrock": model("bedrock"),
+            "bench/openai": model("openai", "auto"),
+            "bench/anthropic": model("anthropic", "auto"),
+            "bench/bedrock": model("bedrock", "auto"),
+            "bench/openai-folded": model("openai", "always"),
+            "bench/anthropic-folded": model("anthropic", "always"),
         },
         "middleware": middleware,
     });

@@ -325,7 +325,9 @@ def main():
             Variant("Crosspoint, openai -> anthropic", start(stack, "anthropic", config), "bench/anthropic"),
         ]
         for name, wasm in OTHERS.items():
-            variants.append(Variant(f"{name}, openai -> anthropic", start(stack, name, config, wasm=wasm), "bench/anthropic"))
+            for model in ("openai", "anthropic"):
+                gateway = start(stack, f"{name}-{model}", config, wasm=wasm)
+                variants.append(Variant(f"{name}, openai -> {model}", gateway, f"bench/{model}"))
         for variant in variants:
             # V8 compiles a function anew, and better, after it has run for a while.
             for workload in WORKLOADS:

@@ -112,6 +112,13 @@ fn streams(all: &mut Vec<Workload>) {
             exchange(&config, &request, &stream, content_type);
         }));
     }
+    for (name, stream) in [("openai", &openai), ("anthropic", &anthropic)] {
+        let (config, stream) = (Rc::clone(&plain), stream.clone());
+        let request = request(&format!("bench/{name}-folded"), false, 1_000);
+        all.push(of_events(format!("fold: {name} into a document"), move || {
+            exchange(&config, &request, &stream, SSE);
+        }));
+    }
 }
 
 fn requests(all: &mut Vec<Workload>) {
