@@ -29,6 +29,7 @@ mod schema;
 mod script;
 mod seed;
 mod text;
+mod waiting;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -255,5 +256,7 @@ impl AsyncWrite for Wire {
     }
 }
 
+#[cfg(test)]
+mod floods;
 #[cfg(test)]
 mod tests;

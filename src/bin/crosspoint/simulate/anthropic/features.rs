@@ -1,5 +1,7 @@
 //! Anthropic's tools, tool choice, thinking and structured output.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::super::provider::Refusal;
@@ -13,6 +15,7 @@ pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         Some(Value::Array(tools)) => Some(tools),
         Some(_) => return Err(invalid("tools: Input should be a valid list")),
     };
+    let mut names = HashSet::new();
     for (n, tool) in tools.into_iter().flatten().enumerate() {
         let Some(tool) = tool.as_object() else {
             return Err(invalid(format!("tools.{n}: Input should be a valid dictionary")));
@@ -45,7 +48,7 @@ pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
                 "{path}name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
             )));
         }
-        if ask.tools.iter().any(|other| other.name == name) {
+        if !names.insert(name) {
             return Err(invalid("tools: Tool names must be unique."));
         }
         let Some(schema) = tool.get("input_schema") else {
@@ -92,7 +95,7 @@ pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         "any" => Choice::Any,
         "tool" => {
             let name = string(choice, "name", "tool_choice.tool.")?;
-            if !ask.tools.iter().any(|tool| tool.name == name) {
+            if !names.contains(name) {
                 return Err(invalid(format!("Tool '{name}' not found in provided tools")));
             }
             Choice::Named(name.to_owned())

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::provider::Refusal;
 use super::super::seed::{decoded_len, redacted, sign};
 use super::super::text::{Ask, Image, Thinking};
+use super::super::waiting::Waiting;
 use super::check::{Object, invalid, missing, only, plain, string};
 
 pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
@@ -20,7 +21,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     ask.messages += messages.len() as u64;
     let mut before: Option<&str> = None;
     // Calls of the message before, which wait for their results.
-    let mut open: Vec<String> = Vec::new();
+    let mut open = Waiting::default();
     for (n, message) in messages.iter().enumerate() {
         let path = format!("messages.{n}");
         let Some(message) = message.as_object() else {
@@ -52,7 +53,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             open: &mut open,
             texts: Vec::new(),
             results: Vec::new(),
-            calls: Vec::new(),
+            calls: Waiting::default(),
         };
         seen.content(message.get("content"), &path, last)?;
         let Seen {
@@ -65,7 +66,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             return Err(invalid(format!(
                 "messages.{}: `tool_use` ids were found without `tool_result` blocks immediately after: {}. Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
                 n.saturating_sub(1),
-                open.join(", ")
+                open.ids()
             )));
         }
         open = calls;
@@ -76,7 +77,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             }
         }
     }
-    if let Some(call) = open.first() {
+    if let Some(call) = open.left().first() {
         return Err(invalid(format!(
             "messages.{}: `tool_use` ids were found without `tool_result` blocks immediately after: {call}. Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
             messages.len() - 1
@@ -139,10 +140,10 @@ fn starts_with_thought(messages: &[Value], ask: &Ask) -> Result<(), Refusal> {
 struct Seen<'a> {
     ask: &'a mut Ask,
     role: &'a str,
-    open: &'a mut Vec<String>,
+    open: &'a mut Waiting<String>,
     texts: Vec<String>,
     results: Vec<String>,
-    calls: Vec<String>,
+    calls: Waiting<String>,
 }
 
 impl Seen<'_> {
@@ -248,10 +249,10 @@ impl Seen<'_> {
                         )));
                     }
                 }
-                if self.calls.iter().any(|other| other == id) {
+                if self.calls.contains(id) {
                     return Err(invalid("messages: `tool_use` ids must be unique"));
                 }
-                self.calls.push(id.to_owned());
+                self.calls.add(id.to_owned());
             }
             ("thinking", "assistant") => {
                 only(block, &["type", "thinking", "signature"], &inner)?;
@@ -295,17 +296,16 @@ impl Seen<'_> {
             &inner,
         )?;
         let id = string(block, "tool_use_id", &inner)?;
-        let Some(at) = self.open.iter().position(|waiting| waiting == id) else {
+        if !self.open.answer(id) {
             return Err(invalid(format!(
                 "{path}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
             )));
-        };
+        }
         if !self.texts.is_empty() {
             return Err(invalid(format!(
                 "{path}: `tool_result` blocks must come before other content in a user message"
             )));
         }
-        self.open.remove(at);
         let mut texts = Vec::new();
         match block.get("content") {
             None => {}

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::provider::Refusal;
 use super::super::seed::{decoded_len, redacted, sign};
 use super::super::text::{Ask, Image, Thinking};
+use super::super::waiting::Waiting;
 use super::check::{
     Object, constraint, identifier, invalid, list, missing, model_error, object, string, union, wrong_shape,
 };
@@ -33,7 +34,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     ask.messages += messages.len() as u64;
     let mut before: Option<&str> = None;
     // Calls of the message before, which wait for their results.
-    let mut open: Vec<String> = Vec::new();
+    let mut open = Waiting::default();
     let mut uses_tools = false;
     let mut first_of_turn = None;
     for (n, message) in messages.iter().enumerate() {
@@ -73,7 +74,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             open: &mut open,
             texts: Vec::new(),
             results: Vec::new(),
-            calls: Vec::new(),
+            calls: Waiting::default(),
         };
         for (n, block) in content.iter().enumerate() {
             seen.block(block, &format!("{path}.content.{n}"))?;
@@ -87,7 +88,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         if !open.is_empty() {
             return Err(invalid(format!(
                 "Expected toolResult blocks at {path}.content for the following Ids: {}",
-                open.join(", ")
+                open.ids()
             )));
         }
         uses_tools |= !calls.is_empty() || !results.is_empty();
@@ -110,7 +111,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         let n = messages.len();
         return Err(invalid(format!(
             "Expected toolResult blocks at messages.{n}.content for the following Ids: {}",
-            open.join(", ")
+            open.ids()
         )));
     }
     if uses_tools && ask.tools.is_empty() {
@@ -161,10 +162,10 @@ fn system(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
 struct Seen<'a> {
     ask: &'a mut Ask,
     role: &'a str,
-    open: &'a mut Vec<String>,
+    open: &'a mut Waiting<String>,
     texts: Vec<String>,
     results: Vec<String>,
-    calls: Vec<String>,
+    calls: Waiting<String>,
 }
 
 impl Seen<'_> {
@@ -206,7 +207,7 @@ impl Seen<'_> {
                         "The format of the value at {inner}.input is invalid. Provide a json object for the field and try again."
                     )));
                 }
-                self.calls.push(id.to_owned());
+                self.calls.add(id.to_owned());
             }
             ("toolResult", "user") => self.result(value, &inner)?,
             ("reasoningContent", "assistant") => reasoning(value, path, &inner)?,
@@ -223,13 +224,12 @@ impl Seen<'_> {
     fn result(&mut self, value: &Value, path: &str) -> Result<(), Refusal> {
         let result = object(value, &["toolUseId", "content", "status", "type"], path)?;
         let id = string(result, "toolUseId", path)?;
-        let Some(at) = self.open.iter().position(|waiting| waiting == id) else {
+        if !self.open.answer(id) {
             let message = path.split(".content").next().unwrap_or(path);
             return Err(invalid(format!(
                 "The number of toolResult blocks at {message}.content exceeds the number of toolUse blocks of previous turn."
             )));
-        };
-        self.open.remove(at);
+        }
         if let Some(status) = result.get("status")
             && !matches!(status.as_str(), Some("success" | "error"))
         {

@@ -1,10 +1,13 @@
 //! Cohere's turns: their order, their blocks, and that every call gets its result.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::super::provider::Refusal;
 use super::super::seed::decoded_len;
 use super::super::text::{Ask, Image};
+use super::super::waiting::Waiting;
 use super::check::{Object, invalid, list, object, refused, string};
 
 pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
@@ -14,7 +17,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     }
     ask.messages = messages.len() as u64;
     // All calls so far, and those that still wait for their result.
-    let (mut ids, mut open): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut ids, mut open) = (HashSet::new(), Waiting::default());
     for (n, message) in messages.iter().enumerate() {
         let path = format!("messages[{n}]");
         let role = message
@@ -25,7 +28,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         if role != "tool" && !open.is_empty() {
             return Err(invalid(format!(
                 "{path}: the calls {} have no result.",
-                open.join(", ")
+                open.ids()
             )));
         }
         match role.as_str() {
@@ -42,20 +45,18 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             "assistant" => {
                 ask.tool_results.clear();
                 open = assistant(message, &path, ask)?;
-                if open.iter().any(|id| ids.contains(id)) {
+                if !open.left().into_iter().all(|id| ids.insert(id.clone())) {
                     return Err(refused("cannot have duplicate tool ids"));
                 }
-                ids.extend(open.iter().cloned());
             }
             "tool" => {
                 let message = object(message, &["role", "content", "tool_call_id"], &path)?;
                 let Some(id) = message.get("tool_call_id").and_then(Value::as_str) else {
                     return Err(refused("tool call id must be provided with tool message"));
                 };
-                let Some(at) = open.iter().position(|waiting| waiting == id) else {
+                if !open.answer(id) {
                     return Err(refused("tool call id not found in previous tool calls"));
-                };
-                open.remove(at);
+                }
                 let said = content(message, &["text", "document"], &path, ask)?;
                 ask.tool_results.push(said);
             }
@@ -69,11 +70,11 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     if open.is_empty() {
         return Ok(());
     }
-    Err(invalid(format!("the calls {} have no result.", open.join(", "))))
+    Err(invalid(format!("the calls {} have no result.", open.ids())))
 }
 
 /// Checks what an assistant said, and returns the ids of its calls.
-fn assistant(message: &Value, path: &str, ask: &mut Ask) -> Result<Vec<String>, Refusal> {
+fn assistant(message: &Value, path: &str, ask: &mut Ask) -> Result<Waiting<String>, Refusal> {
     let known = ["role", "content", "tool_calls", "tool_plan", "citations"];
     let message = object(message, &known, path)?;
     let calls = list(message, "tool_calls");
@@ -91,7 +92,7 @@ fn assistant(message: &Value, path: &str, ask: &mut Ask) -> Result<Vec<String>, 
         let plan = string(message, "tool_plan", path)?;
         ask.read(plan);
     }
-    let mut ids = Vec::new();
+    let mut ids = Waiting::default();
     for (n, call) in calls.iter().enumerate() {
         let path = format!("{path}.tool_calls[{n}]");
         let call = object(call, &["id", "type", "function"], &path)?;
@@ -111,10 +112,10 @@ fn assistant(message: &Value, path: &str, ask: &mut Ask) -> Result<Vec<String>, 
             )));
         }
         let id = string(call, "id", &path)?;
-        if ids.iter().any(|known| known == id) {
+        if ids.contains(id) {
             return Err(refused("cannot have duplicate tool ids"));
         }
-        ids.push(id.to_owned());
+        ids.add(id.to_owned());
     }
     Ok(ids)
 }

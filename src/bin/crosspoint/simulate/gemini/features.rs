@@ -1,5 +1,7 @@
 //! Gemini's `generationConfig`, tools and tool choice.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::super::provider::Refusal;
@@ -210,6 +212,7 @@ pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let offered = body
         .get("tools")
         .map_or(Ok([].as_slice()), |tools| list(tools, "tools"))?;
+    let mut declared = HashSet::new();
     for (n, tool) in offered.iter().enumerate() {
         let path = format!("tools[{n}]");
         let tool = object(tool, TOOLS, &path)?;
@@ -218,7 +221,13 @@ pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             continue;
         };
         for (n, function) in list(functions, &path)?.iter().enumerate() {
-            declaration(function, &format!("{path}.function_declarations[{n}]"), ask)?;
+            let path = format!("{path}.function_declarations[{n}]");
+            let tool = declaration(function, &path)?;
+            if !declared.insert(tool.name.clone()) {
+                let message = format!("Duplicate function declaration found: {}", tool.name);
+                return Err(invalid(message));
+            }
+            ask.tools.push(tool);
         }
     }
     let Some(config) = body.get("toolConfig") else {
@@ -249,7 +258,7 @@ pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let mut allowed = None;
     for name in names.into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
-        if !ask.tools.iter().any(|tool| tool.name == name) {
+        if !declared.contains(name) {
             return Err(invalid(format!("Function {name} is not declared.")));
         }
         allowed = Some(name.to_owned());
@@ -264,7 +273,7 @@ pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn declaration(function: &Value, path: &str, ask: &mut Ask) -> Result<(), Refusal> {
+fn declaration(function: &Value, path: &str) -> Result<Tool, Refusal> {
     let known = [
         "name",
         "description",
@@ -283,9 +292,6 @@ fn declaration(function: &Value, path: &str, ask: &mut Ask) -> Result<(), Refusa
             "{path}.name: Invalid function name. Must start with a letter or an underscore. Must be alphanumeric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum length of 128."
         )));
     }
-    if ask.tools.iter().any(|other| other.name == name) {
-        return Err(invalid(format!("Duplicate function declaration found: {name}")));
-    }
     let empty = Value::Object(Object::default());
     let wanted = function.get("parametersJsonSchema").unwrap_or(&empty);
     let kind = wanted.get("type").and_then(Value::as_str);
@@ -294,9 +300,8 @@ fn declaration(function: &Value, path: &str, ask: &mut Ask) -> Result<(), Refusa
             "{path}.parameters_json_schema: the schema of a function's parameters should be of type object"
         )));
     }
-    ask.tools.push(Tool {
+    Ok(Tool {
         name: name.to_owned(),
         schema: wanted.clone(),
-    });
-    Ok(())
+    })
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::provider::Refusal;
 use super::super::seed::{decoded_len, sign};
 use super::super::text::{Ask, Image};
+use super::super::waiting::Waiting;
 use super::call_seed;
 use super::check::{Object, invalid, list, object, string, wrong};
 
@@ -43,20 +44,17 @@ const MEDIA: &[&str] = &[
     "video/",
 ];
 
-/// A call that waits for its result.
-struct Open {
-    id: Option<String>,
-    name: String,
-}
+/// What names a call: its id, and its function.
+type Named<'a> = (Option<&'a str>, &'a str);
 
 /// One turn, as it is read.
-struct Turn<'a> {
-    ask: &'a mut Ask,
+struct Turn<'m, 'a> {
+    ask: &'m mut Ask,
     model: bool,
     texts: Vec<String>,
     results: Vec<String>,
-    calls: Vec<Open>,
-    open: Vec<Open>,
+    calls: Waiting<Named<'a>>,
+    open: Waiting<Named<'a>>,
 }
 
 pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
@@ -85,7 +83,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     }
     ask.messages += contents.len() as u64;
     let mut before = None;
-    let mut open: Vec<Open> = Vec::new();
+    let mut open = Waiting::default();
     for (n, content) in contents.iter().enumerate() {
         let path = format!("contents[{n}]");
         let content = object(content, &["role", "parts"], &path)?;
@@ -110,7 +108,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             model: role == "model",
             texts: Vec::new(),
             results: Vec::new(),
-            calls: Vec::new(),
+            calls: Waiting::default(),
             open: std::mem::take(&mut open),
         };
         for (n, part) in parts.iter().enumerate() {
@@ -147,8 +145,8 @@ fn unanswered() -> Refusal {
     )
 }
 
-impl Turn<'_> {
-    fn part(&mut self, part: &Value, path: &str) -> Result<(), Refusal> {
+impl<'a> Turn<'_, 'a> {
+    fn part(&mut self, part: &'a Value, path: &str) -> Result<(), Refusal> {
         let part = object(part, PART, path)?;
         let mut data = part.keys().filter(|key| DATA.contains(&key.as_str()));
         let (Some(kind), None) = (data.next(), data.next()) else {
@@ -199,7 +197,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn call(&mut self, call: &Value, signature: Option<&str>, path: &str) -> Result<(), Refusal> {
+    fn call(&mut self, call: &'a Value, signature: Option<&str>, path: &str) -> Result<(), Refusal> {
         let call = object(call, &["id", "name", "args"], &format!("{path}.function_call"))?;
         let name = string(call, "name", path)?;
         if !self.model {
@@ -220,28 +218,20 @@ impl Turn<'_> {
             Some(signature) if signature == sign(&call_seed(name, args)) => {}
             Some(_) => return Err(invalid("Corrupted thought signature.")),
         }
-        self.calls.push(Open {
-            id: call.get("id").and_then(Value::as_str).map(str::to_owned),
-            name: name.to_owned(),
-        });
+        self.calls.add((call.get("id").and_then(Value::as_str), name));
         Ok(())
     }
 
-    fn result(&mut self, result: &Value, path: &str) -> Result<(), Refusal> {
+    fn result(&mut self, result: &'a Value, path: &str) -> Result<(), Refusal> {
         let path = format!("{path}.function_response");
         let result = object(result, &["id", "name", "response", "parts"], &path)?;
         let name = string(result, "name", &path)?;
         let id = result.get("id").and_then(Value::as_str);
-        let found = self
-            .open
-            .iter()
-            .position(|open| open.name == name && open.id.as_deref() == id);
-        let (Some(found), false) = (found, self.model) else {
+        if self.model || !self.open.answer(&(id, name)) {
             return Err(invalid(
                 "Please ensure that function response turn comes immediately after a function call turn.",
             ));
-        };
-        self.open.remove(found);
+        }
         let Some(response) = result.get("response").and_then(Value::as_object) else {
             return Err(wrong(&format!("{path}.response"), &Value::Null));
         };

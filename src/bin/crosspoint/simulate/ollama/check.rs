@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::provider::{Call, Refusal};
 use super::super::seed::decoded_len;
 use super::super::text::{Ask, Choice, Format, Image, Thinking, Tool};
+use super::super::waiting::Waiting;
 
 type Object = Map<String, Value>;
 
@@ -177,8 +178,8 @@ fn messages(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         return Err(invalid("the simulator loads no models: send messages"));
     };
     ask.messages = messages.len() as u64;
-    // The names of the calls that wait for their results, by id.
-    let mut open: Vec<(String, String)> = Vec::new();
+    // Calls by id and name.
+    let mut open = Waiting::default();
     for (n, message) in messages.iter().enumerate() {
         let path = format!("messages[{n}]");
         let known = [
@@ -214,15 +215,11 @@ fn messages(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
             "tool" => {
                 let id = text(message, "tool_call_id", &path)?;
                 let name = text(message, "tool_name", &path)?;
-                let at = open
-                    .iter()
-                    .position(|(known, called)| known == id && called == name);
-                let Some(at) = at else {
+                if !open.answer(&(id, name)) {
                     return Err(invalid(format!(
                         "{path}: no call {id} of {name} waits for a result"
                     )));
-                };
-                open.remove(at);
+                }
                 ask.tool_results.push(said);
             }
             other => return Err(invalid(format!("invalid role: {other}"))),
@@ -231,9 +228,9 @@ fn messages(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn calls(message: &Object, path: &str) -> Result<Vec<(String, String)>, Refusal> {
+fn calls<'a>(message: &'a Object, path: &str) -> Result<Waiting<(&'a str, &'a str)>, Refusal> {
     let calls = message.get("tool_calls").and_then(Value::as_array);
-    let mut open = Vec::new();
+    let mut open = Waiting::default();
     for call in calls.into_iter().flatten() {
         let call = object(call, &["id", "function"], path)?;
         let function = call.get("function").unwrap_or(&Value::Null);
@@ -243,8 +240,7 @@ fn calls(message: &Object, path: &str) -> Result<Vec<(String, String)>, Refusal>
                 "{path}: cannot unmarshal arguments into an object"
             )));
         }
-        let id = text(call, "id", path)?.to_owned();
-        open.push((id, text(function, "name", path)?.to_owned()));
+        open.add((text(call, "id", path)?, text(function, "name", path)?));
     }
     Ok(open)
 }

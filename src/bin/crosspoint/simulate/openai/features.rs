@@ -1,5 +1,7 @@
 //! OpenAI's tools, tool choice and response format.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::super::provider::Refusal;
@@ -141,8 +143,8 @@ pub(in super::super) fn strict(schema: &Value, what: &str, param: &str) -> Resul
             return refuse("'additionalProperties' is required to be supplied and to be false.");
         }
         let required = schema.get("required").and_then(Value::as_array);
-        let listed = |name: &str| required.is_some_and(|all| all.iter().any(|r| r.as_str() == Some(name)));
-        if let Some(name) = properties.keys().find(|name| !listed(name)) {
+        let listed: HashSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+        if let Some(name) = properties.keys().find(|name| !listed.contains(name.as_str())) {
             return refuse(&format!(
                 "'required' is required to be supplied and to be an array including every key in properties. Missing '{name}'."
             ));

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::provider::Refusal;
 use super::super::text::{Ask, Image};
+use super::super::waiting::Waiting;
 use super::check::{image, invalid, missing, only, wrong_type};
 
 type Object = Map<String, Value>;
@@ -22,7 +23,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     }
     ask.messages = messages.len() as u64;
     // Calls that still wait for their tool message.
-    let mut open: Vec<String> = Vec::new();
+    let mut open = Waiting::default();
     for (n, message) in messages.iter().enumerate() {
         let path = format!("messages[{n}]");
         let Some(message) = message.as_object() else {
@@ -95,20 +96,19 @@ fn fields(message: &Object, role: &str, path: &str, ask: &Ask) -> Result<(), Ref
     only(message, known, path)
 }
 
-fn answered(message: &Object, n: usize, open: &mut Vec<String>) -> Result<(), Refusal> {
+fn answered(message: &Object, n: usize, open: &mut Waiting<String>) -> Result<(), Refusal> {
     let Some(id) = message.get("tool_call_id").and_then(Value::as_str) else {
         return Err(missing(&format!("messages[{n}].tool_call_id")));
     };
-    let Some(at) = open.iter().position(|waiting| waiting == id) else {
+    if !open.answer(id) {
         let message = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.";
         return Err(invalid(message).param(format!("messages.[{n}].role")));
-    };
-    open.remove(at);
+    }
     Ok(())
 }
 
-fn unanswered(open: &[String], n: usize) -> Refusal {
-    let ids = open.join(", ");
+fn unanswered(open: &Waiting<String>, n: usize) -> Refusal {
+    let ids = open.ids();
     invalid(format!("An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}"))
         .param(format!("messages.[{n}].role"))
 }
@@ -204,10 +204,10 @@ fn part(part: &Value, role: &str, path: &str, ask: &mut Ask) -> Result<Option<St
 }
 
 /// Checks an assistant's tool calls and returns their ids.
-fn calls(message: &Object, path: &str) -> Result<Vec<String>, Refusal> {
+fn calls(message: &Object, path: &str) -> Result<Waiting<String>, Refusal> {
     let path = format!("{path}.tool_calls");
     let calls = match message.get("tool_calls") {
-        None | Some(Value::Null) => return Ok(Vec::new()),
+        None | Some(Value::Null) => return Ok(Waiting::default()),
         Some(Value::Array(calls)) if calls.is_empty() => {
             let message = format!(
                 "Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead."
@@ -217,7 +217,7 @@ fn calls(message: &Object, path: &str) -> Result<Vec<String>, Refusal> {
         Some(Value::Array(calls)) => calls,
         Some(other) => return Err(wrong_type(&path, "an array of objects", other)),
     };
-    let mut ids = Vec::new();
+    let mut ids = Waiting::default();
     for (n, call) in calls.iter().enumerate() {
         let path = format!("{path}[{n}]");
         let Some(object) = call.as_object() else {
@@ -238,7 +238,7 @@ fn calls(message: &Object, path: &str) -> Result<Vec<String>, Refusal> {
                 None => return Err(missing(&path)),
             }
         }
-        ids.push(id.to_owned());
+        ids.add(id.to_owned());
     }
     Ok(ids)
 }

@@ -1,5 +1,7 @@
 //! The Responses API's tools, tool choice and form of text.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::super::openai::check::{invalid, missing, only, wrong_type};
@@ -75,12 +77,12 @@ fn chosen(choice: &Object, ask: &mut Ask) -> Result<Choice, Refusal> {
         "allowed_tools" => {
             only(choice, &["type", "mode", "tools"], "tool_choice")?;
             let allowed = choice.get("tools").and_then(Value::as_array);
-            let names: Vec<&str> = allowed
+            let names: HashSet<&str> = allowed
                 .into_iter()
                 .flatten()
                 .filter_map(|tool| tool.get("name").and_then(Value::as_str))
                 .collect();
-            ask.tools.retain(|tool| names.contains(&tool.name.as_str()));
+            ask.tools.retain(|tool| names.contains(tool.name.as_str()));
             word_of(text(choice, "mode", "tool_choice")?)
         }
         other => {

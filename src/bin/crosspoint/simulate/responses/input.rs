@@ -6,6 +6,7 @@ use super::super::openai::check::{image, invalid, missing, only, wrong_type};
 use super::super::provider::Refusal;
 use super::super::seed::sign;
 use super::super::text::{Ask, Image};
+use super::super::waiting::Waiting;
 use super::check::{Object, one_of, text};
 
 const ROLES: [&str; 4] = ["assistant", "system", "developer", "user"];
@@ -22,7 +23,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         _ => return Err(missing("input")),
     };
     // Calls that still wait for their output.
-    let mut open: Vec<&str> = Vec::new();
+    let mut open = Waiting::default();
     for (n, item) in items.iter().enumerate() {
         let path = format!("input[{n}]");
         let Some(object) = item.as_object() else {
@@ -50,7 +51,7 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
                 let id = call_id(object, &path)?;
                 text(object, "name", &path)?;
                 text(object, "arguments", &path)?;
-                open.push(id);
+                open.add(id);
                 ask.tool_results.clear();
             }
             "function_call_output" => {
@@ -60,11 +61,10 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
                     &path,
                 )?;
                 let id = call_id(object, &path)?;
-                let Some(at) = open.iter().position(|waiting| *waiting == id) else {
+                if !open.answer(id) {
                     let message = format!("No tool call found for function call output with call_id {id}.");
                     return Err(invalid(message).param("input"));
-                };
-                open.remove(at);
+                }
                 ask.messages += 1;
                 let said = content(object, "output", "tool", &path, ask)?;
                 ask.tool_results.push(said);
@@ -79,8 +79,8 @@ pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     unanswered(&open)
 }
 
-fn unanswered(open: &[&str]) -> Result<(), Refusal> {
-    match open.first() {
+fn unanswered(open: &Waiting<&str>) -> Result<(), Refusal> {
+    match open.left().first() {
         Some(id) => Err(invalid(format!("No tool output found for function call {id}.")).param("input")),
         None => Ok(()),
     }
