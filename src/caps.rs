@@ -253,7 +253,8 @@ impl Tally {
                 return;
             }
             self.count = self.count.saturating_add(1);
-            if !self.inside.is_empty() && shape == Shape::Object {
+            // Items beyond the cap are refused: nothing inside them counts.
+            if self.count <= self.list.most && !self.inside.is_empty() && shape == Shape::Object {
                 self.count_inside(item.get());
             }
         });
