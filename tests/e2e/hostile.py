@@ -2,15 +2,16 @@
 
 import json
 import re
-import socket
-import threading
 import time
 
 import h2.config
 import h2.connection
 import h2.events
+from sockets import Server, read_head
 
 MB = 1_000_000
+# Of a request's body, at least as much as any of its ways looks at.
+KEPT = 4096
 # The operator's key at the provider that shows what it was sent.
 ECHOED = "sk-echoed-0123456789abcdef"
 
@@ -36,44 +37,24 @@ class Hostile:
     """A provider that means harm, in OpenAI's format; the first part of the path is how."""
 
     def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port = self.server.getsockname()[1]
-        # Requests that were read whole.
-        self.served = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.server = Server(self._serve)
 
     def base_url(self, way) -> str:
-        return f"http://127.0.0.1:{self.port}/{way}/v1"
-
-    def _accept(self):
-        while True:
-            connection, _ = self.server.accept()
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        return f"http://127.0.0.1:{self.server.port}/{way}/v1"
 
     def _serve(self, connection):
-        with connection:
-            try:
-                connection.settimeout(30)
-                head = b""
-                while b"\r\n\r\n" not in head:
-                    piece = connection.recv(1 << 16)
-                    if not piece:
-                        return
-                    head += piece
-                head, _, body = head.partition(b"\r\n\r\n")
-                length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
-                read, kept = len(body), bytearray(body)
-                while read < length and (piece := connection.recv(1 << 20)):
-                    read += len(piece)
-                    kept += piece[: max(0, 4096 - len(kept))]
-                self.served += 1
-                way = re.match(rb"POST /(\w+)", head)[1].decode()
-                for piece in getattr(self, way)(head, bytes(kept)):
-                    connection.sendall(piece)
-                if way == "unfinished":
-                    connection.recv(1)
-            except OSError:
-                pass
+        connection.settimeout(30)
+        head, body = read_head(connection)
+        length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
+        read, kept = len(body), bytearray(body[:KEPT])
+        while read < length and (piece := connection.recv(1 << 20)):
+            read += len(piece)
+            kept += piece[: KEPT - len(kept)]
+        way = re.match(rb"POST /(\w+)", head)[1].decode()
+        for piece in getattr(self, way)(head, bytes(kept)):
+            connection.sendall(piece)
+        if way == "unfinished":
+            connection.recv(1)
 
     @staticmethod
     def whole(status, body) -> list:
@@ -128,27 +109,16 @@ class Trailing:
 
     def __init__(self):
         self.seen = []
-        self.server = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            wire, _ = self.server.accept()
-            threading.Thread(target=self._serve, args=(wire,), daemon=True).start()
+        self.server = Server(self._serve)
 
     def _serve(self, wire):
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         connection.initiate_connection()
-        with wire:
-            try:
-                wire.sendall(connection.data_to_send())
-                while piece := wire.recv(1 << 16):
-                    for event in connection.receive_data(piece):
-                        self._take(connection, event)
-                    wire.sendall(connection.data_to_send())
-            except OSError:
-                pass
+        wire.sendall(connection.data_to_send())
+        while piece := wire.recv(1 << 16):
+            for event in connection.receive_data(piece):
+                self._take(connection, event)
+            wire.sendall(connection.data_to_send())
 
     def _take(self, connection, event):
         match event:

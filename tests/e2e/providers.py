@@ -1,11 +1,10 @@
 """A provider that the simulator is not: it reads whatever comes without keeping it, and answers only when it may."""
 
-import contextlib
 import json
-import socket
 import threading
 
 from harness import PATIENCE
+from sockets import Server
 
 MIB = 1 << 20
 ANSWER = json.dumps({
@@ -21,21 +20,14 @@ class Provider:
     def __init__(self):
         self.may_answer = threading.Event()
         self.asked = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.server = Server(self._serve)
 
     def base_url(self, path):
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}/{path}"
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        return f"http://127.0.0.1:{self.server.port}/{path}"
 
     def _serve(self, connection):
         buffer = bytearray(256 * 1024)
-        with connection, contextlib.suppress(OSError), connection.makefile("rb") as reader:
+        with connection.makefile("rb") as reader:
             while target := reader.readline():
                 length = 0
                 while (line := reader.readline()) not in (b"\r\n", b""):
@@ -57,4 +49,4 @@ class Provider:
 
     def close(self):
         self.may_answer.set()
-        self.listener.close()
+        self.server.close()

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +14,7 @@ import httpx
 import pytest
 from clients import RawClient, assert_nothing_left, chat_body, endpoint, events, open_exchanges, serves
 from harness import PATIENCE, SIMULATED, Simulator, free_port, wait_until
+from sockets import Server, read_head
 
 # Models that think, where the usual one of their provider does not.
 THINKING = {
@@ -23,33 +23,6 @@ THINKING = {
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 GARBAGE_SECONDS = float(os.environ.get("E2E_GARBAGE_SECONDS", "20"))
 SEED = int(os.environ.get("E2E_SEED", "1"))
-
-
-class Chaos:
-    """A provider that sends whatever `reply(head, body)` gives, byte for byte, and closes."""
-
-    def __init__(self, reply):
-        self.reply = reply
-        self.server = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            connection, _ = self.server.accept()
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with connection:
-            try:
-                connection.settimeout(5)
-                received = b""
-                while b"\r\n\r\n" not in received:
-                    received += connection.recv(65536) or b"\r\n\r\n"
-                for piece in self.reply(received):
-                    connection.sendall(piece)
-            except OSError:
-                pass
 
 
 class Recordings:
@@ -106,42 +79,50 @@ def spoil(chance, body: bytes) -> bytes:
     return bytes(body)
 
 
+def broken_provider(chance, recordings, name) -> Server:
+    """A provider that does not wait for the whole request, and sends what `spoiled_response` gives."""
+
+    def serve(connection):
+        connection.settimeout(5)
+        read_head(connection)
+        for piece in spoiled_response(chance, recordings, name):
+            connection.sendall(piece)
+
+    return Server(serve)
+
+
 def spoiled_response(chance, recordings, name):
     """What a broken provider sends: mostly HTTP with a spoiled body, sometimes no HTTP at all."""
-
-    def reply(received):
-        kind, body = recordings.answers[name, chance.random() < 0.7]
-        if chance.random() < 0.1:
-            yield noise(chance, 3000)
-            return
-        body = spoil(chance, body) if chance.random() < 0.9 else noise(chance, 5000)
-        odd = ["500 x", "429 x", "204 x", "304 x", "101 x", "100 x", "400 x", "302 x", "999 x", "200"]
-        status = chance.choice(["200 OK"] * 12 + odd)
-        kind = chance.choice([kind] * 6 + ["text/html", "application/json", "text/event-stream", "", "\xff\xfe",
-                                           "application/vnd.amazon.eventstream", "multipart/mixed; boundary=x"])
-        extra = chance.choice([""] * 6 + [
-            "content-encoding: gzip\r\n", "retry-after: 99999999999999\r\n", "retry-after: NaN\r\n", "x-crosspoint-retry: 1\r\n",
-            "x-crosspoint-retry: 1\r\nx-generation-id: gen-forged\r\n", "set-cookie: a=b\r\n", "x: \xff\r\n",
-            "x: " + "y" * 50000 + "\r\n", "x-envoy-overloaded: true\r\n", ":status: 200\r\n", "trailer: x\r\n",
-        ])
-        head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\n{extra}".encode("latin-1")
-        match chance.randrange(4):
-            case 0:
-                yield head + b"connection: close\r\n\r\n"
-                yield from pieces(chance, body)
-            case 1:
-                length = len(body) + chance.choice([0, 0, -3, 5, 1 << 40])
-                yield head + f"content-length: {length}\r\n\r\n".encode()
-                yield from pieces(chance, body)
-            case 2:
-                yield head + b"transfer-encoding: chunked\r\n\r\n"
-                for piece in pieces(chance, body):
-                    yield f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
-                yield chance.choice([b"0\r\n\r\n", b"0\r\ntrailer: x\r\n\r\n", b"zz\r\n", b""])
-            case 3:
-                yield head + b"\r\n"
-
-    return reply
+    kind, body = recordings.answers[name, chance.random() < 0.7]
+    if chance.random() < 0.1:
+        yield noise(chance, 3000)
+        return
+    body = spoil(chance, body) if chance.random() < 0.9 else noise(chance, 5000)
+    odd = ["500 x", "429 x", "204 x", "304 x", "101 x", "100 x", "400 x", "302 x", "999 x", "200"]
+    status = chance.choice(["200 OK"] * 12 + odd)
+    kind = chance.choice([kind] * 6 + ["text/html", "application/json", "text/event-stream", "", "\xff\xfe",
+                                       "application/vnd.amazon.eventstream", "multipart/mixed; boundary=x"])
+    extra = chance.choice([""] * 6 + [
+        "content-encoding: gzip\r\n", "retry-after: 99999999999999\r\n", "retry-after: NaN\r\n", "x-crosspoint-retry: 1\r\n",
+        "x-crosspoint-retry: 1\r\nx-generation-id: gen-forged\r\n", "set-cookie: a=b\r\n", "x: \xff\r\n",
+        "x: " + "y" * 50000 + "\r\n", "x-envoy-overloaded: true\r\n", ":status: 200\r\n", "trailer: x\r\n",
+    ])
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\n{extra}".encode("latin-1")
+    match chance.randrange(4):
+        case 0:
+            yield head + b"connection: close\r\n\r\n"
+            yield from pieces(chance, body)
+        case 1:
+            length = len(body) + chance.choice([0, 0, -3, 5, 1 << 40])
+            yield head + f"content-length: {length}\r\n\r\n".encode()
+            yield from pieces(chance, body)
+        case 2:
+            yield head + b"transfer-encoding: chunked\r\n\r\n"
+            for piece in pieces(chance, body):
+                yield f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
+            yield chance.choice([b"0\r\n\r\n", b"0\r\ntrailer: x\r\n\r\n", b"zz\r\n", b""])
+        case 3:
+            yield head + b"\r\n"
 
 
 def pieces(chance, body: bytes):
@@ -177,7 +158,7 @@ def gateway(module_gateway, mortal):
         models[f"{provider}/thinking"] = [endpoint(provider, THINKING[provider])]
         # The simulator writes an answer as a whole before it sends the first event, so these are few and far between.
         models[f"{provider}/slow"] = [endpoint(provider, f"{model}!tokens=600;token_delay=100")]
-        chaos = Chaos(spoiled_response(random.Random(chance.random()), recordings, provider))
+        chaos = broken_provider(random.Random(chance.random()), recordings, provider)
         dialect = providers[provider]["dialect"]
         providers[f"chaos-{provider}"] = {"dialect": dialect, "base_url": f"http://127.0.0.1:{chaos.port}"}
         models[f"{provider}/chaos"] = [endpoint(f"chaos-{provider}", model)]

@@ -2,13 +2,13 @@
 
 import json
 import socket
-import threading
 
 import h2.config
 import h2.connection
 import h2.events
 import pytest
 from clients import assert_nothing_left, chat_body, endpoint, events
+from sockets import Server
 
 # What a client would like a provider to see, and a provider a client.
 TRAILERS = [
@@ -69,24 +69,16 @@ class Provider:
 
     def __init__(self):
         self.requests = []
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}/v1"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            connection, _ = self.server.accept()
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{Server(self.serve).port}/v1"
 
     def serve(self, connection):
-        with connection:
-            peer = Peer(connection, client=False)
-            while stream := peer.next_ended():
-                request = peer.streams.pop(stream)
-                self.requests.append(request)
-                asked = json.loads(request["body"])
-                status, kind, pieces = answer(asked)
-                peer.send(stream, [(":status", status), ("content-type", kind)], pieces, TRAILERS)
+        peer = Peer(connection, client=False)
+        while stream := peer.next_ended():
+            request = peer.streams.pop(stream)
+            self.requests.append(request)
+            asked = json.loads(request["body"])
+            status, kind, pieces = answer(asked)
+            peer.send(stream, [(":status", status), ("content-type", kind)], pieces, TRAILERS)
 
 
 def answer(asked: dict) -> tuple:

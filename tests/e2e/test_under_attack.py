@@ -59,7 +59,7 @@ def config(tmp_path_factory, hostile, trailing):
         ways = ("sink", "unfinished", "echo", "huge", "broken")
         providers |= {way: {"dialect": "openai-chat", "base_url": hostile.base_url(way)} for way in ways}
         providers["echo"]["key"] = {"env": "ECHOED_KEY"}
-        providers["trailing"] = {"dialect": "openai-chat", "base_url": f"http://127.0.0.1:{trailing.port}/v1"}
+        providers["trailing"] = {"dialect": "openai-chat", "base_url": f"http://127.0.0.1:{trailing.server.port}/v1"}
         yield {
             "providers": providers,
             "models": {name: {"endpoints": endpoints} for name, endpoints in models().items()},
