@@ -7,6 +7,7 @@ import time
 import h2.config
 import h2.connection
 import h2.events
+from harness import step_back
 from sockets import Server, read_head
 
 MB = 1_000_000
@@ -43,6 +44,7 @@ class Hostile:
         return f"http://127.0.0.1:{self.server.port}/{way}/v1"
 
     def _serve(self, connection):
+        step_back()
         connection.settimeout(30)
         head, body = read_head(connection)
         length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
