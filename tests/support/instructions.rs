@@ -19,6 +19,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Set in the program that runs under valgrind.
 const COUNTING: &str = "CROSSPOINT_COUNTING";
@@ -61,14 +62,17 @@ pub(crate) fn of(arguments: &[&str], work: impl FnOnce()) -> Result<Vec<u64>, Fa
         work();
         exit(0);
     }
-    let path = env::temp_dir().join(format!("crosspoint-instructions-{}", std::process::id()));
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let path = env::temp_dir().join(format!("crosspoint-instructions-{}-{call}", std::process::id()));
     let program = env::current_exe().map_err(|error| Failed::Unreadable("the program".into(), error))?;
     let done = Command::new("valgrind")
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", path.display()))
         .arg("--combine-dumps=yes")
-        // What comes before is a part of its own.
-        .arg(format!("--dump-before={COUNTED}"))
+        // Only totals are read.
+        .arg("--dump-line=no")
+        .arg(format!("--zero-before={COUNTED}"))
         .arg(format!("--dump-after={COUNTED}"))
         .arg(program)
         .args(arguments)
