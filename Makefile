@@ -1,6 +1,6 @@
 # Every target installs what it needs under target/; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit wasm-test differential e2e attack check bench budget fuzz size catalogue wasm guard tool tool-release
+.PHONY: help run build test unit linear wasm-test differential e2e attack check bench budget fuzz size catalogue wasm guard tool tool-release
 
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
@@ -27,12 +27,17 @@ build: wasm tool-release ## Build the filter and the native tool, both for relea
 	@ls -l $(CROSSPOINT_WASM) $(OUT)/release/crosspoint
 
 # Each part runs whatever became of the others.
-test: ## Run all tests: native, in wasm, beside litellm, and end to end in a real Envoy
-	@failed=; for part in unit wasm-test differential e2e; do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "all parts passed: unit wasm-test differential e2e"
+PARTS := unit linear wasm-test differential e2e
+test: ## Run all tests: native, in twice the size, in wasm, beside litellm, and end to end in a real Envoy
+	@failed=; for part in $(PARTS); do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "all parts passed: $(PARTS)"
 
 unit: ## Run the native tests
 	cargo test --locked $(FEATURES)
+
+linear: ## Hold what twice as many messages, calls, events or keys take below 2.5 times the instructions (SHAPES='gemini' chooses)
+	@$(SETUP) valgrind
+	cargo test --locked --profile tool $(FEATURES) --test linear -- $(SHAPES)
 
 wasm-test: ## Run the core's unit tests as 32-bit wasm, in Node
 	@$(SETUP) target wasm32-unknown-unknown
@@ -59,6 +64,7 @@ check: ## Check formatting and lints, natively and for wasm
 	@$(SETUP) target wasm32-wasip1
 	cargo fmt --check
 	cargo clippy --locked --all-targets $(FEATURES) -- -D warnings
+	cargo clippy --locked $(FEATURES) --test linear -- -D warnings
 	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
 	cargo clippy --locked --lib --no-default-features --target wasm32-wasip1 -- -D warnings
 

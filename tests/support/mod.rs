@@ -65,7 +65,7 @@ pub(crate) struct Spoken {
     /// The dialect of the provider's chats.
     pub(crate) chats: &'static str,
     /// What stands in the names of the models that it is for.
-    models: &'static str,
+    pub(crate) models: &'static str,
 }
 
 /// All of them: the dialects of chats, and what is spoken beside them.
