@@ -1,105 +1,15 @@
 //! The tokens of a prompt, where a provider reported none: its texts, what its form adds, its tools and its images.
 
+mod messages;
+
 use super::image::{Detail, Images};
 use super::{Source, Thumb, TokenCounter, tools};
-use crate::chat::{Input, Operation, Part, Request, ToolCall};
-use crate::json::{self, Members, Shape, Str, shape};
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::fmt;
+use crate::chat::{Input, Operation, Part, Request};
+use messages::Prompt;
 
-/// Tokens that a chat prompt has per message beyond its text, for OpenAI's models: three, and one for the role.
+/// Tokens with which the answer of a chat is begun, for OpenAI's models.
 /// <https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken>
-const PER_MESSAGE: u64 = 4;
-/// Tokens that a name of who speaks adds to its text, by the same source.
-const PER_NAME: u64 = 1;
-/// Tokens with which the answer is begun, by the same source.
 const PER_ANSWER: u64 = 3;
-
-/// What counts of a message. Whatever else it holds is passed over once and not read.
-#[derive(Deserialize)]
-struct Said<'a> {
-    #[serde(borrow, default)]
-    content: Texts<'a>,
-    /// An assistant's, instead of content.
-    #[serde(borrow)]
-    refusal: Option<Str<'a>>,
-    /// Who speaks.
-    #[serde(borrow)]
-    name: Option<Str<'a>>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<ToolCall<'a>>>,
-    /// What an assistant drew.
-    #[serde(borrow)]
-    images: Option<Vec<Drawn<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct Drawn<'a> {
-    #[serde(borrow)]
-    image_url: Option<&'a RawValue>,
-}
-
-#[derive(Default)]
-struct Texts<'a> {
-    texts: Vec<Str<'a>>,
-    /// Each is a URL, or an object with one; `None` where neither was given.
-    images: Vec<Option<&'a RawValue>>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Part<'a> {
-            #[serde(borrow, rename = "type")]
-            kind: Str<'a>,
-            #[serde(borrow)]
-            text: Option<Str<'a>>,
-            #[serde(borrow)]
-            refusal: Option<Str<'a>>,
-            #[serde(borrow)]
-            image_url: Option<&'a RawValue>,
-        }
-        struct TextOrParts;
-        impl<'de> Visitor<'de> for TextOrParts {
-            type Value = Texts<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an array of parts")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Texts::default())
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                let texts = vec![Str::from(text)];
-                let images = Vec::new();
-                Ok(Texts { texts, images })
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                let texts = vec![Str(Cow::Owned(text.to_owned()))];
-                let images = Vec::new();
-                Ok(Texts { texts, images })
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                let mut found = Texts::default();
-                while let Some(part) = items.next_element::<Part<'de>>()? {
-                    if &*part.kind == "image_url" {
-                        found.images.push(part.image_url);
-                    }
-                    found.texts.extend(part.text.or(part.refusal));
-                }
-                Ok(found)
-            }
-        }
-        deserializer.deserialize_any(TextOrParts)
-    }
-}
 
 /// The prompt's tokens for the model with these names, and how good the count is. Texts are counted by its vocabulary,
 /// which takes the longer the longer they are.
@@ -150,68 +60,36 @@ fn of_inputs(request: &Request, counter: &TokenCounter, images: Images) -> (u64,
     (tokens + extra, source)
 }
 
-fn of_messages(request: &Request, mut counter: TokenCounter, images: Images) -> (u64, Source) {
-    let mut extra = 0;
-    let mut source = counter.source();
+fn of_messages(request: &Request, counter: TokenCounter, images: Images) -> (u64, Source) {
+    let source = counter.source();
     let per_answer = if source == Source::Tokenizer {
         PER_ANSWER
     } else {
         0
     };
-    let mut count = |message: Said<'_>| {
-        extra += PER_MESSAGE;
-        let drawn = message.images.iter().flatten().map(|drawn| drawn.image_url);
-        for image in message.content.images.iter().copied().chain(drawn) {
-            extra += of_image(image, images);
-            // The provider does not promise the formula.
-            source = Source::Estimate;
-        }
-        let refusal = message.refusal.filter(|_| message.content.texts.is_empty());
-        for text in message.content.texts.iter().chain(&refusal) {
-            counter.feed(text);
-        }
-        for call in message.tool_calls.iter().flatten() {
-            counter.feed(&call.function.name);
-            counter.feed(&call.function.arguments);
-            // How a call is written for the model is not documented.
-            source = Source::Estimate;
-        }
-        counter.end_text();
-        if let Some(name) = message.name {
-            extra += PER_NAME;
-            counter.feed(&name);
-            counter.end_text();
-        }
+    let mut prompt = Prompt {
+        counter,
+        images,
+        extra: 0,
+        source,
+        has_text: false,
     };
-    // One by one: a list of them would be many times as long as what they were read from. What is no conversation has no
-    // tokens, and what is no message ends it.
-    let _read = json::each(request.raw("messages").unwrap_or("[]"), &mut count);
-    if extra > 0 {
-        extra += per_answer;
+    prompt.read(request.raw("messages").unwrap_or("[]"));
+    if prompt.extra > 0 {
+        prompt.extra += per_answer;
     }
     if request.has("tools") {
-        extra += tools::feed(request, &mut counter);
+        prompt.extra += tools::feed(request, &mut prompt.counter);
         // The provider does not promise the formula.
-        source = Source::Estimate;
+        prompt.source = Source::Estimate;
     }
-    (counter.count() + extra, source)
-}
-
-/// An image's URL is left in its JSON: it may be megabytes long, and all that counts is at its beginning.
-fn of_image(image: Option<&RawValue>, images: Images) -> u64 {
-    let members = image.map(Members::of).unwrap_or_default();
-    let url = match image {
-        Some(raw) if shape(raw) == Shape::String => Some(raw),
-        _ => members.get("url"),
-    };
-    let url = url.map_or("", |raw| raw.get().trim_matches('"'));
-    let detail = members.text("detail");
-    images.tokens(url, detail.as_deref().map(Detail::of).unwrap_or_default())
+    (prompt.counter.count() + prompt.extra, prompt.source)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::image::size::tests::png;
+    use super::messages::PER_MESSAGE;
     use super::*;
     use crate::test;
 
