@@ -10,10 +10,10 @@
 
 use crate::chat::Request;
 use crate::error::{Error, Kind};
-use crate::json::{self, Shape, each_item, each_member, shape};
+use crate::json::{self, Shape, shape};
 use serde_json::value::RawValue;
 
-/// Members of a request. All that any provider documents are a hundred.
+/// Members of a request, and of its `options`. All that any provider documents are a hundred.
 pub const MAX_MEMBERS: usize = 1_024;
 /// Messages. The longest conversations of agents have some thousands.
 pub const MAX_MESSAGES: usize = 65_536;
@@ -41,9 +41,11 @@ pub const MAX_STOPS: usize = 256;
 pub const MAX_VALUES: usize = 524_288;
 /// Values at any depth of all messages: each part has some.
 pub const MAX_MESSAGE_VALUES: usize = 2_097_152;
-/// Objects at any depth of an answer that came whole, or of one event. Each can become a piece of an answer; those of log
-/// probabilities are the most by far, 20 and one for each token.
+/// Objects at any depth of an answer that came whole, or of one event. Those of log probabilities are the most by far, 20
+/// and one for each token.
 pub const MAX_ANSWER_OBJECTS: usize = 524_288;
+/// The same without log probabilities: each can become a piece of an answer, which takes some hundred bytes.
+pub const MAX_ANSWER_PIECES: usize = json::MAX_LISTED;
 
 /// A list in a request, or an object with lists inside.
 struct List {
@@ -156,6 +158,14 @@ pub fn check_members(count: usize) -> Result<(), Error> {
     )))
 }
 
+/// Checks how many members an object has, each of which is written anew.
+///
+/// # Errors
+/// When there are too many.
+pub fn check_options(count: usize) -> Result<(), Error> {
+    refuse("options", "members", count, MAX_MEMBERS)
+}
+
 /// Checks how many names a query has in a list, each of which is compared with all models.
 ///
 /// # Errors
@@ -171,14 +181,38 @@ pub fn check_names(name: &str, count: usize) -> Result<(), Error> {
 pub fn check_answer(text: &str) -> Result<(), Error> {
     let data = text.as_bytes();
     // An object and the comma behind it are three bytes.
-    if data.len() / 3 <= MAX_ANSWER_OBJECTS
-        || !json::may_exceed(data, b'{', MAX_ANSWER_OBJECTS)
-        || json::count_outside_strings(data, b'{') <= MAX_ANSWER_OBJECTS
-    {
+    if data.len() / 3 <= MAX_ANSWER_PIECES || !json::may_exceed(data, b'{', MAX_ANSWER_PIECES) {
         return Ok(());
     }
-    let message = format!("the provider's answer has more than {MAX_ANSWER_OBJECTS} objects at once");
-    Err(Error::new(Kind::ProviderUnavailable, message))
+    match json::count_outside_strings(data, b'{') {
+        0..=MAX_ANSWER_PIECES => Ok(()),
+        ..=MAX_ANSWER_OBJECTS if pieces(text, DEPTH) <= MAX_ANSWER_PIECES => Ok(()),
+        _ => Err(too_many_pieces()),
+    }
+}
+
+/// For an answer with more pieces than it may have.
+pub fn too_many_pieces() -> Error {
+    let message = format!("the provider's answer has more than {MAX_ANSWER_PIECES} pieces at once");
+    Error::new(Kind::ProviderUnavailable, message)
+}
+
+/// No provider's answer is deeper where it is not somebody else's document.
+const DEPTH: usize = 16;
+
+/// The objects of an answer, without those of log probabilities.
+fn pieces(text: &str, depth: usize) -> usize {
+    if depth == 0 || json::positions(text.as_bytes(), b'{').next().is_none() {
+        return json::count_outside_strings(text.as_bytes(), b'{');
+    }
+    let inside = |value: &RawValue| pieces(value.get(), depth - 1);
+    if text.trim_start().starts_with('[') {
+        return json::items(text.trim_start()).map(inside).sum();
+    }
+    // Their names are `logprobs` and `logprobsResult`.
+    let others = json::members(text.trim_start()).filter(|(name, _)| !name.starts_with("logprobs"));
+    let inside: usize = others.map(|(_, value)| inside(value)).sum();
+    inside.saturating_add(usize::from(text.trim_start().starts_with('{')))
 }
 
 #[inline(never)]
@@ -247,25 +281,25 @@ impl Tally {
         if text.starts_with('{') {
             return self.count_inside(text);
         }
-        each_item(text, &mut |item| {
+        for item in json::items(text) {
             let shape = shape(item);
             if self.list.has_tokens && shape == Shape::Number {
-                return;
+                continue;
             }
             self.count = self.count.saturating_add(1);
             // Items beyond the cap are refused: nothing inside them counts.
             if self.count <= self.list.most && !self.inside.is_empty() && shape == Shape::Object {
                 self.count_inside(item.get());
             }
-        });
+        }
     }
 
     fn count_inside(&mut self, text: &str) {
-        each_member(text, &mut |name: &str, value: &RawValue| {
-            if let Some(found) = self.inside.iter_mut().find(|inside| inside.list.name == name) {
+        for (name, value) in json::members(text) {
+            if let Some(found) = self.inside.iter_mut().find(|inside| inside.list.name == &*name) {
                 found.count_text(value.get());
             }
-        });
+        }
     }
 
     fn check(&self, place: &str) -> Result<(), Error> {
@@ -406,13 +440,15 @@ mod tests {
 
     #[test]
     fn an_answer_may_have_as_many_objects_as_the_cap_and_no_more() {
-        let of = |count| check_answer(&with_items(&["a"], "{}", count));
-        assert_eq!(of(MAX_ANSWER_OBJECTS - 1), Ok(()));
-        assert_eq!(
-            of(MAX_ANSWER_OBJECTS).unwrap_err().kind,
-            Kind::ProviderUnavailable
-        );
-        let text = format!("{{\"a\":\"{}\"}}", "{},".repeat(MAX_ANSWER_OBJECTS + 1));
-        assert_eq!(check_answer(&text), Ok(()));
+        for (way, most) in [
+            (&["a"][..], MAX_ANSWER_PIECES),
+            (&["logprobs"], MAX_ANSWER_OBJECTS),
+        ] {
+            let of = |count| check_answer(&with_items(way, "{}", count));
+            assert_eq!(of(most - 1), Ok(()));
+            assert_eq!(of(most).unwrap_err().kind, Kind::ProviderUnavailable);
+            let text = format!("{{\"a\":\"{}\"}}", "{},".repeat(most + 1));
+            assert_eq!(check_answer(&text), Ok(()));
+        }
     }
 }

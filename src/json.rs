@@ -1,12 +1,15 @@
 //! Small things that every JSON reader and writer here needs.
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+mod members;
+
+pub use members::{Items, Listed, MAX_LISTED, Members, Rest, each, items, members};
+
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// A JSON string that borrows from its document unless it has escapes.
@@ -224,57 +227,6 @@ pub fn count_outside_strings(data: &[u8], byte: u8) -> usize {
     count
 }
 
-/// Reads the items of an array one by one, without a list of them.
-///
-/// # Errors
-/// When it is no array, or an item is none of these; those before it have been read.
-pub fn each<'a, T: Deserialize<'a>>(text: &'a str, item: impl FnMut(T)) -> Result<(), serde_json::Error> {
-    struct Items<T, F>(F, PhantomData<T>);
-    impl<'a, T: Deserialize<'a>, F: FnMut(T)> Visitor<'a> for Items<T, F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'a>>(mut self, mut items: A) -> Result<(), A::Error> {
-            while let Some(item) = items.next_element()? {
-                (self.0)(item);
-            }
-            Ok(())
-        }
-    }
-    serde_json::Deserializer::from_str(text).deserialize_seq(Items(item, PhantomData))
-}
-
-/// Looks at the items of an array one by one, without a list of them; at none of anything else.
-pub fn each_item<'a>(text: &'a str, item: &mut dyn FnMut(&'a RawValue)) {
-    // What is no array has no items.
-    let _none = each(text, item);
-}
-
-/// Looks at the members of an object one by one, without a list of them; at none of anything else, and at none behind what
-/// cannot be read.
-pub fn each_member<'a>(text: &'a str, member: &mut dyn FnMut(&str, &'a RawValue)) {
-    struct Each<'f, 'a>(&'f mut dyn FnMut(&str, &'a RawValue));
-    impl<'a> Visitor<'a> for Each<'_, 'a> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-            while let Some((name, raw)) = map.next_entry::<Str<'a>, &'a RawValue>()? {
-                (self.0)(&name, raw);
-            }
-            Ok(())
-        }
-    }
-    // What is no object has no members.
-    let _none = serde_json::Deserializer::from_str(text).deserialize_map(Each(member));
-}
-
 /// Whether a text stands in a JSON string as it is.
 fn needs_no_escape(text: &[u8]) -> bool {
     let (words, rest) = text.as_chunks::<8>();
@@ -309,14 +261,14 @@ pub fn member(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Appends an object with the names of `members`; `value` appends the value of each.
-pub fn object(
+pub fn object<'a>(
     out: &mut Vec<u8>,
-    members: &Members<'_>,
-    value: &mut dyn FnMut(&mut Vec<u8>, &str, &RawValue),
+    members: impl Iterator<Item = (Str<'a>, &'a RawValue)>,
+    value: &mut dyn FnMut(&mut Vec<u8>, &str, &'a RawValue),
 ) {
     out.push(b'{');
-    for (name, raw) in &members.0 {
-        member(out, name, |out| value(out, name, raw));
+    for (name, raw) in members {
+        member(out, &name, |out| value(out, &name, raw));
     }
     out.push(b'}');
 }
@@ -331,72 +283,6 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// `value` as an owned raw value, for a member that is passed on as it is.
 pub fn to_raw<T: Serialize + ?Sized>(value: &T) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_default()
-}
-
-/// The members of an object in order, each with its raw value.
-#[derive(Debug, Default)]
-pub struct Members<'a>(pub Vec<(String, &'a RawValue)>);
-
-/// Called from many places and never where time counts: a copy in each would only make the filter larger.
-impl<'a> Members<'a> {
-    /// The members of `raw`; none when it is no object.
-    #[inline(never)]
-    pub fn of(raw: &'a RawValue) -> Self {
-        serde_json::from_str(raw.get()).unwrap_or_default()
-    }
-
-    /// A member that is not `null`.
-    #[inline(never)]
-    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let found = self.0.iter().rev().find(|(known, _)| known == name);
-        present(found.map(|(_, raw)| *raw))
-    }
-
-    /// A member that is a string.
-    #[inline(never)]
-    pub fn text(&self, name: &str) -> Option<Str<'a>> {
-        text(self.get(name)?)
-    }
-
-    /// A member that is a count.
-    #[inline(never)]
-    pub fn count(&self, name: &str) -> Option<u64> {
-        // A member of another type is none.
-        serde_json::from_str::<Count>(self.get(name)?.get())
-            .ok()
-            .map(|count| count.0)
-    }
-
-    /// The items of a member that is an array.
-    #[inline(never)]
-    pub fn items(&self, name: &str) -> Vec<&'a RawValue> {
-        // A member of another type has none.
-        self.get(name)
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .unwrap_or_default()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(16);
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(InOrder).map(Members)
-    }
 }
 
 /// A count that a provider reports. Whatever number stands there is taken: below zero counts as zero, and a fraction is
@@ -490,22 +376,6 @@ mod tests {
     }
 
     #[test]
-    fn items_and_members_are_looked_at_one_by_one() {
-        let mut items = Vec::new();
-        each_item(r#"[1,"a",{"b":2} , null]"#, &mut |raw| items.push(raw.get()));
-        assert_eq!(items, ["1", "\"a\"", r#"{"b":2}"#, "null"]);
-        let mut members = Vec::new();
-        each_member(r#"{"a":1,"\u0062":[],"a":2}"#, &mut |name, raw| {
-            members.push(format!("{name}={}", raw.get()));
-        });
-        assert_eq!(members, ["a=1", "b=[]", "a=2"]);
-        for other in ["7", "null", "\"a\""] {
-            each_item(other, &mut |raw| panic!("{raw}"));
-            each_member(other, &mut |name, _| panic!("{name}"));
-        }
-    }
-
-    #[test]
     fn only_white_space_between_tokens_is_left_out() {
         let indented = raw("{\n  \"a b\": [1,\t2 ],\r\n \"c\\\" \\\\\": \" \\\" \"\n}");
         assert_eq!(compact(&indented), r#"{"a b":[1,2],"c\" \\":" \" "}"#);
@@ -551,15 +421,5 @@ mod tests {
         for other in ["1", "null", "[\"a\"]", "{}"] {
             assert_eq!(text(&raw(other)), None, "{other}");
         }
-    }
-
-    #[test]
-    fn members_are_read_by_name_whatever_they_are() {
-        let raw = raw(r#"{"a":"x","b":2.7,"c":[1,{}],"d":null}"#);
-        let members = Members::of(&raw);
-        assert_eq!(members.text("a").as_deref(), Some("x"));
-        assert_eq!(members.count("b"), Some(2));
-        assert_eq!(members.items("c").len(), 2);
-        assert!(members.get("d").is_none() && members.text("b").is_none() && members.items("a").is_empty());
     }
 }

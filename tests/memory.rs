@@ -6,6 +6,9 @@
 )]
 
 #[cfg(test)]
+#[path = "memory/floods.rs"]
+mod floods;
+#[cfg(test)]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -63,12 +66,12 @@ mod tests {
     /// What may be held beside what must be.
     const SMALL: usize = 64 * KIB;
 
-    fn held() -> isize {
+    pub(crate) fn held() -> isize {
         HELD.with(Cell::get).0
     }
 
     /// The most that was held at once while `work` ran, beyond `before`, in bytes.
-    fn most_held(before: isize, work: impl FnOnce()) -> usize {
+    pub(crate) fn most_held(before: isize, work: impl FnOnce()) -> usize {
         HELD.with(|held| held.set((held.get().0, held.get().0)));
         work();
         (HELD.with(Cell::get).1 - before).unsigned_abs()
@@ -98,7 +101,7 @@ mod tests {
     }
 
     /// A model that these dialects serve, one after the other.
-    fn config(dialects: &[&str], masks: bool) -> Rc<Config> {
+    pub(crate) fn config(dialects: &[&str], masks: bool) -> Rc<Config> {
         let rules = json!([{"redact": {"rules": [{"pattern": "\\d+x"}]}}]);
         let middleware = if masks { rules } else { json!([]) };
         let provider = |dialect: &&str| {
@@ -118,17 +121,17 @@ mod tests {
         )
     }
 
-    fn open(config: &Rc<Config>) -> Exchange {
+    pub(crate) fn open(config: &Rc<Config>) -> Exchange {
         let id = "gen-1".to_owned();
         Exchange::open(Rc::clone(config), client::OPENAI_CHAT, id, None, 1)
     }
 
-    fn begin(exchange: &mut Exchange) -> (usize, Outgoing) {
+    pub(crate) fn begin(exchange: &mut Exchange) -> (usize, Outgoing) {
         let cluster = exchange.next_cluster().unwrap().to_owned();
         exchange.begin(&cluster, 2).unwrap()
     }
 
-    fn names() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         DIALECTS.iter().map(|dialect| dialect.name())
     }
 
@@ -180,165 +183,6 @@ mod tests {
             assert!(outgoing.body.len() > SIZE / 10 * 9);
         });
         assert!(most < SIZE / 8 * 17, "{most} bytes");
-    }
-
-    /// A member of a request whose value has so many items.
-    struct Flood {
-        name: &'static str,
-        begin: &'static str,
-        item: &'static str,
-        end: &'static str,
-    }
-
-    const fn flood(name: &'static str, begin: &'static str, item: &'static str, end: &'static str) -> Flood {
-        Flood {
-            name,
-            begin,
-            item,
-            end,
-        }
-    }
-
-    /// What a request can multiply, by little of each.
-    static FLOODS: &[Flood] = &[
-        flood("messages", "[", "{}", "]"),
-        flood("messages", "[", "0", "]"),
-        flood("messages", "[", r#"{"role":"user"}"#, "]"),
-        flood("messages", "[", r#"{"role":"user","content":[]}"#, "]"),
-        flood("messages", r#"[{"role":"user","content":["#, "{}", "]}]"),
-        flood(
-            "messages",
-            r#"[{"role":"user","content":["#,
-            r#"{"type":"text","text":""}"#,
-            "]}]",
-        ),
-        flood("messages", r#"[{"role":"assistant","tool_calls":["#, "{}", "]}]"),
-        flood(
-            "messages",
-            r#"[{"role":"assistant","tool_calls":["#,
-            r#"{"id":"","function":{"name":""}}"#,
-            "]}]",
-        ),
-        flood(
-            "messages",
-            r#"[{"role":"assistant","reasoning_details":["#,
-            "{}",
-            "]}]",
-        ),
-        flood("messages", r#"[{"role":"assistant","images":["#, "{}", "]}]"),
-        flood("messages", r#"[{"role":"user","content":"","#, r#""x":0"#, "}]"),
-        flood("tools", "[", "{}", "]"),
-        flood("tools", "[", "0", "]"),
-        flood(
-            "tools",
-            r#"[{"type":"function","function":{"name":"f","parameters":{"properties":{"#,
-            r#""":0"#,
-            "}}}}]",
-        ),
-        flood(
-            "response_format",
-            r#"{"type":"json_schema","json_schema":{"schema":{"#,
-            r#""":0"#,
-            "}}}",
-        ),
-        flood("stop", "[", r#""""#, "]"),
-        flood("models", "[", r#""""#, "]"),
-        flood("modalities", "[", r#""""#, "]"),
-        flood("provider", r#"{"only":["#, r#""""#, "]}"),
-        flood("provider", "{", r#""only":0"#, "}"),
-        flood("plugins", "[", "{}", "]"),
-        flood("plugins", r#"[{"id":"auto-router","hints":["#, r#""""#, "]}]"),
-        flood("logit_bias", "{", r#""1":0"#, "}"),
-        flood("reasoning", "{", r#""":0"#, "}"),
-        flood("x", "0", r#""x":0"#, ""),
-        flood("x", "0", r#""messages":[]"#, ""),
-    ];
-
-    impl Flood {
-        /// A request of `size` bytes.
-        fn request(&self, size: usize) -> Vec<u8> {
-            let mut body = String::with_capacity(size);
-            body.push_str(r#"{"model":"author/model""#);
-            for (name, value) in [
-                ("messages", r#"[{"role":"user","content":"a"}]"#),
-                ("input", "[]"),
-            ] {
-                if name != self.name {
-                    // Writing to a String cannot fail.
-                    let _ = write!(body, r#","{name}":{value}"#);
-                }
-            }
-            let _ = write!(body, r#","{}":{}"#, self.name, self.begin);
-            if self.name != "x" {
-                body.push_str(self.item);
-            }
-            let count = (size - body.len() - self.end.len() - 1) / (self.item.len() + 1);
-            for _ in 0..count {
-                body.push(',');
-                body.push_str(self.item);
-            }
-            body.push_str(self.end);
-            body.push('}');
-            body.into_bytes()
-        }
-    }
-
-    /// Reads and plans a request as far as it goes, and says whether it came to an end.
-    fn try_out(exchange: &mut Exchange, body: Vec<u8>) -> bool {
-        let planned = exchange
-            .read(body)
-            .and_then(|()| exchange.plan(&mut |_| View::default(), Moment::default()));
-        let goes_on = planned.is_ok();
-        if goes_on {
-            let (_, outgoing) = begin(exchange);
-            assert!(!outgoing.body.is_empty());
-        }
-        goes_on
-    }
-
-    /// Checks that a request of `size` bytes takes less than `times` as much, its own included.
-    fn check_flood(flood: &Flood, operation: &str, size: usize, times: usize) {
-        let config = config(&["openai-chat"], false);
-        let before = held();
-        let body = flood.request(size);
-        assert!(body.len() > size - 64);
-        let client = client::at(operation).unwrap();
-        let mut exchange = Exchange::open(Rc::clone(&config), client, "gen-1".to_owned(), None, 1);
-        let most = most_held(before, || {
-            try_out(&mut exchange, body);
-        });
-        let Flood { begin, item, .. } = flood;
-        assert!(most < size * times, "{begin}{item}: {most} bytes for {size}");
-    }
-
-    #[test]
-    fn millions_of_empty_messages_take_less_than_three_times_their_bytes() {
-        check_flood(&FLOODS[0], "/v1/chat/completions", 12_900_000, 3);
-    }
-
-    /// Some of these are within the caps: the parts and calls of one message are in a list while they are counted.
-    #[test]
-    fn a_flood_of_items_takes_a_few_times_its_bytes() {
-        for flood in FLOODS {
-            // Empty members of one object take most, 22 times their bytes: a list of pointers, half as wide in wasm.
-            check_flood(flood, "/v1/chat/completions", 1_500_000, 40);
-        }
-    }
-
-    #[test]
-    fn a_flood_of_inputs_takes_less_than_three_times_its_bytes() {
-        let floods = [
-            flood("input", "[", r#""""#, "]"),
-            flood("input", "[", "1", "]"),
-            flood("input", r#"["","#, "1", "]"),
-            flood("input", "[[", "1", "]]"),
-            flood("input", "[", "[1]", "]"),
-            flood("input", "[", "{}", "]"),
-            flood("input", r#"[{"content":["#, "{}", "]}]"),
-        ];
-        for flood in floods {
-            check_flood(&flood, "/v1/embeddings", 1_500_000, 3);
-        }
     }
 
     /// How an answer begins, and a piece of text in it.

@@ -2,7 +2,7 @@
 
 use super::{Delta, Finish, Piece, Place, Reasoning};
 use crate::error::Error;
-use crate::json::{self, Members, Shape};
+use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -242,37 +242,36 @@ impl FoldedChoice {
 
 /// Objects of lists as one object of longer lists; `None` when they are something else.
 fn join(objects: &[Box<RawValue>]) -> Option<Box<RawValue>> {
-    let mut lists: Vec<(String, Vec<&RawValue>)> = Vec::new();
+    let mut lists: Vec<(Str<'_>, Vec<u8>)> = Vec::new();
     let mut places = BTreeMap::new();
     for object in objects {
-        let Members(members) = serde_json::from_str(object.get()).ok()?;
-        for (name, raw) in members {
-            let more: Vec<&RawValue> = match json::shape(raw) {
-                Shape::Null => Vec::new(),
-                _ => serde_json::from_str(raw.get()).ok()?,
+        for (name, raw) in Members::read(object.get()).ok()?.iter() {
+            if !matches!(json::shape(raw), Shape::Null | Shape::Array) {
+                return None;
+            }
+            let at = *places.entry(name.clone()).or_insert(lists.len());
+            if at == lists.len() {
+                lists.push((name, Vec::new()));
+            }
+            let Some((_, list)) = lists.get_mut(at) else {
+                continue;
             };
-            match places.get(&name).and_then(|at: &usize| lists.get_mut(*at)) {
-                Some((_, list)) => list.extend(more),
-                None => {
-                    places.insert(name.clone(), lists.len());
-                    lists.push((name, more));
-                }
+            for item in json::items(raw.get()) {
+                list.push(if list.is_empty() { b'[' } else { b',' });
+                list.extend_from_slice(item.get().as_bytes());
             }
         }
     }
     let mut out = b"{".to_vec();
-    for (index, (name, list)) in lists.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        json::write(&mut out, name);
-        out.push(b':');
-        // A list that no chunk had stays what each of them said.
-        if list.is_empty() {
-            out.extend_from_slice(b"null")
-        } else {
-            json::write(&mut out, list)
-        }
+    for (name, list) in &lists {
+        json::member(&mut out, name, |out| match list.is_empty() {
+            // A list that no chunk had stays what each of them said.
+            true => out.extend_from_slice(b"null"),
+            false => {
+                out.extend_from_slice(list);
+                out.push(b']');
+            }
+        });
     }
     out.push(b'}');
     RawValue::from_string(String::from_utf8(out).ok()?).ok()

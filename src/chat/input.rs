@@ -31,23 +31,12 @@ impl Request {
             return Ok(vec![input(name, raw)?]);
         }
         if begins_with_number(raw) {
-            let mut count = 0_usize;
-            json::each_item(raw.get(), &mut |_| count = count.saturating_add(1));
-            return Ok(vec![Input::Tokens(count)]);
+            return Ok(vec![Input::Tokens(json::items(raw.get()).count())]);
         }
-        let mut inputs = Ok(Vec::new());
-        let mut at = 0_usize;
-        json::each_item(raw.get(), &mut |raw| {
-            // Of several that are wrong the first is named, and the others are not looked at.
-            if let Ok(read) = &mut inputs {
-                match input(&format!("{name}[{at}]"), raw) {
-                    Ok(input) => read.push(input),
-                    Err(error) => inputs = Err(error),
-                }
-            }
-            at = at.saturating_add(1);
-        });
-        match inputs {
+        // Of several that are wrong the first is named, and the others are not looked at.
+        let each = json::items(raw.get()).enumerate();
+        let inputs = each.map(|(at, raw)| input(&format!("{name}[{at}]"), raw));
+        match inputs.collect::<Result<Vec<_>, _>>() {
             Ok(inputs) if inputs.is_empty() => {
                 Err(Error::invalid(format!("{name}: empty; give at least one text")))
             }
@@ -84,13 +73,13 @@ fn input<'a>(path: &str, raw: &'a RawValue) -> Result<Input<'a>, Error> {
             }
         }
         Shape::Object => {
-            let parts = Members::of(raw).items("content");
+            let part = |(at, raw)| Part::parse(&format!("{path}.content[{at}]"), raw);
+            let parts = Members::of(raw).items("content").enumerate().map(part);
+            let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
             if parts.is_empty() {
                 return Err(wrong());
             }
-            let part = |(at, raw)| Part::parse(&format!("{path}.content[{at}]"), raw);
-            let parts = parts.into_iter().enumerate().map(part);
-            Ok(Input::Parts(parts.collect::<Result<_, _>>()?))
+            Ok(Input::Parts(parts))
         }
         Shape::Null | Shape::Bool | Shape::Number => Err(wrong()),
     }

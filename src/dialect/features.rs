@@ -286,8 +286,7 @@ impl Feature {
     /// A request that asks for it.
     pub(super) fn sample(&self) -> Result<Request, Error> {
         let mut request = self.base()?;
-        let Members(sample) = serde_json::from_str(self.sample).unwrap_or_default();
-        for (name, raw) in sample {
+        for (name, raw) in json::members(self.sample) {
             request.set(&name, raw.to_owned());
         }
         Ok(request)

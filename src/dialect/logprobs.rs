@@ -29,11 +29,18 @@ impl<'a> Token<'a> {
     }
 }
 
-/// The `logprobs` of a choice; `None` when there is no token.
-pub(super) fn unified(content: Vec<Token<'_>>) -> Option<Box<RawValue>> {
-    #[derive(Serialize)]
-    struct Logprobs<'a> {
-        content: Vec<Token<'a>>,
+/// The `logprobs` of a choice; `None` when there is no token. Each is written as it is read: an answer has thousands.
+pub(super) fn unified<T: Serialize>(content: impl Iterator<Item = T>) -> Option<Box<RawValue>> {
+    let mut content = content.peekable();
+    content.peek()?;
+    let mut out = b"{\"content\":[".to_vec();
+    for (at, token) in content.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        json::write(&mut out, &token);
     }
-    (!content.is_empty()).then(|| json::to_raw(&Logprobs { content }))
+    out.extend_from_slice(b"]}");
+    // It is made of JSON, so it is some.
+    RawValue::from_string(String::from_utf8(out).ok()?).ok()
 }

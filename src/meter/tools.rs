@@ -2,7 +2,7 @@
 
 use super::TokenCounter;
 use crate::chat::{FunctionTool, Request, Tool};
-use crate::json::{Members, Shape, Str, shape};
+use crate::json::{self, Members, Shape, Str, shape};
 use serde_json::value::RawValue;
 
 /// What the properties of an object add to their texts, together.
@@ -78,9 +78,9 @@ fn feed_properties(schema: &Members<'_>, counter: &mut TokenCounter, depth: usiz
     if depth == 0 {
         return feed_json(properties, counter);
     }
-    let properties = Members::of(properties).0;
-    let mut extra = if properties.is_empty() { 0 } else { PER_PROPERTIES };
-    for (name, property) in properties {
+    let mut extra = 0;
+    for (name, property) in json::members(properties.get()) {
+        extra = extra.max(PER_PROPERTIES);
         extra += feed_property(&name, property, counter, depth - 1);
     }
     extra
@@ -95,12 +95,13 @@ fn feed_property(name: &str, raw: &RawValue, counter: &mut TokenCounter, depth: 
     };
     let description = property.text("description").unwrap_or_default();
     feed_line(counter, &[name, &plain(kind), without_dot(&description)]);
-    let values = property.items("enum");
-    for value in &values {
+    let mut count = 0;
+    for value in property.items("enum") {
         counter.feed(&plain(value));
         counter.end_text();
+        count += 1;
     }
-    let own = match values.len() as u64 {
+    let own = match count {
         0 => PER_PROPERTY,
         count => PER_VALUE * count,
     };

@@ -10,9 +10,8 @@ use crate::config::{Config, Endpoint, Shortlisted, fits};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
 use crate::health::Standing;
-use crate::json::{Members, Str};
+use crate::json::{self, Members, Str};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::cmp::Reverse;
 
 /// The names under which it is asked for; OpenRouter's is the second.
@@ -46,8 +45,7 @@ impl Wishes {
             return Ok(wishes);
         };
         // What is no list of objects names no plugin of this one's.
-        let plugins: Vec<&RawValue> = serde_json::from_str(plugins).unwrap_or_default();
-        for (at, plugin) in plugins.into_iter().enumerate() {
+        for (at, plugin) in json::items(plugins).enumerate() {
             let members = Members::of(plugin);
             let is_off = members.get("enabled").is_some_and(|raw| raw.get() == "false");
             if members.text("id").as_deref() == Some(PLUGIN) && !is_off {
@@ -57,9 +55,9 @@ impl Wishes {
         Ok(wishes)
     }
 
-    fn read(&mut self, place: &str, Members(members): &Members<'_>) -> Result<(), Error> {
-        for (name, raw) in members {
-            let list = match name.as_str() {
+    fn read(&mut self, place: &str, members: &Members<'_>) -> Result<(), Error> {
+        for (name, raw) in members.iter() {
+            let list = match &*name {
                 _ if raw.get() == "null" => continue,
                 "id" | "enabled" => continue,
                 "allowed_models" => &mut self.allowed,
@@ -73,9 +71,9 @@ impl Wishes {
                     )));
                 }
             };
-            let read = Vec::<Str<'_>>::deserialize(*raw);
+            let read = Vec::<Str<'_>>::deserialize(raw);
             let read =
-                read.map_err(|_| Error::invalid(format!("{place}.{name}: expected a list of strings")))?;
+                read.map_err(|_| Error::invalid(format!("{place}.{}: expected a list of strings", &*name)))?;
             *list = read.into_iter().map(Str::into_string).collect();
         }
         Ok(())

@@ -10,7 +10,7 @@ use crate::config::Whose;
 use crate::dialect::Feature;
 use crate::error::{Error, quoted};
 use crate::health::Quantiles;
-use crate::json::{Members, Shape, shape};
+use crate::json::{self, Shape, shape};
 use crate::meter::PicoUsd;
 use crate::provider::QUANTIZATIONS;
 use serde::Deserialize;
@@ -178,10 +178,11 @@ impl Preferences {
     }
 
     fn parse(text: &str) -> Result<Self, Error> {
-        let Members(members) =
-            serde_json::from_str(text).map_err(|_| Error::invalid("provider: expected an object"))?;
+        if !text.starts_with('{') {
+            return Err(Error::invalid("provider: expected an object"));
+        }
         let mut preferences = Self::default();
-        for (name, raw) in members {
+        for (name, raw) in json::members(text) {
             preferences.set(&name, raw)?;
         }
         Ok(preferences)
@@ -255,9 +256,8 @@ impl Preferences {
             self.say(Wish::Sort);
             return Ok(());
         }
-        let Members(members) = Members::of(raw);
-        for (name, raw) in members {
-            match (name.as_str(), raw.get()) {
+        for (name, raw) in json::members(raw.get()) {
+            match (&*name, raw.get()) {
                 (_, "null") => {}
                 ("by", _) => {
                     self.sort = Some(sort("sort.by", raw)?);
@@ -333,21 +333,23 @@ fn number(name: &str, raw: &RawValue) -> Result<f64, Wrong> {
 /// `max_price`, in USD per million tokens, for a request and for an image.
 fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 3], Wrong> {
     const WHAT: &str = "an object with prompt, completion, request or image";
-    let Members(members) = read("max_price", raw, WHAT)?;
+    if shape(raw) != Shape::Object {
+        return Err(expected("max_price", WHAT));
+    }
     let mut prices = [None; 3];
     let [prompt, completion, request] = &mut prices;
-    for (name, raw) in members {
+    for (name, raw) in json::members(raw.get()) {
         if raw.get() == "null" {
             continue;
         }
-        let usd = number(&format!("max_price.{name}"), raw)?;
+        let usd = number(&format!("max_price.{}", &*name), raw)?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "`as` saturates, as wanted"
         )]
         let pico = |scale: f64| Some(PicoUsd((usd * scale).round() as u64));
-        match name.as_str() {
+        match &*name {
             // A dollar per million tokens is a million pico-dollars per token.
             "prompt" => *prompt = pico(1e6),
             "completion" => *completion = pico(1e6),
@@ -374,9 +376,8 @@ fn cutoffs(name: &str, raw: &RawValue, scale: f64) -> Result<Cutoffs, Wrong> {
         *p50 = whole(raw)?;
         return Ok(cutoffs);
     }
-    let Members(members) = Members::of(raw);
-    for (quantile, raw) in members {
-        let cutoff = match quantile.as_str() {
+    for (quantile, raw) in json::members(raw.get()) {
+        let cutoff = match &*quantile {
             _ if raw.get() == "null" => continue,
             "p50" => &mut *p50,
             "p75" => &mut *p75,

@@ -4,7 +4,7 @@
 
 use super::preferences::Wrong;
 use crate::config::Endpoint;
-use crate::json::{Members, Shape, shape};
+use crate::json::{self, Shape, shape};
 use serde_json::value::RawValue;
 
 /// What `provider.region` is.
@@ -30,9 +30,8 @@ impl Regions {
             });
         }
         let mut regions = Self::default();
-        let Members(members) = Members::of(raw);
-        for (name, raw) in members {
-            match name.as_str() {
+        for (name, raw) in json::members(raw.get()) {
+            match &*name {
                 _ if raw.get() == "null" => {}
                 "order" => regions.order = Some(names("region.order", raw)?),
                 "only" => regions.only = names("region.only", raw)?,

@@ -86,11 +86,11 @@ impl Variant {
             let says_how = |name: &&str| given.get(name).is_some_and(|raw| raw.get() != "null");
             let said = ["enabled", "effort", "max_tokens"].iter().any(says_how);
             if !said && !request.has("reasoning_effort") {
-                let others = given.0.iter().filter(|(name, _)| name != "enabled");
+                let others = given.iter().filter(|(name, _)| &**name != "enabled");
                 let mut text = b"{".to_vec();
                 json::member(&mut text, "enabled", |text| text.extend_from_slice(b"true"));
                 for (name, raw) in others {
-                    json::member(&mut text, name, |text| {
+                    json::member(&mut text, &name, |text| {
                         text.extend_from_slice(raw.get().as_bytes())
                     });
                 }

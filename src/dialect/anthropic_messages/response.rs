@@ -165,7 +165,7 @@ impl Reader {
             id: message.id.map(owned),
             model: message.model.map(owned),
         });
-        for (at, raw) in (0..).zip(message.content.into_iter().flatten()) {
+        for (at, raw) in (0..).zip(message.content.unwrap_or_default().0) {
             self.block_start(at, raw, out);
             self.block_stop(at, out);
         }
@@ -221,7 +221,13 @@ impl Reader {
                 let block: Block<'_> = serde_json::from_str(raw.get())?;
                 let mut citations = Citations::new(self.length);
                 self.text(block.text, out);
-                for source in block.citations.into_iter().flatten().filter_map(source) {
+                for source in block
+                    .citations
+                    .unwrap_or_default()
+                    .0
+                    .into_iter()
+                    .filter_map(source)
+                {
                     citations.push(source, self.length, out);
                 }
                 Ok(OpenKind::Text(citations))

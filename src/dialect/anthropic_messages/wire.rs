@@ -4,7 +4,7 @@
 //! to be of a kind that matters, so that an unknown kind with members of other types is no error.
 
 use crate::chat::{Finish, UsageReport};
-use crate::json::Str;
+use crate::json::{Listed, Str};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -53,7 +53,7 @@ pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) model: Option<Str<'a>>,
     #[serde(borrow, default)]
-    pub(super) content: Option<Vec<&'a RawValue>>,
+    pub(super) content: Option<Listed<'a>>,
     #[serde(borrow)]
     pub(super) stop_reason: Option<Str<'a>>,
     #[serde(borrow)]
@@ -75,7 +75,7 @@ pub(super) struct Block<'a> {
     #[serde(borrow)]
     pub(super) text: Option<Str<'a>>,
     #[serde(borrow)]
-    pub(super) citations: Option<Vec<&'a RawValue>>,
+    pub(super) citations: Option<Listed<'a>>,
     #[serde(borrow)]
     pub(super) thinking: Option<Str<'a>>,
     #[serde(borrow)]

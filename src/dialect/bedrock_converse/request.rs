@@ -293,10 +293,10 @@ fn request_metadata(request: &Request) -> Result<Pairs<'_>, Error> {
     let Some(metadata) = request.get::<Members<'_>>("metadata")? else {
         return Ok(Pairs::default());
     };
-    let strings = metadata.0.into_iter().filter_map(|(name, raw)| {
+    let strings = metadata.iter().filter_map(|(name, raw)| {
         // What is no string is no tag.
         let value: Str<'_> = serde_json::from_str(raw.get()).ok()?;
-        (!name.is_empty() && is_tag(&name) && is_tag(&value)).then_some((name, value))
+        (!name.is_empty() && is_tag(&name) && is_tag(&value)).then(|| (name.into_string(), value))
     });
     Ok(Pairs(strings.take(MOST).collect()))
 }

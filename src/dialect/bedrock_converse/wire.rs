@@ -4,7 +4,7 @@
 //! Everything borrows from the frame. Members that are not named here, the padding `p` among them, are passed over.
 
 use crate::chat::{Finish, UsageReport};
-use crate::json::Str;
+use crate::json::{Listed, Str};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -187,7 +187,7 @@ pub(super) struct CitedText<'a> {
     #[serde(borrow, default)]
     pub(super) content: Vec<Generated<'a>>,
     #[serde(borrow, default)]
-    pub(super) citations: Vec<&'a RawValue>,
+    pub(super) citations: Listed<'a>,
 }
 
 #[derive(Debug, Deserialize)]

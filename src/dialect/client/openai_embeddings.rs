@@ -7,7 +7,7 @@ use super::openai_chat::{add_metadata, charge, error_body, member, metadata, pri
 use super::{Answer, ClientDialect, Encoder, vector};
 use crate::chat::{Delta, Folded, Operation, Piece, Usage};
 use crate::error::{Error, PreviousError};
-use crate::json::{self, Members};
+use crate::json::{self, Members, Shape};
 use crate::wire::Frame;
 use serde_json::value::RawValue;
 
@@ -151,21 +151,25 @@ fn write_others(others: Vec<(&str, &RawValue)>, out: &mut Vec<u8>) {
 
 /// Writes a provider's answer anew, with its vectors in the form that is wanted.
 fn rewrite(members: &Members<'_>, base64: bool, out: &mut Vec<u8>) {
-    json::object(out, members, &mut |out, name, raw| {
+    json::object(out, members.iter(), &mut |out, name, raw| {
         // What was read as entries once is read so again; anything else stays.
-        let entries = serde_json::from_str::<Vec<Members<'_>>>(raw.get());
-        let Some(entries) = entries.ok().filter(|_| name == "data") else {
+        let is_entry = |entry: &RawValue| json::shape(entry) == Shape::Object;
+        if name != "data" || json::shape(raw) != Shape::Array || !json::items(raw.get()).all(is_entry) {
             return json::write(out, raw);
-        };
+        }
         out.push(b'[');
-        for (at, entry) in entries.iter().enumerate() {
+        for (at, entry) in json::items(raw.get()).enumerate() {
             if at > 0 {
                 out.push(b',');
             }
-            json::object(out, entry, &mut |out, name, raw| match name {
-                "embedding" => vector::write(raw, base64, out),
-                _ => json::write(out, raw),
-            });
+            json::object(
+                out,
+                json::members(entry.get()),
+                &mut |out, name, raw| match name {
+                    "embedding" => vector::write(raw, base64, out),
+                    _ => json::write(out, raw),
+                },
+            );
         }
         out.push(b']');
     });

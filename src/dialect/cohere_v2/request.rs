@@ -228,7 +228,7 @@ fn strict(request: &Request, functions: &[&FunctionTool<'_>]) -> Result<bool, Er
     }
     let needs = |function: &&FunctionTool<'_>| {
         let schema = function.parameters.map(Members::of).unwrap_or_default();
-        !schema.items("required").is_empty()
+        schema.items("required").next().is_some()
     };
     Ok(functions.iter().any(|function| function.strict == Some(true)) && functions.iter().all(needs))
 }

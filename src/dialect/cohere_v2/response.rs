@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::json::{self, Members, Str};
 use crate::wire::Frame;
 use serde_json::value::RawValue;
+use std::iter;
 
 /// How many calls may be open at once. Cohere opens one at a time; the cap bounds what a stream can make us keep.
 const MAX_OPEN: usize = 64;
@@ -74,19 +75,19 @@ impl Reader {
             return self.fail(said(&response), out);
         };
         self.start(&response, out);
-        if let Some(value) = logprobs(&response.items("logprobs")) {
+        if let Some(value) = logprobs(response.objects("logprobs")) {
             probable(value, out);
         }
-        for block in message.items("content") {
+        for block in message.objects("content") {
             self.block = None;
             self.content(&Members::of(block), out);
         }
         self.plan(message.text("tool_plan"), out);
-        for call in message.items("tool_calls") {
+        for call in message.objects("tool_calls") {
             self.call(None, &Members::of(call), out);
             self.close_all(out);
         }
-        for citation in message.items("citations") {
+        for citation in message.objects("citations") {
             annotate(citation, out);
         }
         self.end(&response, out);
@@ -106,7 +107,7 @@ impl Reader {
                 let content = object(&message, "content").unwrap_or_default();
                 // Those of thinking have no place in the unified form.
                 let item = event.get("logprobs").filter(|_| content.get("text").is_some());
-                if let Some(value) = item.and_then(|item| logprobs(&[item])) {
+                if let Some(value) = item.and_then(|item| logprobs(iter::once(item))) {
                     probable(value, out);
                 }
                 self.content(&content, out);

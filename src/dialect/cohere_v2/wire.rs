@@ -2,6 +2,7 @@
 
 use crate::chat::{Finish, UsageReport};
 use crate::dialect::anthropic_messages::citations::Source;
+use crate::dialect::logprobs;
 use crate::json::{self, Members, Str};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -88,11 +89,6 @@ fn source(raw: &RawValue) -> Option<Source> {
 }
 
 #[derive(Serialize)]
-struct Logprobs<'a> {
-    content: Vec<Token<'a>>,
-}
-
-#[derive(Serialize)]
 struct Token<'a> {
     token: Str<'a>,
     logprob: f64,
@@ -102,9 +98,8 @@ struct Token<'a> {
 
 /// The probabilities of pieces of text in OpenAI's form. A piece may be several tokens, whose texts Cohere does not tell
 /// apart: it is as probable as all of them together. `None` when there are none.
-pub(super) fn logprobs(items: &[&RawValue]) -> Option<Box<RawValue>> {
-    let content: Vec<_> = items.iter().copied().map(token).collect();
-    (!content.is_empty()).then(|| json::to_raw(&Logprobs { content }))
+pub(super) fn logprobs<'a>(items: impl Iterator<Item = &'a RawValue>) -> Option<Box<RawValue>> {
+    logprobs::unified(items.map(token))
 }
 
 fn token(raw: &RawValue) -> Token<'_> {
@@ -124,6 +119,7 @@ fn token(raw: &RawValue) -> Token<'_> {
 mod tests {
     use super::*;
     use crate::test;
+    use std::iter;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -204,9 +200,9 @@ mod tests {
             raw(r#"{"text":"ab","token_ids":[6,7],"logprobs":[-0.5,-1.5]}"#),
         );
         assert_eq!(
-            logprobs(&[&one, &two]).unwrap().get(),
+            logprobs([&*one, &*two].into_iter()).unwrap().get(),
             r#"{"content":[{"token":"é","logprob":-0.25,"bytes":[195,169],"top_logprobs":[]},{"token":"ab","logprob":-2.0,"bytes":[97,98],"top_logprobs":[]}]}"#
         );
-        assert!(logprobs(&[]).is_none());
+        assert!(logprobs(iter::empty()).is_none());
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::chat::{Delta, Input, Part, Request, UsageConvention};
 use crate::error::Error;
-use crate::json::{self, Members, Shape, member, shape};
+use crate::json::{self, Items, Members, Shape, member, shape};
 use crate::wire::Framing;
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ impl Dialect for Cohere {
         let Some(answer) = begin(body, out) else { return };
         let embeddings = answer.get("embeddings");
         // Without `embedding_types` the list stands there itself; a model that does not know them answers so.
-        let list = match embeddings.map(shape) {
+        let list: Items<'_> = match embeddings.map(shape) {
             Some(Shape::Array) => answer.items("embeddings"),
             Some(Shape::Object) => embeddings
                 .map(|by_type| Members::of(by_type).items("float"))
@@ -105,7 +105,7 @@ impl Dialect for Cohere {
                 return;
             }
         };
-        for (at, raw) in (0..).zip(list) {
+        for (at, raw) in (0..).zip(list.take(MAX_INPUTS)) {
             vector(at, Some(raw), out);
         }
         super::count(out);

@@ -88,7 +88,7 @@ impl Dialect for Gemini {
             out.push(Delta::Error(no_answer()));
             return;
         }
-        for (at, raw) in (0..).zip(answer.items("embeddings")) {
+        for (at, raw) in (0..).zip(answer.objects("embeddings").take(MAX_INPUTS)) {
             vector(at, Members::of(raw).get("values"), out);
         }
         super::count(out);

@@ -182,7 +182,7 @@ fn usage(input: Option<u64>) -> Option<Delta> {
 
 /// The members of a whole answer, whose beginning is pushed; `None`, with an error pushed, when it is no object.
 fn begin<'a>(body: &'a str, out: &mut Vec<Delta>) -> Option<Members<'a>> {
-    let Ok(members) = serde_json::from_str::<Members<'_>>(body) else {
+    let Ok(members) = Members::read(body) else {
         out.push(Delta::Error(no_answer()));
         return None;
     };

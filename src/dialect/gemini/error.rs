@@ -3,7 +3,7 @@
 
 use crate::dialect::words::{refine, silent};
 use crate::error::{Error, Kind};
-use crate::json::Members;
+use crate::json::{self, Members};
 use serde_json::value::RawValue;
 
 /// What each `error.status` means. A refusal of our key is the operator's business, not the caller's.
@@ -30,10 +30,9 @@ static KINDS: &[(&str, Kind)] = &[
 pub(in crate::dialect) fn of_response(status: u16, body: &[u8]) -> Error {
     let fallback = Kind::of_provider_status(status);
     // A stream that was not asked for as events fails with an array of one error.
-    let read = serde_json::from_slice::<&RawValue>(body).ok().map(|raw| {
-        serde_json::from_str::<Vec<&RawValue>>(raw.get())
-            .map_or(raw, |all| all.first().copied().unwrap_or(raw))
-    });
+    let read = serde_json::from_slice::<&RawValue>(body)
+        .ok()
+        .map(|raw| json::items(raw.get()).next().unwrap_or(raw));
     read.and_then(|raw| Members::of(raw).get("error"))
         .and_then(|detail| of_detail(detail, fallback))
         .unwrap_or_else(|| silent(Some(status)))
@@ -61,8 +60,7 @@ fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
     let kind = known.map_or_else(by_number, |(_, kind)| *kind);
     let mut error = Error::of_provider(refine(kind, message), message, code);
     error.retry_after_ms = members
-        .items("details")
-        .into_iter()
+        .objects("details")
         .find_map(|detail| retry_ms(&Members::of(detail).text("retryDelay")?));
     Some(error)
 }

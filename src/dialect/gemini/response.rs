@@ -71,7 +71,7 @@ impl Reader {
         if self.phase == Phase::Closed {
             return;
         }
-        match serde_json::from_str::<Members<'_>>(data) {
+        match Members::read(data) {
             Ok(response) => match response.get("error") {
                 Some(detail) => self.fail(error::of_event(detail), out),
                 None => self.response(&response, out),
@@ -92,7 +92,7 @@ impl Reader {
             let model = owned("modelVersion");
             out.push(Delta::Start { id, model });
         }
-        for candidate in response.items("candidates") {
+        for candidate in response.objects("candidates") {
             self.candidate(&Members::of(candidate), out);
             if self.phase == Phase::Closed {
                 return;
@@ -129,7 +129,7 @@ impl Reader {
             return;
         };
         let content = candidate.get("content").map(Members::of).unwrap_or_default();
-        for part in content.items("parts") {
+        for part in content.objects("parts") {
             choice.part(&Members::of(part), &self.id, out);
         }
         if let Some(value) = candidate.get("logprobsResult").and_then(logprobs::unified) {

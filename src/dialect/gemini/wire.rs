@@ -31,7 +31,7 @@ pub(super) fn usage(raw: &RawValue) -> UsageReport {
 
 /// The count of one modality in a list of `{"modality": …, "tokenCount": …}`.
 fn tokens_of(members: &Members<'_>, list: &str, modality: &str) -> Option<u64> {
-    members.items(list).into_iter().find_map(|item| {
+    members.objects(list).find_map(|item| {
         let item = Members::of(item);
         let same = item.text("modality").is_some_and(|name| &*name == modality);
         same.then(|| item.count("tokenCount")).flatten()

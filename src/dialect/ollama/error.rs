@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let kind = Kind::of_provider_status(status);
-    let said = serde_json::from_slice::<Members<'_>>(body).unwrap_or_default();
+    let said = Members::of_bytes(body).unwrap_or_default();
     said.get("error")
         .and_then(|detail| of_detail(detail, kind))
         .unwrap_or_else(|| silent(Some(status)))

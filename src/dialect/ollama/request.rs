@@ -4,12 +4,13 @@
 //! caller writes in Ollama's own words (`options`, `think`, `format`) goes before what is made of the unified ones.
 
 use super::turns::{Turn, conversation};
+use crate::caps;
 use crate::chat::{Effort, ReasoningRequest, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::raws::Raws;
 use crate::dialect::{Encoded, Target, write_body};
 use crate::error::{Error, cut};
-use crate::json::{self, Members, Shape};
+use crate::json::{self, Members, Shape, Str};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -81,6 +82,8 @@ fn translate(request: &Request, target: &Target<'_>, take: &mut dyn FnMut(&Body<
     let offered = request.tools()?;
     let own: Option<Members<'_>> = request.get("options")?;
     let own = own.unwrap_or_default();
+    caps::check_options(own.iter().count())?;
+    let own: Vec<_> = own.iter().collect();
     let (native, others): (Vec<_>, Vec<_>) =
         native(request, &["options"]).partition(|(name, _)| OPTIONS.contains(name));
     let mut rest = Raws::of(others);
@@ -124,10 +127,10 @@ pub(super) fn limit(request: &Request) -> Result<Option<u64>, Error> {
 
 fn options<'a>(
     request: &'a Request,
-    own: &'a Members<'a>,
+    own: &'a [(Str<'a>, &'a RawValue)],
     native: Vec<(&'a str, &'a RawValue)>,
 ) -> Result<Raws<'a>, Error> {
-    let own = own.0.iter().map(|(name, raw)| (name.as_str(), *raw));
+    let own = own.iter().map(|(name, raw)| (&**name, *raw));
     let mut out = Raws::default();
     if let Some(limit) = limit(request)? {
         out.set("num_predict", &limit);

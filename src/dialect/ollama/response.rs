@@ -42,7 +42,7 @@ impl Reader {
         if self.ended {
             return;
         }
-        let Ok(line) = serde_json::from_str::<Members<'_>>(data) else {
+        let Ok(line) = Members::read(data) else {
             let message = "the provider sent a line that is no JSON object";
             return self.fail(Error::new(Kind::ProviderUnavailable, message), out);
         };
@@ -80,7 +80,7 @@ impl Reader {
         if let Some(text) = text("content") {
             say(Piece::Text(text), out);
         }
-        for call in message.items("tool_calls") {
+        for call in message.objects("tool_calls") {
             self.call(&Members::of(call), line, out);
         }
     }

@@ -11,7 +11,7 @@ const MAX_COMPLAINTS: usize = 5;
 /// The error of a response whose status is not 200.
 pub(in crate::dialect) fn of_body(status: u16, body: &[u8]) -> Error {
     // What cannot be read says nothing.
-    let said: Members<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let said = Members::of_bytes(body).unwrap_or_default();
     match said.get("error") {
         Some(raw) => read_error(raw, Some(status)),
         None => of_members(&said, Some(status)),
@@ -32,7 +32,7 @@ pub(in crate::dialect) fn in_band(raw: &RawValue) -> Error {
 /// The data of an event that is called `error`, with or without a member of that name.
 pub(super) fn of_event(data: &str) -> Error {
     // What cannot be read says nothing.
-    let said: Members<'_> = serde_json::from_str(data).unwrap_or_default();
+    let said = Members::read(data).unwrap_or_default();
     match said.get("error") {
         Some(raw) => read_error(raw, None),
         None => of_members(&said, None),
@@ -69,8 +69,7 @@ fn message(raw: &RawValue) -> Option<String> {
         Shape::String => text(raw),
         Shape::Object => message(Members::of(raw).get("detail")?),
         Shape::Array => {
-            let complaints: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
-            let complaints = complaints.into_iter().take(MAX_COMPLAINTS).filter_map(complaint);
+            let complaints = json::items(raw.get()).take(MAX_COMPLAINTS).filter_map(complaint);
             Some(complaints.collect::<Vec<_>>().join("; "))
         }
         Shape::Null | Shape::Bool | Shape::Number => None,
@@ -82,7 +81,7 @@ fn complaint(raw: &RawValue) -> Option<String> {
     let members = Members::of(raw);
     let said = members.text("msg").filter(|said| !said.is_empty())?;
     let place = members.items("loc");
-    let place: Vec<_> = place.iter().map(|step| step.get().trim_matches('"')).collect();
+    let place: Vec<_> = place.map(|step| step.get().trim_matches('"')).collect();
     let place = place.strip_prefix(&["body"]).unwrap_or(&place).join(".");
     Some(if place.is_empty() {
         said.into_string()

@@ -132,7 +132,7 @@ fn object<'v>(
     raw: &'v RawValue,
     edit: &dyn for<'n> Fn(&'n str, &'v RawValue, Has<'_>) -> Edited<'n, 'v>,
 ) {
-    let members = serde_json::from_str::<Members<'_>>(raw.get()).map_or_else(|_| Vec::new(), |found| found.0);
+    let members = Members::of(raw);
     // Looked for once each: a member may stand there a thousand times.
     let asked = RefCell::new(Vec::<(String, bool)>::new());
     let has = |name: &str| {
@@ -140,7 +140,7 @@ fn object<'v>(
             return *found;
         }
         let is_it =
-            |(known, value): &(String, &RawValue)| known == name && json::present(Some(value)).is_some();
+            |(known, value): (Str<'_>, &RawValue)| &*known == name && json::present(Some(value)).is_some();
         let found = members.iter().any(is_it);
         asked.borrow_mut().push((name.to_owned(), found));
         found
@@ -148,11 +148,11 @@ fn object<'v>(
     let start = body.len();
     let mut changed = false;
     body.push(b'{');
-    for (name, value) in &members {
-        match edit(name, value, &has) {
+    for (name, value) in members.iter() {
+        match edit(&name, value, &has) {
             None => changed = true,
             Some((theirs, new)) => {
-                changed |= theirs != name || new.is_some();
+                changed |= theirs != &*name || new.is_some();
                 member(body, theirs, |body| match new {
                     Some(write) => write(body),
                     None => body.extend_from_slice(value.get().as_bytes()),

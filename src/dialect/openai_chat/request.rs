@@ -150,10 +150,9 @@ fn thinking(request: &Request, target: &Target<'_>) -> Result<Vec<(&'static str,
 fn stream_options(body: &mut Vec<u8>, others: Option<&Members<'_>>) {
     body.push(b'{');
     member(body, "include_usage", |body| body.extend_from_slice(b"true"));
-    let others: &[(String, &RawValue)] = others.map_or(&[], |others| &others.0);
-    for (name, raw) in others {
-        if name != "include_usage" {
-            member(body, name, |body| body.extend_from_slice(raw.get().as_bytes()));
+    for (name, raw) in others.into_iter().flat_map(Members::iter) {
+        if &*name != "include_usage" {
+            member(body, &name, |body| body.extend_from_slice(raw.get().as_bytes()));
         }
     }
     body.push(b'}');

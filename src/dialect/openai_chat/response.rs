@@ -6,9 +6,10 @@ use super::wire::{
     CHOICE_MEMBERS, COMPLETION_MEMBERS, Choice, MESSAGE_MEMBERS, Message, RESPONSE_MEMBERS, Response,
     ToolCall, Usage,
 };
+use crate::caps;
 use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, ReasoningDetail};
 use crate::error::{Error, Kind};
-use crate::json::{self, Members, Shape, Str};
+use crate::json::{self, Listed, Members, Shape, Str};
 use crate::wire::Frame;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -139,7 +140,7 @@ impl Reader {
         if response.choices.is_none() && usage.is_none() {
             return;
         }
-        let choices = response.choices.unwrap_or_default();
+        let Listed(choices) = response.choices.unwrap_or_default();
         if !self.started {
             self.started = true;
             let own = |text: Option<Str<'_>>| text.filter(|text| !text.is_empty()).map(Str::into_string);
@@ -249,7 +250,7 @@ impl Reader {
                 url: image.image_url.url.into_string(),
             });
         }
-        for annotation in message.annotations.unwrap_or_default() {
+        for annotation in message.annotations.unwrap_or_default().0 {
             piece(Piece::Annotation(annotation.to_owned()));
         }
         for (position, call) in (0..).zip(message.tool_calls.unwrap_or_default()) {
@@ -363,7 +364,7 @@ fn content(raw: &RawValue, piece: &mut impl FnMut(Piece)) {
             }
         }
         Shape::Array => {
-            for raw in serde_json::from_str::<Vec<&RawValue>>(raw.get()).unwrap_or_default() {
+            for raw in json::items(raw.get()).objects() {
                 part(raw, piece);
             }
         }
@@ -381,7 +382,7 @@ fn part(raw: &RawValue, piece: &mut impl FnMut(Piece)) {
     };
     let (index, format) = (0, Format::Unknown);
     if members.get("thinking").is_some() {
-        for raw in members.items("thinking") {
+        for raw in members.objects("thinking") {
             if let Some(text) = own(&Members::of(raw), "text") {
                 piece(thought(text));
             }
@@ -449,16 +450,20 @@ pub(in crate::dialect) fn unnamed(
     place: Place,
     out: &mut Vec<Delta>,
 ) {
-    let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(data) else {
+    let Ok(members) = Members::read(data) else {
         return;
     };
-    for (name, raw) in members {
-        if !known.contains(&name.as_str()) && json::shape(raw) != Shape::Null {
+    for (name, raw) in members.iter() {
+        if out.len() > caps::MAX_ANSWER_PIECES {
+            out.push(Delta::Error(caps::too_many_pieces()));
+            return;
+        }
+        if !known.contains(&&*name) && json::shape(raw) != Shape::Null {
             out.push(Delta::Piece {
                 choice,
                 piece: Piece::Other {
                     place,
-                    name,
+                    name: name.into_string(),
                     value: raw.to_owned(),
                 },
             });

@@ -1,7 +1,7 @@
 //! The shapes of answers, as leniently as they come: every member may be absent or null.
 
 use crate::chat::{ReasoningDetail, UsageReport};
-use crate::json::{Count, Str};
+use crate::json::{Count, Listed, Str};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -15,7 +15,7 @@ pub(super) struct Response<'a> {
     #[serde(borrow)]
     pub(super) model: Option<Str<'a>>,
     #[serde(borrow)]
-    pub(super) choices: Option<Vec<&'a RawValue>>,
+    pub(super) choices: Option<Listed<'a>>,
     pub(super) usage: Option<Usage>,
     /// Groq's place for the usage of a stream.
     pub(super) x_groq: Option<XGroq>,
@@ -69,7 +69,7 @@ pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) images: Option<Vec<Image<'a>>>,
     #[serde(borrow)]
-    pub(super) annotations: Option<Vec<&'a RawValue>>,
+    pub(super) annotations: Option<Listed<'a>>,
 }
 
 /// The members of [`Choice`] and [`Message`] that are understood; all others are passed on as they are.

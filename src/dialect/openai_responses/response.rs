@@ -178,7 +178,7 @@ impl Reader {
         let status = said.as_deref().unwrap_or(kind);
         let is_whole = matches!(status, "completed" | "incomplete");
         if is_whole {
-            for (at, raw) in (0..).zip(response.items("output")) {
+            for (at, raw) in (0..).zip(response.objects("output")) {
                 self.done(at, Some(&Members::of(raw)), out);
             }
             for open in std::mem::take(&mut self.open) {

@@ -6,7 +6,7 @@ use crate::dialect::anthropic_messages::citations::{Citations, Source};
 use crate::dialect::bedrock_converse::wire::{Block, Change, CitedText, Thought, ThoughtText, ToolUse};
 use crate::dialect::{next, say};
 use crate::error::{Error, Kind};
-use crate::json::{self, Members, Str};
+use crate::json::{self, Listed, Members, Str};
 use serde_json::value::RawValue;
 
 impl Reader {
@@ -51,7 +51,11 @@ impl Reader {
         if let Some(thought) = block.reasoning_content {
             self.think(at, thought, out);
         }
-        if let Some(CitedText { content, citations }) = block.citations_content {
+        if let Some(CitedText {
+            content,
+            citations: Listed(citations),
+        }) = block.citations_content
+        {
             for text in content.into_iter().filter_map(|generated| generated.text) {
                 self.text(at, text, out);
             }

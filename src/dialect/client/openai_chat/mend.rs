@@ -22,14 +22,13 @@ pub(super) fn mended(data: &str, deltas: &[Delta]) -> Option<Vec<u8>> {
         return None;
     }
     // A frame that cannot be read has failed already.
-    let members = serde_json::from_str::<Members<'_>>(data).ok()?;
+    let members = Members::read(data).ok()?;
     let mut is_odd = false;
     let mut out = Vec::with_capacity(data.len().saturating_add(256));
-    json::object(&mut out, &members, &mut |out, name, raw| {
+    json::object(&mut out, members.iter(), &mut |out, name, raw| {
         if name == "choices" {
             is_odd |= json::shape(raw) == Shape::Null;
-            let choices: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-            list(out, (0..).zip(choices), |out, at, raw| {
+            list(out, (0..).zip(json::items(raw.get())), |out, at, raw| {
                 is_odd |= choice(out, at, raw, deltas);
             });
         } else {
@@ -97,7 +96,7 @@ fn choice(out: &mut Vec<u8>, at: u64, raw: &RawValue, deltas: &[Delta]) -> bool 
     });
     let reason = native.as_ref().and(reason);
     let mut is_odd = reason.is_some();
-    json::object(out, &members, &mut |out, name, raw| match (name, reason) {
+    json::object(out, members.iter(), &mut |out, name, raw| match (name, reason) {
         ("delta" | "message", _) if json::shape(raw) == Shape::Object => {
             is_odd |= message(out, raw, &pieces, name == "delta");
         }
@@ -122,42 +121,34 @@ const BESIDE_PARTS: &[&str] = &[
 ];
 
 fn message(out: &mut Vec<u8>, raw: &RawValue, pieces: &[&Piece], streamed: bool) -> bool {
-    let mut members = Members::of(raw);
+    let members = Members::of(raw);
     let has_parts = members
         .get("content")
         .is_some_and(|raw| json::shape(raw) == Shape::Array);
-    if has_parts {
-        members
-            .0
-            .retain(|(name, _)| !BESIDE_PARTS.contains(&name.as_str()));
-    }
     let unheard = !has_parts
         && members.get("reasoning_content").is_some()
         && members.get("reasoning").is_none()
         && members.get("reasoning_details").is_none();
-    if unheard {
-        members
-            .0
-            .retain(|(name, _)| !matches!(name.as_str(), "reasoning" | "reasoning_details"));
-    }
-    let late = match members.items("tool_calls").is_empty() {
-        true => late(pieces),
-        false => Vec::new(),
+    let late = match members.items("tool_calls").next() {
+        None => late(pieces),
+        Some(_) => Vec::new(),
     };
-    if !late.is_empty() {
-        members.0.retain(|(name, _)| name != "tool_calls");
-    }
     let mut is_odd = has_parts || !late.is_empty();
-    json::object(out, &members, &mut |out, name, raw| match name {
+    let stays = |name: &str| match name {
+        "tool_calls" => late.is_empty(),
+        "reasoning" | "reasoning_details" if unheard => false,
+        _ => !has_parts || !BESIDE_PARTS.contains(&name),
+    };
+    let staying = members.iter().filter(|(name, _)| stays(name));
+    json::object(out, staying, &mut |out, name, raw| match name {
         "content" if has_parts => parts(out, pieces, streamed),
         "reasoning_content" if unheard => {
             out.extend_from_slice(raw.get().as_bytes());
             is_odd |= thoughts(out, pieces);
         }
         "tool_calls" if json::shape(raw) == Shape::Array => {
-            let calls: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
             let known = Known::of(pieces);
-            list(out, (0..).zip(calls), |out, at, raw| {
+            list(out, (0..).zip(json::items(raw.get())), |out, at, raw| {
                 is_odd |= call(out, at, raw, &known, streamed);
             });
         }
@@ -299,18 +290,18 @@ fn call(out: &mut Vec<u8>, at: u64, raw: &RawValue, known: &Known<'_>, streamed:
     if let Some(index) = index {
         json::member(out, "index", |out| json::write(out, &index));
     }
-    for (name, raw) in &members.0 {
-        match (name.as_str(), arguments) {
+    for (name, raw) in members.iter() {
+        match (&*name, arguments) {
             ("id", _) if id.is_some() => {}
-            ("function", Some(text)) => json::member(out, name, |out| {
+            ("function", Some(text)) => json::member(out, &name, |out| {
                 out.push(b'{');
-                for (name, raw) in function.0.iter().filter(|(name, _)| name != "arguments") {
-                    json::member(out, name, |out| out.extend_from_slice(raw.get().as_bytes()));
+                for (name, raw) in function.iter().filter(|(name, _)| &**name != "arguments") {
+                    json::member(out, &name, |out| out.extend_from_slice(raw.get().as_bytes()));
                 }
                 json::member(out, "arguments", |out| json::write(out, text));
                 out.push(b'}');
             }),
-            _ => json::member(out, name, |out| out.extend_from_slice(raw.get().as_bytes())),
+            _ => json::member(out, &name, |out| out.extend_from_slice(raw.get().as_bytes())),
         }
     }
     if let Some(id) = id {

@@ -139,16 +139,16 @@ pub(super) fn add_metadata(out: &mut Vec<u8>, added: Option<&str>) {
         return;
     }
     let body = std::mem::take(out);
-    match serde_json::from_slice::<Members<'_>>(&body) {
-        Ok(Members(mut members)) => {
+    match Members::of_bytes(&body) {
+        Some(members) => {
             // Who is a gateway too may have one of its own.
-            members.retain(|(name, _)| name != METADATA);
-            json::object(out, &Members(members), &mut |out, _, raw| json::write(out, raw));
+            let others = members.iter().filter(|(name, _)| &**name != METADATA);
+            json::object(out, others, &mut |out, _, raw| json::write(out, raw));
             out.pop();
             metadata(out, added);
             out.push(b'}');
         }
-        Err(_) => *out = body,
+        None => *out = body,
     }
 }
 

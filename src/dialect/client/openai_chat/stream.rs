@@ -6,7 +6,7 @@ use super::usage::priced;
 use super::{Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, member, metadata, shown};
 use crate::chat::{Delta, Finish, Piece, Place, Usage};
 use crate::error::Error;
-use crate::json::{self, Members};
+use crate::json::{self, Members, Str};
 use crate::wire::Frame;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -293,10 +293,10 @@ impl Encoder for Stream {
         let data = mended.as_deref().unwrap_or(frame.data.as_bytes());
         // Token counts are for callers who asked for them, as we always do.
         if deltas.iter().any(|delta| matches!(delta, Delta::Usage(_)))
-            && let Ok(Members(members)) = serde_json::from_slice(data)
+            && let Some(members) = Members::of_bytes(data)
         {
             let shows =
-                |(name, raw): &(String, &RawValue)| name == "usage" && json::present(Some(raw)).is_some();
+                |(name, raw): (Str<'_>, &RawValue)| &*name == "usage" && json::present(Some(raw)).is_some();
             if self.answer.include_usage {
                 if members.iter().any(shows) {
                     self.usage_shown = true;
@@ -366,14 +366,14 @@ impl Stream {
 }
 
 /// Writes a provider's chunk anew, but for its token counts.
-fn without_usage(members: &[(String, &RawValue)], out: &mut Vec<u8>) {
+fn without_usage(members: &Members<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"data: {");
-    let others = members.iter().filter(|(name, _)| name != "usage");
+    let others = members.iter().filter(|(name, _)| &**name != "usage");
     for (at, (name, raw)) in others.enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        member_line(out, name, raw);
+        member_line(out, &name, raw);
     }
     out.extend_from_slice(b"}\n\n");
 }

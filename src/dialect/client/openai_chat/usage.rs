@@ -3,7 +3,7 @@
 //! <https://openrouter.ai/docs/use-cases/usage-accounting>
 
 use crate::chat::Usage;
-use crate::json::{self, Members};
+use crate::json::{self, Members, Str};
 use crate::meter::{Charge, PicoUsd, Rate, Usd};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -106,7 +106,7 @@ pub(in crate::dialect::client) fn charge(usage: &Usage, rate: &Rate, out: &mut V
 /// The frame `data` of a provider, with what its counts are charged beside them, or with ours in their place; all other
 /// bytes stay. `None` where it has no counts.
 pub(in crate::dialect::client) fn priced(data: &[u8], usage: &Usage, rate: &Rate) -> Option<Vec<u8>> {
-    let members = serde_json::from_slice::<Members<'_>>(data).ok()?;
+    let members = Members::of_bytes(data)?;
     let raw = members
         .get("usage")
         .filter(|raw| json::shape(raw) == json::Shape::Object)?;
@@ -119,14 +119,14 @@ pub(in crate::dialect::client) fn priced(data: &[u8], usage: &Usage, rate: &Rate
         out.extend_from_slice(data.get(end..)?);
         return Some(out);
     }
-    let mut counts = Members::of(raw);
-    let is_charged = |(name, _): &(String, &RawValue)| CHARGED.contains(&name.as_str());
+    let counts = Members::of(raw);
+    let is_charged = |(name, _): &(Str<'_>, &RawValue)| CHARGED.contains(&&**name);
     let open = raw.get().strip_suffix('}').unwrap_or_default();
     let (mut own, space) = open.split_at(open.trim_ascii_end().len());
     let mut kept = Vec::new();
-    if counts.0.iter().any(is_charged) {
-        counts.0.retain(|member| !is_charged(member));
-        json::object(&mut kept, &counts, &mut |out, _, raw| {
+    if counts.iter().any(|member| is_charged(&member)) {
+        let others = counts.iter().filter(|member| !is_charged(member));
+        json::object(&mut kept, others, &mut |out, _, raw| {
             out.extend_from_slice(raw.get().as_bytes());
         });
         kept.pop();

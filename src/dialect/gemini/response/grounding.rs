@@ -1,6 +1,7 @@
 //! Sources that Google found, as annotations: <https://ai.google.dev/api/generate-content#groundingmetadata>.
 
 use super::offsets::Offsets;
+use crate::caps::MAX_ANSWER_PIECES;
 use crate::dialect::anthropic_messages::citations::Source;
 use crate::json::{Members, Str};
 use serde_json::value::RawValue;
@@ -16,12 +17,12 @@ pub(super) fn annotations(raw: &RawValue, text: &Offsets) -> Vec<Box<RawValue>> 
     let metadata = Members::of(raw);
     let sources: Vec<_> = metadata
         .items("groundingChunks")
-        .into_iter()
+        .take(MAX_ANSWER_PIECES)
         .map(source)
         .collect();
-    let passages = metadata.items("groundingSupports");
+    let mut passages = metadata.objects("groundingSupports").peekable();
     let position = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-    if passages.is_empty() {
+    if passages.peek().is_none() {
         let named = sources.into_iter().flatten();
         return named
             .map(|(url, title)| give(url, title, None, 0, position(text.len())))

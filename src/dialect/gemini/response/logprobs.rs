@@ -8,15 +8,15 @@ use serde_json::value::RawValue;
 pub(super) fn unified(raw: &RawValue) -> Option<Box<RawValue>> {
     const NAME: &str = "logProbability";
     let result = Members::of(raw);
-    let mut others = result.items("topCandidates").into_iter();
-    let content = result.items("chosenCandidates").into_iter().map(|chosen| {
+    let mut others = result.objects("topCandidates");
+    let content = result.objects("chosenCandidates").map(|chosen| {
         let top = others.next().map(Members::of).unwrap_or_default();
-        let top = top.items("candidates").into_iter();
+        let top = top.objects("candidates");
         Token::new(
             chosen,
             NAME,
             Some(top.map(|other| Token::new(other, NAME, None)).collect()),
         )
     });
-    logprobs::unified(content.collect())
+    logprobs::unified(content)
 }

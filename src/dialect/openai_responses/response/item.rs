@@ -4,7 +4,7 @@ use crate::chat::{Delta, Format, Piece, Place, Reasoning};
 use crate::dialect::anthropic_messages::citations::Source;
 use crate::dialect::logprobs::{self, Token};
 use crate::dialect::{next, say};
-use crate::json::{Members, Str};
+use crate::json::{Items, Members, Str};
 use serde_json::value::RawValue;
 
 /// What stands between two messages, and between two parts of a summary: both are whole paragraphs.
@@ -143,9 +143,9 @@ impl Item {
         // What does not belong into this item is not lost for that.
         match (growth, self) {
             (Growth::Text, Self::Message(message)) => {
-                message.text(part, &delta, &event.items("logprobs"), progress, out);
+                message.text(part, &delta, event.items("logprobs"), progress, out);
             }
-            (Growth::Text, _) => Message::default().text(part, &delta, &[], progress, out),
+            (Growth::Text, _) => Message::default().text(part, &delta, Items::default(), progress, out),
             (Growth::Refusal, Self::Message(message)) => message.refuse(&delta, out),
             (Growth::Refusal, _) => Message::default().refuse(&delta, out),
             (Growth::Annotation, Self::Message(message)) => {
@@ -191,12 +191,12 @@ impl Message {
         &mut self,
         part: u64,
         text: &str,
-        logprobs: &[&RawValue],
+        logprobs: Items<'_>,
         progress: &mut Progress,
         out: &mut Vec<Delta>,
     ) {
         // They go out with the text that comes next.
-        if let Some(value) = logprobs::unified(logprobs.iter().copied().map(token).collect()) {
+        if let Some(value) = logprobs::unified(logprobs.objects().map(token)) {
             let (place, name) = (Place::Choice, "logprobs".to_owned());
             say(Piece::Other { place, name, value }, out);
         }
@@ -247,17 +247,17 @@ impl Message {
 
     fn end(mut self, item: &Members<'_>, progress: &mut Progress, out: &mut Vec<Delta>) {
         let (said, noted) = (self.said, self.noted);
-        for (at, raw) in (0..).zip(item.items("content")) {
+        for (at, raw) in (0..).zip(item.objects("content")) {
             let part = Members::of(raw);
             if !said {
                 let text = part.text("text").unwrap_or_default();
-                self.text(at, &text, &part.items("logprobs"), progress, out);
+                self.text(at, &text, part.items("logprobs"), progress, out);
                 self.refuse(&part.text("refusal").unwrap_or_default(), out);
             }
             if !noted {
                 // Where a stream has come to its last part, earlier ones are no more than near.
                 let start = self.part.map_or(progress.length, |(_, start)| start);
-                for raw in part.items("annotations") {
+                for raw in part.objects("annotations") {
                     self.annotate(start, raw, out);
                 }
             }
@@ -291,7 +291,7 @@ impl Thinking {
     fn end(mut self, item: &Members<'_>, progress: &mut Progress, out: &mut Vec<Delta>) {
         if self.index.is_none() {
             for (is_summary, name) in [(true, "summary"), (false, "content")] {
-                for (at, raw) in (0..).zip(item.items(name)) {
+                for (at, raw) in (0..).zip(item.objects(name)) {
                     let text = Members::of(raw).text("text").unwrap_or_default();
                     self.think((is_summary, at), &text, progress, out);
                 }
@@ -333,7 +333,7 @@ impl Call {
 /// How probable a token was, and what else might have stood there.
 fn token(raw: &RawValue) -> Token<'_> {
     const NAME: &str = "logprob";
-    let top = Members::of(raw).items("top_logprobs").into_iter();
+    let top = Members::of(raw).objects("top_logprobs");
     let top = top.map(|other| Token::new(other, NAME, None));
     Token::new(raw, NAME, Some(top.collect()))
 }
