@@ -23,8 +23,9 @@ pub const MAX_PARTS: usize = 131_072;
 pub const MAX_TOOL_CALLS: usize = 65_536;
 /// Entries of `reasoning_details` of all messages together. A caller may give a stream's pieces back one by one.
 pub const MAX_REASONING_DETAILS: usize = 65_536;
-/// Images that an assistant made, of all messages together.
-pub const MAX_IMAGES: usize = 16_384;
+/// Images that an assistant made, of all messages together. No less than messages may be: what is shorter than the lowest of
+/// these caps needs no count.
+pub const MAX_IMAGES: usize = 65_536;
 /// Tools. Providers take 128 to some hundreds; a gateway of many MCP servers offers thousands.
 pub const MAX_TOOLS: usize = 8_192;
 /// Texts to embed or to continue. OpenAI takes 2,048; tokens in place of a text are not counted.
