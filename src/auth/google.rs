@@ -11,7 +11,7 @@ use crate::config::{BaseUrl, Secret};
 use crate::error::quoted;
 use crate::json::{Members, Str};
 use crate::middleware::{Callout, Reply};
-use rsa::RsaPrivateKey;
+use rsa::PrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::signature::{SignatureEncoding as _, Signer as _};
@@ -114,13 +114,13 @@ impl ServiceAccount {
     }
 }
 
-fn from_pem(pem: &str) -> Option<RsaPrivateKey> {
+fn from_pem(pem: &str) -> Option<PrivateKey> {
     let lines = pem
         .lines()
         .map(str::trim)
         .filter(|line| !line.starts_with("-----"));
     let der = base64::decode(&lines.collect::<String>())?;
-    RsaPrivateKey::from_pkcs8_der(&der).ok()
+    PrivateKey::from_pkcs8_der(&der).ok()
 }
 
 /// The call that asks for a token at `url`; `None` when its key cannot sign.
