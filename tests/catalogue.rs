@@ -1,5 +1,7 @@
 //! What a configuration takes from the catalogue, and how long that takes.
 
+#![allow(clippy::disallowed_methods, reason = "tests have clocks and an environment")]
+
 #[cfg(test)]
 mod tests {
     use crosspoint::config::{Config, Endpoint};

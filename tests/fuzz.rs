@@ -3,6 +3,8 @@
 //! `FUZZ_SECONDS` says how long (2 seconds in a debug build, 10 in a release build), `FUZZ_SEED` where to begin; a
 //! failure prints the seed of its case, and `FUZZ_SEED=<that> FUZZ_SECONDS=0` runs that case alone.
 
+#![allow(clippy::disallowed_methods, reason = "tests have clocks and an environment")]
+
 #[cfg(test)]
 mod support;
 

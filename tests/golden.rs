@@ -3,6 +3,8 @@
 //! A stream or buffered fixture has two goldens beside it: `<case>.stream.golden` is what a streaming client gets,
 //! `<case>.buffered.golden` what any other gets; both end with the receipt.
 
+#![allow(clippy::disallowed_methods, reason = "tests have clocks and an environment")]
+
 #[cfg(test)]
 #[path = "golden/broken.rs"]
 mod broken;

@@ -5,6 +5,8 @@
 //! `{"placement":"attempt"}` is the upstream HTTP filter that runs once per try. No registry borrow is held across a host
 //! call.
 
+#![allow(clippy::disallowed_methods, reason = "the edge, where effects are")]
+
 mod account;
 #[cfg(feature = "shell")]
 mod added;

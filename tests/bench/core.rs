@@ -5,6 +5,7 @@
 //! one run are good for comparing with each other and for finding what has become slower; in Envoy the same code runs as
 //! WebAssembly.
 
+#![allow(clippy::disallowed_methods, reason = "tests have clocks and an environment")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

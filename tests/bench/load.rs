@@ -8,6 +8,7 @@
 //! is `{"headers": [[name, value]…], "events": [text…]}`), listens, and prints the ports as a line of JSON. Then every line of
 //! standard input is a run (`Run`), answered by a line of standard output (`Done`).
 
+#![allow(clippy::disallowed_methods, reason = "tests have clocks and an environment")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -3,6 +3,7 @@
 //! `tokens vocabulary NAME` writes a vocabulary as OpenAI publishes it. `tokens count` reads a line of JSON per text (its
 //! vocabulary, and the pieces that it is cut into) and answers each with the counts after every piece.
 
+#![allow(clippy::disallowed_methods, reason = "tests have clocks and an environment")]
 #![allow(clippy::unwrap_used, reason = "a tool for tests")]
 
 use base64::Engine;

@@ -7,7 +7,7 @@ use crosspoint::health::{Record, Sample, View};
 use crosspoint::route::{Asked, Moment, Needs, Preferences, TRIAL, choose, first_token_ms};
 use serde_json::json;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap, BTreeSet};
 
 /// When everything begins, in milliseconds since 1970.
 const BEGIN_MS: u64 = 1_800_000_000_000;
@@ -241,7 +241,7 @@ struct Simulation<'s> {
     second: Vec<(u64, u64)>,
     luck: u64,
     /// The requests and attempts whose endpoint's health knows already that they are late.
-    noted: HashSet<(usize, usize)>,
+    noted: BTreeSet<(usize, usize)>,
     report: Report,
 }
 
@@ -265,7 +265,7 @@ pub(crate) fn run(scenario: &Scenario, policy: Policy) -> Report {
         flights: Vec::new(),
         second: vec![(0, 0); count],
         luck: 0,
-        noted: HashSet::new(),
+        noted: BTreeSet::new(),
         report: Report {
             requests: scenario.requests,
             first: vec![0; count],

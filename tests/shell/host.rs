@@ -1,7 +1,7 @@
 //! What the filter may ask of Envoy, and what Envoy remembers. No router here, and no pointers.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 pub(crate) const OK: u32 = 0;
@@ -216,7 +216,7 @@ pub(crate) struct Callout {
 /// Shared data, which several workers may have in common.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    pub(crate) records: HashMap<String, (Vec<u8>, u32)>,
+    pub(crate) records: BTreeMap<String, (Vec<u8>, u32)>,
     cas: u32,
     /// So many of the next writes with a compare-and-swap are overtaken.
     pub(crate) overtaken: usize,
@@ -234,8 +234,8 @@ pub(crate) struct Metric {
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) clock_ms: u64,
-    pub(crate) contexts: HashMap<u32, Context>,
-    pub(crate) streams: HashMap<u32, StreamInfo>,
+    pub(crate) contexts: BTreeMap<u32, Context>,
+    pub(crate) streams: BTreeMap<u32, StreamInfo>,
     /// What Envoy calls the route that it chooses.
     pub(crate) route: String,
     /// The context that calls concern.
@@ -269,8 +269,8 @@ impl Default for Host {
     fn default() -> Self {
         Self {
             clock_ms: 1_790_000_000_000,
-            contexts: HashMap::new(),
-            streams: HashMap::new(),
+            contexts: BTreeMap::new(),
+            streams: BTreeMap::new(),
             route: "crosspoint".to_owned(),
             effective: 0,
             deferred: VecDeque::new(),

@@ -1,6 +1,8 @@
 //! The native tool: checks a configuration, explains what it makes of a request, renders Envoy's and Istio's from it, sums
 //! receipts, and simulates the providers.
 
+#![allow(clippy::disallowed_methods, reason = "a program of its own, with effects")]
+
 mod check;
 mod explain;
 mod file;

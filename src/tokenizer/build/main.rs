@@ -3,6 +3,10 @@
 //!
 //! The vocabularies come out of the crate `tiktoken`; tests/differential holds them to the hashes that OpenAI publishes.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script by the environment"
+)]
 #![cfg_attr(
     feature = "tokenizer",
     expect(
