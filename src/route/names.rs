@@ -6,7 +6,7 @@
 //! | an alias | what the configuration says: a model, or several in order |
 //! | `~author/family-latest` | the [newest](super::latest) model of the family |
 //! | `crosspoint/auto` | the [shortlist](super::auto), the best first |
-//! | any of these and `:variant` | the same, as the [variant](super::variant) says |
+//! | any of these and `:variant` | the same, as its [`Variant`] says |
 
 use super::auto::{self, Rated};
 use super::latest;

@@ -28,7 +28,7 @@ pub struct Needs<'r> {
     request: Option<&'r Request>,
     /// The caller's name for the session, from a header.
     session: Option<&'r str>,
-    /// Names of [`PARAMETERS`].
+    /// Names of [`PARAMETERS`](crate::provider::PARAMETERS).
     parameters: Vec<&'static str>,
     max_tokens: u64,
     output: Modalities,

