@@ -7,7 +7,7 @@ use crosspoint::health::{Record, Sample, View};
 use crosspoint::route::{Asked, Moment, Needs, Preferences, TRIAL, choose, first_token_ms};
 use serde_json::json;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, BTreeSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 /// When everything begins, in milliseconds since 1970.
 const BEGIN_MS: u64 = 1_800_000_000_000;
