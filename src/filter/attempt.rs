@@ -1,11 +1,11 @@
 //! The attempt placement: one context per try.
 
 use super::budget;
+use super::downstream::{self, Downstream};
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::memory;
-use super::outlet::{self, Outlet};
 use super::registry::{self, Slot, Written};
 use super::{stats, tokens};
 use crate::dialect::client;
@@ -112,9 +112,9 @@ impl AttemptContext {
         }
     }
 
-    /// A tick may have let go what this context held.
-    fn see_whether_let_go(&mut self) {
-        if self.slot.as_ref().is_some_and(|slot| slot.let_go.take()) {
+    /// Notes that a tick has released what this context held.
+    fn note_release(&mut self) {
+        if self.slot.as_ref().is_some_and(|slot| slot.released.take()) {
             self.paused = false;
             self.released = true;
         }
@@ -206,7 +206,7 @@ impl AttemptContext {
             slot.closing.set(0);
         }
         if matches!(next, Next::BreakOff(_)) && !end {
-            outlet::close_soon(slot);
+            downstream::close_soon(slot);
         }
         self.paused = matches!(next, Next::Hold | Next::Wait(_));
         if !self.paused && !matches!(&next, Next::Pass(bytes) if bytes.is_empty()) {
@@ -218,14 +218,15 @@ impl AttemptContext {
                 return Action::Pause;
             }
             // The last piece goes the plain way, and takes the end of the stream with it.
-            Next::Unchanged if end || slot.outlet.get() == Outlet::Plain => {}
+            Next::Unchanged if end || slot.downstream.get() == Downstream::Plain => {}
             Next::Unchanged => {
                 let bytes = host::buffer(Buffer::ResponseBody);
                 self.write(slot, &bytes, now);
                 return Action::Continue;
             }
             Next::Pass(bytes) | Next::BreakOff(bytes)
-                if (end && bytes.len() <= outlet::MAX_PIECE) || slot.outlet.get() == Outlet::Plain =>
+                if (end && bytes.len() <= downstream::MAX_PIECE)
+                    || slot.downstream.get() == Downstream::Plain =>
             {
                 host::set_buffer(Buffer::ResponseBody, &bytes);
             }
@@ -288,9 +289,9 @@ impl AttemptContext {
     /// Writes more of an answer that streams, from a body callback.
     fn write(&mut self, slot: &Slot, bytes: &[u8], now: u64) {
         self.renew_receipt(now);
-        if bytes.len() > outlet::MAX_PIECE {
+        if bytes.len() > downstream::MAX_PIECE {
             host::set_buffer(Buffer::ResponseBody, bytes);
-            outlet::let_go(slot);
+            downstream::resume(slot);
         } else {
             host::set_buffer(Buffer::ResponseBody, b"");
             Self::write_out(slot, bytes);
@@ -298,7 +299,7 @@ impl AttemptContext {
     }
 
     fn write_out(slot: &Slot, bytes: &[u8]) {
-        if !bytes.is_empty() && !outlet::write(slot, bytes) {
+        if !bytes.is_empty() && !downstream::write(slot, bytes) {
             host::log(
                 Level::Error,
                 "crosspoint: a piece of an answer could not be written",
@@ -334,7 +335,7 @@ impl Context for AttemptContext {
         let Some(next) = slot.with(|exchange| exchange.resume(number, reply, now)) else {
             return;
         };
-        // The outlet leaves the gateway's context behind; it is this one that was paused.
+        // A write to the client leaves the gateway's context effective; it is this one that was paused.
         if self.apply(&slot, next, false, now) == Action::Continue
             && host::set_effective_context(self.context)
         {
@@ -449,17 +450,17 @@ impl HttpContext for AttemptContext {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        self.see_whether_let_go();
+        self.note_release();
         self.take(size, end_of_stream)
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         host::drop_trailers(Map::ResponseTrailers);
-        self.see_whether_let_go();
+        self.note_release();
         if self.paused {
             return self.take(0, true);
         }
-        // Outside of a body callback only the outlet can still write.
+        // Outside of a body callback only the gateway placement's held body can be written.
         let Some(slot) = self.slot.clone() else {
             return Action::Continue;
         };

@@ -1,10 +1,10 @@
 //! The gateway placement: one context per client request.
 
 use super::asked::Asked;
-use super::depart::{depart, refuse};
+use super::dispatch::{dispatch, refuse};
+use super::downstream::{self, Downstream};
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::identity::Caller;
-use super::outlet::{self, Outlet};
 use super::registry::{self, Slot, Written};
 use super::{account, budget, health, identity, market, memory, ranking, stats, tokens, waiting};
 use crate::account::generation;
@@ -297,7 +297,7 @@ impl GatewayContext {
     fn step(&mut self, slot: &Rc<Slot>, mut step: Step) -> Action {
         loop {
             match step {
-                Step::Done => return self.dispatch(slot),
+                Step::Done => return self.plan(slot),
                 Step::Reject(error) => return self.refuse(error),
                 Step::Wait(callout) => {
                     if host::call(&callout).is_some() {
@@ -314,8 +314,8 @@ impl GatewayContext {
         }
     }
 
-    /// Plans, and sends the request on its way.
-    fn dispatch(&mut self, slot: &Rc<Slot>) -> Action {
+    /// Plans, and dispatches the request.
+    fn plan(&mut self, slot: &Rc<Slot>) -> Action {
         self.phase = Phase::Done;
         let now = host::now_ms();
         let namespace = self.gateway.namespace;
@@ -337,7 +337,7 @@ impl GatewayContext {
         }
         match planned {
             Some(Ok(_)) if tokens::hold(slot, now) => Action::Pause,
-            Some(Ok(_)) => depart(slot),
+            Some(Ok(_)) => dispatch(slot),
             Some(Err(error)) => self.refuse(error),
             None => Action::Continue,
         }
@@ -580,10 +580,10 @@ impl HttpContext for GatewayContext {
         }
         match &self.slot {
             Some(slot) if waiting::piece(slot, end_of_stream) => {
-                slot.outlet.set(Outlet::Held);
+                slot.downstream.set(Downstream::Held);
                 Action::Pause
             }
-            Some(slot) if self.streams => outlet::piece(slot, size, end_of_stream),
+            Some(slot) if self.streams => downstream::piece(slot, size, end_of_stream),
             _ => Action::Continue,
         }
     }
@@ -596,7 +596,7 @@ impl HttpContext for GatewayContext {
         if waiting::trailers(slot) {
             return Action::Pause;
         }
-        slot.outlet.set(Outlet::Plain);
+        slot.downstream.set(Downstream::Plain);
         Action::Continue
     }
 

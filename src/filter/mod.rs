@@ -8,13 +8,11 @@
 #![allow(clippy::disallowed_methods, reason = "the edge, where effects are")]
 
 mod account;
-#[cfg(feature = "shell")]
-mod added;
 mod asked;
 mod attempt;
 mod budget;
-mod clock;
-mod depart;
+mod dispatch;
+mod downstream;
 mod gateway;
 mod health;
 mod host;
@@ -22,21 +20,23 @@ mod identity;
 mod labels;
 mod market;
 mod memory;
-mod outlet;
 mod ranking;
 mod registry;
 mod root;
 mod stats;
+#[cfg(feature = "shell")]
+mod test_hooks;
+mod timer;
 mod tokens;
 mod waiting;
 mod workers;
 
-#[cfg(feature = "shell")]
-pub use added::add_middleware;
 #[cfg(target_os = "wasi")]
 pub use memory::Counting;
 #[cfg(feature = "shell")]
 pub use memory::set_memory_in_use;
+#[cfg(feature = "shell")]
+pub use test_hooks::add_middleware;
 
 /// Tells the SDK how to make contexts. Called once, when the VM starts.
 pub fn start() {

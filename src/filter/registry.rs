@@ -2,9 +2,9 @@
 //!
 //! Both placements run in one VM, so an exchange is handed over in memory. Nothing here is shared between workers.
 
+use super::downstream::Downstream;
 use super::identity::Caller;
 use super::memory::Promise;
-use super::outlet::Outlet;
 use super::waiting::Wait;
 use crate::exchange::{Exchange, Head};
 use crate::meter::budget::{Advance, Hold, Used};
@@ -54,10 +54,10 @@ pub(super) struct Slot {
     pub(super) written: Cell<Written>,
     /// What the client gets should Envoy refuse the retry that a tick has asked for.
     pub(super) refused: RefCell<Option<Head>>,
-    /// A tick has let the answer go that the attempt placement held.
-    pub(super) let_go: Cell<bool>,
+    /// A tick has released the answer that the attempt placement held.
+    pub(super) released: Cell<bool>,
     /// What the gateway placement holds of the body of an answer that streams.
-    pub(super) outlet: Cell<Outlet>,
+    pub(super) downstream: Cell<Downstream>,
     /// The callout of a middleware for which the gateway placement holds the answer.
     pub(super) wait: Wait,
     /// The answer was ended with an error event; what is left is to close it, at the tick that counts this down to zero.
@@ -104,8 +104,8 @@ pub(super) fn insert(
         attempt: Cell::new(0),
         written: Cell::new(Written::Nothing),
         refused: RefCell::new(None),
-        let_go: Cell::new(false),
-        outlet: Cell::new(Outlet::Plain),
+        released: Cell::new(false),
+        downstream: Cell::new(Downstream::Plain),
         wait: Wait::default(),
         closing: Cell::new(0),
     });

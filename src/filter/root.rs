@@ -3,7 +3,7 @@
 use super::attempt::AttemptContext;
 use super::gateway::{Gateway, GatewayContext, call_reply};
 use super::host::{self, Buffer, Level};
-use super::{account, budget, clock, health, memory, outlet, ranking, registry, stats, tokens, workers};
+use super::{account, budget, downstream, health, memory, ranking, registry, stats, timer, tokens, workers};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -53,7 +53,7 @@ impl Root {
                 settle(&mut config);
                 announce(&config, host::now_ms().saturating_sub(begin));
                 #[cfg(feature = "shell")]
-                let config = super::added::with_added(config);
+                let config = super::test_hooks::with_added(config);
                 Ok(Placement::Gateway(Rc::new(Gateway::new(config))))
             }
             _ => Err(vec!["placement: expected \"gateway\" or \"attempt\"".to_owned()]),
@@ -106,7 +106,7 @@ impl RootContext for Root {
             Ok(placement) => {
                 if let Placement::Gateway(gateway) = &placement {
                     host::set_tick_ms(TICK_MS);
-                    outlet::start(gateway.random());
+                    downstream::start(gateway.random());
                     tokens::start(gateway);
                     health::start(gateway.random());
                     workers::start(gateway.random());
@@ -136,18 +136,18 @@ impl RootContext for Root {
         stats::running(workers::report(own, now), now);
         // First of all, while this root is the context that calls are made for.
         tokens::tick(gateway, now);
-        outlet::close_ended();
+        downstream::close_ended();
         health::flush(now);
         ranking::flush(now);
         budget::flush();
         budget::advance(gateway, now);
         account::flush();
         stats::budgets(gateway, now);
-        clock::tick(now);
+        timer::tick(now);
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
-        outlet::ready(queue);
+        downstream::ready(queue);
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {

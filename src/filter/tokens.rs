@@ -3,7 +3,7 @@
 //! A root context looks by tick whether a token has to be fetched, and makes the call: its reply comes to the root, which
 //! no client can take away. A request whose first provider has no token yet waits for it here, for a while.
 
-use super::depart::depart;
+use super::dispatch::dispatch;
 use super::gateway::Gateway;
 use super::host::{self, Level, Stream};
 use super::registry::Slot;
@@ -213,7 +213,7 @@ fn wake(now: u64) {
         // A context that is gone by now is refused by the host, and an exchange that is over sends nothing.
         if slot.with(|_| ()).is_some()
             && host::set_effective_context(slot.gateway)
-            && depart(&slot) == Action::Continue
+            && dispatch(&slot) == Action::Continue
         {
             host::resume(Stream::Request);
         }

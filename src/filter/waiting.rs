@@ -6,8 +6,8 @@
 //! callout and holds the answer: its next piece, its end, or, where nothing has gone out yet, its headers too.
 
 use super::attempt::AttemptContext;
+use super::downstream::{self, Downstream};
 use super::host::{self, Buffer, Level, Stream};
-use super::outlet::{self, Outlet};
 use super::registry::Slot;
 use crate::exchange::{Action as Next, Head};
 use crate::middleware::{Callout, Reply};
@@ -105,12 +105,12 @@ fn call(slot: &Rc<Slot>) {
         return;
     };
     slot.wait.waits.set(Some(number));
-    if host::call(&callout).is_none() && !outlet::later(slot, outlet::Turn::Failed) {
+    if host::call(&callout).is_none() && !downstream::later(slot, downstream::Turn::Failed) {
         host::log(
             Level::Error,
             "crosspoint: a callout could neither be made nor fail",
         );
-        outlet::close(slot);
+        downstream::close(slot);
     }
 }
 
@@ -139,7 +139,7 @@ pub(super) fn answered(slot: &Rc<Slot>, reply: Reply, may_call: bool) {
         Next::Release { head } | Next::Retry { head } => give(slot, head),
         Next::BreakOff(bytes) => {
             if !slot.wait.ended.get() {
-                outlet::close_soon(slot);
+                downstream::close_soon(slot);
             }
             write(slot, &bytes);
         }
@@ -153,7 +153,7 @@ fn give(slot: &Slot, head: Head) {
     match slot.wait.head.take() {
         Some(HeldHead::WithBody) => {
             AttemptContext::write_answer(head, true);
-            slot.outlet.set(Outlet::Plain);
+            slot.downstream.set(Downstream::Plain);
             host::resume(Stream::Response);
         }
         // Headers alone have no body to write into. A local reply takes their place, as long as they are held.
@@ -170,6 +170,10 @@ fn write(slot: &Slot, bytes: &[u8]) {
         );
     }
     let ended = slot.wait.ended.get();
-    slot.outlet.set(if ended { Outlet::Plain } else { Outlet::LetGo });
+    slot.downstream.set(if ended {
+        Downstream::Plain
+    } else {
+        Downstream::Resumed
+    });
     host::resume(Stream::Response);
 }

@@ -174,10 +174,10 @@ impl Envoy {
     /// A filter lets go what it held.
     pub(super) fn go_on(&mut self, id: u32, context: u32, response: bool) {
         let way = if response { Way::Response } else { Way::Request };
-        // What the outlet cannot do by Envoy's rules, and Envoy's release builds do all the same.
-        let is_outlets = response && context == id;
+        // What `filter::downstream` cannot do by Envoy's rules, and Envoy's release builds do all the same.
+        let of_gateway = response && context == id;
         let Some((headers, body, end, held)) = side(context, way, |side| {
-            let held = side.stopped || (is_outlets && side.buffering && !side.end);
+            let held = side.stopped || (of_gateway && side.buffering && !side.end);
             side.stopped = false;
             let (headers, body) = release(side);
             (headers, body, side.end, held)

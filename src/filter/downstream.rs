@@ -6,7 +6,7 @@
 //! first piece has nobody behind it to let it go, so a message to this worker's own queue does, in the event loop's next
 //! turn.
 //!
-//! Envoy goes on with what a filter holds, and only with that: [`Outlet`] knows what it is. One thing cannot be had by its
+//! Envoy goes on with what a filter holds, and only with that: [`Downstream`] knows what it is. One thing cannot be had by its
 //! rules. Each piece of the provider's gives the gateway one callback, in which it may either let bytes by or begin to hold;
 //! so between the first piece and one that means nothing to the client, nothing is held, and neither is after a tick has
 //! written. There [`write()`] goes on with a filter that does not hold: Envoy's debug builds assert against it, and its
@@ -27,20 +27,20 @@ pub(super) const MAX_PIECE: usize = 256 << 10;
 
 /// What the gateway placement holds of an answer's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outlet {
+pub(super) enum Downstream {
     /// Nothing: its last body callback let the piece by. Nothing can be written outside of a callback.
     Plain,
-    /// Its last body callback paused, and nothing was let go since.
+    /// Its last body callback paused, and the stream was not resumed since.
     Held,
-    /// Its last body callback paused, and what it held was let go.
-    LetGo,
+    /// Its last body callback paused, and the stream was resumed.
+    Resumed,
 }
 
 /// What the event loop's next turn is to do for a gateway context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Let go what is held.
-    LetGo,
+    /// Resume the stream that holds a first piece.
+    Resume,
     /// Tell a middleware that its callout has failed.
     Failed,
 }
@@ -54,7 +54,9 @@ thread_local! {
 
 /// Makes this worker's queue, under a name that no other worker has.
 pub(super) fn start(unique: u64) {
-    QUEUE.set(host::register_queue(&format!("crosspoint.outlet.{unique:016x}")));
+    QUEUE.set(host::register_queue(&format!(
+        "crosspoint.downstream.{unique:016x}"
+    )));
 }
 
 /// Has the event loop's next turn do something; `false`: it will not.
@@ -68,14 +70,18 @@ pub(super) fn later(slot: &Rc<Slot>, turn: Turn) -> bool {
 
 /// A piece of an answer that streams has come to the gateway placement.
 pub(super) fn piece(slot: &Rc<Slot>, size: usize, end: bool) -> Action {
-    // A piece that comes this way while the outlet is open is the last one, or too long to be held.
+    // A piece that comes this way while the downstream is open is the last one, or too long to be held.
     let plain = end || size > MAX_PIECE;
-    let holds = match slot.outlet.get() {
-        Outlet::Held | Outlet::LetGo => !plain,
+    let holds = match slot.downstream.get() {
+        Downstream::Held | Downstream::Resumed => !plain,
         // The first piece has nobody behind it to let it go.
-        Outlet::Plain => !plain && size > 0 && later(slot, Turn::LetGo),
+        Downstream::Plain => !plain && size > 0 && later(slot, Turn::Resume),
     };
-    slot.outlet.set(if holds { Outlet::Held } else { Outlet::Plain });
+    slot.downstream.set(if holds {
+        Downstream::Held
+    } else {
+        Downstream::Plain
+    });
     if holds { Action::Pause } else { Action::Continue }
 }
 
@@ -88,11 +94,11 @@ pub(super) fn ready(queue: u32) {
             continue;
         }
         match turn {
-            Turn::LetGo if slot.outlet.get() == Outlet::Held && !slot.wait.holds_all() => {
-                slot.outlet.set(Outlet::LetGo);
+            Turn::Resume if slot.downstream.get() == Downstream::Held && !slot.wait.holds_all() => {
+                slot.downstream.set(Downstream::Resumed);
                 host::resume(Stream::Response);
             }
-            Turn::LetGo => {}
+            Turn::Resume => {}
             Turn::Failed => waiting::answered(&slot, Reply::Failed, false),
         }
     }
@@ -100,19 +106,19 @@ pub(super) fn ready(queue: u32) {
 
 /// Writes to the client. Every host call that follows in the same callback concerns the gateway placement's context.
 pub(super) fn write(slot: &Slot, bytes: &[u8]) -> bool {
-    if slot.outlet.get() == Outlet::Plain || !host::set_effective_context(slot.gateway) {
+    if slot.downstream.get() == Downstream::Plain || !host::set_effective_context(slot.gateway) {
         return false;
     }
     let written = host::append_buffer(Buffer::ResponseBody, bytes);
-    slot.outlet.set(Outlet::LetGo);
+    slot.downstream.set(Downstream::Resumed);
     host::resume(Stream::Response);
     written
 }
 
 /// Stops holding the answer's body: the piece under way is too long to be held and goes the plain way, and the one after
-/// it may open the outlet anew. Every host call that follows in the same callback concerns the gateway's context.
-pub(super) fn let_go(slot: &Slot) {
-    let held = slot.outlet.replace(Outlet::Plain) == Outlet::Held;
+/// it may open the downstream anew. Every host call that follows in the same callback concerns the gateway's context.
+pub(super) fn resume(slot: &Slot) {
+    let held = slot.downstream.replace(Downstream::Plain) == Downstream::Held;
     if held && host::set_effective_context(slot.gateway) {
         host::resume(Stream::Response);
     }

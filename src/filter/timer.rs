@@ -8,7 +8,7 @@ use super::attempt::AttemptContext;
 use super::gateway::RETRY_HEADER;
 use super::host::{self, Stream};
 use super::registry::{self, Slot, Written};
-use super::{health, outlet};
+use super::{downstream, health};
 use crate::exchange::{Due, Head};
 
 /// Looks at every exchange under way.
@@ -19,10 +19,10 @@ pub(super) fn tick(now: u64) {
         let Some((due, samples)) = seen else { continue };
         health::store(slot.namespace, samples, now);
         match due {
-            Some(Due::BreakOff(event)) => outlet::break_off(&slot, &event),
+            Some(Due::BreakOff(event)) => downstream::break_off(&slot, &event),
             Some(Due::Write(comment)) => {
                 // Where nothing can be written now the next one may.
-                let _unwritten = outlet::write(&slot, comment);
+                let _unwritten = downstream::write(&slot, comment);
             }
             Some(Due::Retry(head)) => retry(&slot, head),
             Some(Due::Release(head)) => release(&slot, head),
@@ -44,13 +44,13 @@ fn retry(slot: &Slot, mut head: Head) {
     host::resume(Stream::Response);
 }
 
-/// Lets the answer go whose headers are held.
+/// Releases the answer whose headers are held.
 fn release(slot: &Slot, head: Head) {
     if !host::set_effective_context(slot.attempt.get()) {
         return;
     }
     slot.written.set(Written::Answer);
-    slot.let_go.set(true);
+    slot.released.set(true);
     AttemptContext::write_answer(head, false);
     host::resume(Stream::Response);
 }

@@ -1,4 +1,4 @@
-//! From the plan to Envoy: everything that the router reads, and the request goes on.
+//! Dispatch of a planned request: sets everything that the router reads, and lets the request go on.
 
 use super::gateway::{CLUSTER, EXCHANGE, GENERATION, STUB};
 use super::host::{self, Map};
@@ -15,9 +15,8 @@ pub(super) fn refuse(slot: &Slot, error: Error) -> Action {
     Action::Pause
 }
 
-/// Sends a request that is planned on its way. The calls concern the context that is effective, which is the gateway
-/// placement's.
-pub(super) fn depart(slot: &Slot) -> Action {
+/// Dispatches a planned request. The host calls concern the effective context, which must be the gateway placement's.
+pub(super) fn dispatch(slot: &Slot) -> Action {
     let now = host::now_ms();
     tokens::drop_missing_first(slot, now);
     let planned = slot.with(|exchange| {
