@@ -4,9 +4,9 @@
 //! exchange that cannot be kept is still in the ledger.
 
 use super::budget::{self, Unavailable};
-use super::gateway::Gateway;
 use super::host::{self, Stored};
 use super::identity::Caller;
+use super::state::Gateway;
 use crate::account::activity::{self, DAYS, Day, Row, SLOTS};
 use crate::account::{Account, Question, generation};
 use crate::error::{Error, Kind};

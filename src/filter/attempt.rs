@@ -1,13 +1,13 @@
 //! The attempt placement: one context per try.
 
 use super::budget;
+use super::contract::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER};
 use super::downstream::{self, Downstream};
-use super::gateway::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER, call_reply};
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::memory;
 use super::registry::{self, Slot, Written};
-use super::{stats, tokens};
+use super::{callout, stats, tokens};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
 use crate::exchange::{Action as Next, Exchange, Head, Refused, ResponseHead};
@@ -331,7 +331,7 @@ impl Context for AttemptContext {
         let Some(slot) = self.slot.clone() else { return };
         self.asked = None;
         let now = host::now_ms();
-        let (number, reply) = (self.number, call_reply(slot.memory, body));
+        let (number, reply) = (self.number, callout::reply(slot.memory, body));
         let Some(next) = slot.with(|exchange| exchange.resume(number, reply, now)) else {
             return;
         };

@@ -6,10 +6,11 @@
 //! unpaid but the last second. An exchange that cannot be admitted because shared data is away is refused, unless the
 //! configuration says otherwise.
 
-use super::gateway::Gateway;
+use super::contract::{COST, KEY, TOKENS};
 use super::host::{self, Level, Stored};
 use super::identity::Caller;
 use super::registry::{self, Slot};
+use super::state::Gateway;
 use super::stats;
 use crate::config::{Budgets, Config};
 use crate::error::{Error, Kind};
@@ -23,10 +24,6 @@ use std::rc::Rc;
 const TRIES: usize = 64;
 /// How much longer than its deadline an exchange may live, in milliseconds.
 const SLACK_MS: u64 = 60_000;
-/// Filter state for Envoy's own rate limits: who used how much.
-const KEY: &str = "crosspoint_key";
-const TOKENS: &str = "crosspoint_tokens";
-const COST: &str = "crosspoint_cost_micro_usd";
 
 thread_local! {
     static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };

@@ -1,6 +1,6 @@
 //! Dispatch of a planned request: sets everything that the router reads, and lets the request go on.
 
-use super::gateway::{CLUSTER, EXCHANGE, GENERATION, STUB};
+use super::contract::{CLUSTER, EXCHANGE, GENERATION, MAX_RETRIES_HEADER, PER_TRY_TIMEOUT_HEADER, STUB};
 use super::host::{self, Map};
 use super::registry::Slot;
 use super::tokens;
@@ -44,12 +44,8 @@ pub(super) fn dispatch(slot: &Slot) -> Action {
     }
     let _ = host::set_property(GENERATION, &receipt);
     host::set_header(Map::Request, "content-length", &STUB.len().to_string());
-    host::set_header(Map::Request, "x-envoy-max-retries", &retries.to_string());
-    host::set_header(
-        Map::Request,
-        "x-envoy-upstream-rq-per-try-timeout-ms",
-        &timeout_ms.to_string(),
-    );
+    host::set_header(Map::Request, MAX_RETRIES_HEADER, &retries.to_string());
+    host::set_header(Map::Request, PER_TRY_TIMEOUT_HEADER, &timeout_ms.to_string());
     host::clear_route_cache();
     Action::Continue
 }

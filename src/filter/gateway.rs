@@ -1,76 +1,24 @@
 //! The gateway placement: one context per client request.
 
 use super::asked::Asked;
+use super::contract::{GENERATION, ID_HEADER, OWN_DETAILS, RETRY_HEADER, STUB};
 use super::dispatch::{dispatch, refuse};
 use super::downstream::{self, Downstream};
 use super::host::{self, Buffer, Headers, Level, Map, Stream};
 use super::identity::Caller;
 use super::registry::{self, Slot, Written};
-use super::{account, budget, health, identity, market, memory, ranking, stats, tokens, waiting};
+use super::state::Gateway;
+use super::{account, budget, callout, health, identity, market, memory, ranking, stats, tokens, waiting};
 use crate::account::generation;
-use crate::config::{Config, Terms};
+use crate::config::Terms;
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind, quoted};
 use crate::exchange::{Ending, Exchange, Head, OWN_KEYS_HEADER};
-use crate::hash;
 use crate::middleware::{Reply, Step};
 use crate::route::Moment;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use std::cell::{Cell, OnceCell};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
-
-/// The filter state that leads the attempt placement to the exchange.
-pub(super) const EXCHANGE: &str = "crosspoint_exchange";
-/// The filter state that the route's matcher reads the cluster from, at first and at every retry.
-pub(super) const CLUSTER: &str = "crosspoint_cluster";
-/// The filter state that holds the receipt, for the access log.
-pub(super) const GENERATION: &str = "crosspoint_generation";
-/// The response header that asks Envoy for a retry. Never leaves the gateway.
-pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
-/// The response header that says that an answer is ours and not Envoy's own.
-const ID_HEADER: &str = "x-generation-id";
-/// What the request's body is until the attempt placement writes the real one.
-pub(super) const STUB: &[u8] = b"{}";
-
-/// What all contexts of one gateway share.
-#[derive(Debug)]
-pub(super) struct Gateway {
-    pub(super) config: Rc<Config>,
-    pub(super) namespace: u64,
-    /// The answers to `GET /v1/models`, once somebody has asked: with the whole catalogue one takes longer to write than
-    /// everything else that a start does. First that on routes without a policy, then those of [`Config::routes`].
-    pub(super) models: Vec<OnceCell<Vec<u8>>>,
-    /// The place of the key whose budgets are shown next.
-    pub(super) shown: Cell<usize>,
-    /// Makes ids that nobody can guess: random when the VM started, then stepped.
-    random: RandomState,
-    counter: Cell<u64>,
-}
-
-impl Gateway {
-    pub(super) fn new(config: Config) -> Self {
-        // The operator writes the name; what comes from outside is told apart inside of the namespace.
-        let namespace = hash::stable(&[&config.name]);
-        Self {
-            models: vec![OnceCell::new(); config.routes.len().saturating_add(1)],
-            config: Rc::new(config),
-            namespace,
-            shown: Cell::new(0),
-            random: RandomState::new(),
-            counter: Cell::new(0),
-        }
-    }
-
-    pub(super) fn random(&self) -> u64 {
-        let step = self.counter.get().wrapping_add(1);
-        self.counter.set(step);
-        let mut hasher = self.random.build_hasher();
-        hasher.write_u64(step);
-        hasher.finish()
-    }
-}
 
 /// One client request.
 #[derive(Debug)]
@@ -362,9 +310,6 @@ impl GatewayContext {
     }
 }
 
-/// The response code details of an answer that a placement gave itself.
-pub(super) const OWN_DETAILS: &str = "crosspoint";
-
 /// How Envoy's response code details say that a stream ended. Envoy calls a reset by the peer `remote_reset` on either
 /// side, and names the upstream side first.
 fn ending(details: &str) -> Ending {
@@ -410,7 +355,7 @@ fn full() -> Error {
 impl Context for GatewayContext {
     fn on_http_call_response(&mut self, _token: u32, _headers: usize, body: usize, _trailers: usize) {
         let Some(slot) = self.slot.clone() else { return };
-        let reply = call_reply(slot.memory, body);
+        let reply = callout::reply(slot.memory, body);
         if !matches!(self.phase, Phase::Waiting) {
             return waiting::answered(&slot, reply, true);
         }
@@ -420,22 +365,6 @@ impl Context for GatewayContext {
         if self.step(&slot, step) == Action::Continue {
             host::resume(Stream::Request);
         }
-    }
-}
-
-/// The reply of the callout that has just ended. One for which there is no room is none.
-pub(super) fn call_reply(mark: usize, length: usize) -> Reply {
-    let has_room = memory::has_room(mark, length) && memory::can_be_had(length);
-    if !has_room {
-        stats::no_room();
-    }
-    let status = host::header_text(Map::CallResponse, ":status").and_then(|text| text.parse().ok());
-    match status.filter(|_| has_room) {
-        Some(status) => Reply::Response {
-            status,
-            body: host::buffer(Buffer::CallResponseBody),
-        },
-        None => Reply::Failed,
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "the proxy-wasm ABI is C functions over raw pointers; this is its only user"
 )]
 
+use super::contract::OWN_DETAILS;
 use crate::error::Error;
 use crate::exchange::Head;
 use crate::middleware::Callout;
@@ -444,7 +445,7 @@ pub(super) fn resume(stream: Stream) {
 /// Answers the client from here.
 pub(super) fn respond(head: &Head) {
     let headers = pairs(&head.headers);
-    let details = super::gateway::OWN_DETAILS;
+    let details = OWN_DETAILS;
     // SAFETY: see `log`.
     unsafe {
         proxy_send_local_response(

@@ -1,6 +1,6 @@
 //! Serves what callers may read: `GET` of the paths of [`crate::market`].
 
-use super::gateway::Gateway;
+use super::state::Gateway;
 use super::{health, host, ranking};
 use crate::config::Terms;
 use crate::dialect::client;

@@ -11,6 +11,8 @@ mod account;
 mod asked;
 mod attempt;
 mod budget;
+mod callout;
+mod contract;
 mod dispatch;
 mod downstream;
 mod gateway;
@@ -23,6 +25,7 @@ mod memory;
 mod ranking;
 mod registry;
 mod root;
+mod state;
 mod stats;
 #[cfg(feature = "shell")]
 mod test_hooks;

@@ -1,9 +1,12 @@
 //! One placement's root: reads the configuration, makes a context for each stream, ticks.
 
 use super::attempt::AttemptContext;
-use super::gateway::{Gateway, GatewayContext, call_reply};
+use super::gateway::GatewayContext;
 use super::host::{self, Buffer, Level};
-use super::{account, budget, downstream, health, memory, ranking, registry, stats, timer, tokens, workers};
+use super::state::Gateway;
+use super::{
+    account, budget, callout, downstream, health, memory, ranking, registry, stats, timer, tokens, workers,
+};
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -95,7 +98,7 @@ impl Context for Root {
         let Placement::Gateway(gateway) = &self.placement else {
             return;
         };
-        let reply = call_reply(gateway.config.memory, body);
+        let reply = callout::reply(gateway.config.memory, body);
         tokens::answered(call, &reply, host::now_ms());
     }
 }

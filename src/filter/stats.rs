@@ -9,10 +9,10 @@
 //! Every label has its values from the configuration or from a table of ours: nothing that a caller or a provider writes
 //! makes a statistic.
 
-use super::gateway::Gateway;
 use super::host::{self, Metric};
 use super::identity::Caller;
 use super::labels::{Family, with_family};
+use super::state::Gateway;
 use super::workers::Load;
 use super::{budget, health};
 use crate::chat::Operation;

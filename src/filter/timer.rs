@@ -5,7 +5,7 @@
 //! has no response headers yet nothing can be had: it can be neither reset nor answered for without ending the exchange.
 
 use super::attempt::AttemptContext;
-use super::gateway::RETRY_HEADER;
+use super::contract::RETRY_HEADER;
 use super::host::{self, Stream};
 use super::registry::{self, Slot, Written};
 use super::{downstream, health};

@@ -4,9 +4,9 @@
 //! no client can take away. A request whose first provider has no token yet waits for it here, for a while.
 
 use super::dispatch::dispatch;
-use super::gateway::Gateway;
 use super::host::{self, Level, Stream};
 use super::registry::Slot;
+use super::state::Gateway;
 use crate::auth::google;
 use crate::auth::token::{Record, Standing};
 use crate::config::{Config, Key, Secret, TokenKey};
