@@ -6,6 +6,7 @@
 use super::budget::{self, Unavailable};
 use super::host::{self, Stored};
 use super::identity::Caller;
+use super::reply;
 use super::state::Gateway;
 use crate::account::activity::{self, DAYS, Day, Row, SLOTS};
 use crate::account::{Account, Question, generation};
@@ -141,7 +142,7 @@ pub(super) fn answer(gateway: &Gateway, caller: Option<&Caller>, path: &str, que
         )),
         (Ok(question), Some(caller)) => tell(gateway, caller, &question, now),
     };
-    Some(super::market::head(body))
+    Some(reply::result(body))
 }
 
 fn tell(gateway: &Gateway, caller: &Caller, question: &Question, now: u64) -> Result<Vec<u8>, Error> {

@@ -1,16 +1,17 @@
 //! The attempt placement: one context per try.
 
 use super::budget;
-use super::contract::{CLUSTER, EXCHANGE, GENERATION, RETRY_HEADER};
+use super::contract::{EXCHANGE, GENERATION, RETRY_HEADER};
+use super::dispatch::set_next_cluster;
 use super::downstream::{self, Downstream};
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::memory;
 use super::registry::{self, Slot, Written};
-use super::{callout, stats, tokens};
+use super::{callout, reply, stats, tokens};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
-use crate::exchange::{Action as Next, Exchange, Head, Refused, ResponseHead};
+use crate::exchange::{Action as Next, Exchange, Refused, ResponseHead};
 use crate::middleware::{Callout, Reply};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -67,11 +68,7 @@ impl AttemptContext {
     fn refuse_with(&self, error: Error) -> Action {
         let head = match &self.slot {
             Some(slot) => slot.with(|exchange| exchange.refuse(error)),
-            None => Some(Head {
-                status: error.status(),
-                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-                body: client::OPENAI_CHAT.error(&error, &[]),
-            }),
+            None => Some(reply::error(client::OPENAI_CHAT, &error)),
         };
         if let Some(head) = head {
             host::respond(&head);
@@ -84,18 +81,6 @@ impl AttemptContext {
         let Some(slot) = &self.slot else { return };
         let samples = slot.with(|exchange| exchange.take_samples()).unwrap_or_default();
         health::store(slot.namespace, samples, now);
-    }
-
-    /// Says where Envoy goes should it try again.
-    pub(super) fn set_next_cluster(slot: &Slot) {
-        let cluster = slot
-            .with(|exchange| exchange.next_cluster().map(ToOwned::to_owned))
-            .flatten();
-        if let Some(cluster) = cluster
-            && !host::set_property(CLUSTER, cluster.as_bytes())
-        {
-            host::log(Level::Warn, "crosspoint: the next cluster could not be set");
-        }
     }
 
     /// Renews the receipt that stands in the log should the filter die.
@@ -243,14 +228,14 @@ impl AttemptContext {
                     host::respond(&head);
                     return Action::Pause;
                 }
-                Self::write_answer(head, end);
+                reply::write_held(head, end);
             }
             Next::Retry { mut head } => {
                 self.store_samples(now);
-                Self::set_next_cluster(slot);
+                set_next_cluster(slot);
                 slot.written.set(Written::Retry);
                 head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
-                Self::write_answer(head, end);
+                reply::write_held(head, end);
             }
         }
         // An answer that is complete is settled next.
@@ -303,24 +288,6 @@ impl AttemptContext {
             host::log(
                 Level::Error,
                 "crosspoint: a piece of an answer could not be written",
-            );
-        }
-    }
-
-    /// Lets the held headers go, as we write them, and the body with them.
-    pub(super) fn write_answer(mut head: Head, end: bool) {
-        head.headers.push((":status".to_owned(), head.status.to_string()));
-        // A response that ended with its headers has no body to write into; the headers alone must do.
-        let written = host::set_buffer(Buffer::ResponseBody, &head.body);
-        if end {
-            let length = if written { head.body.len() } else { 0 };
-            head.headers
-                .push(("content-length".to_owned(), length.to_string()));
-        }
-        if !host::set_headers(Map::Response, &head.headers) {
-            host::log(
-                Level::Error,
-                "crosspoint: the response headers could not be written",
             );
         }
     }
@@ -409,7 +376,7 @@ impl HttpContext for AttemptContext {
         tokens::drop_missing(&slot, now);
         self.store_samples(now);
         // Should this attempt never answer, Envoy goes to the next candidate all the same.
-        Self::set_next_cluster(&slot);
+        set_next_cluster(&slot);
         Action::Continue
     }
 

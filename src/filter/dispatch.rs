@@ -1,22 +1,45 @@
-//! Dispatch of a planned request: sets everything that the router reads, and lets the request go on.
+//! Dispatch of a planned request: sets everything that the router reads, and lets the request go on. A request whose
+//! first provider has no token yet waits for it here, for a while.
 
 use super::contract::{CLUSTER, EXCHANGE, GENERATION, MAX_RETRIES_HEADER, PER_TRY_TIMEOUT_HEADER, STUB};
-use super::host::{self, Map};
+use super::host::{self, Level, Map, Stream};
 use super::registry::Slot;
+use super::reply::refuse;
 use super::tokens;
 use crate::error::{Error, Kind};
 use proxy_wasm::types::Action;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-/// Answers with an error, in the name of the exchange.
-pub(super) fn refuse(slot: &Slot, error: Error) -> Action {
-    if let Some(head) = slot.with(|exchange| exchange.refuse(error)) {
-        host::respond(&head);
+/// How long a request may wait for a token, in milliseconds.
+const WAIT_MS: u64 = 5_000;
+
+thread_local! {
+    static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A request that waits for the token of its first candidate.
+#[derive(Debug)]
+struct Waiting {
+    slot: Rc<Slot>,
+    until_ms: u64,
+}
+
+/// Dispatches a planned request, at once or as soon as the token of its first candidate is there. The host calls concern
+/// the effective context, which must be the gateway placement's.
+pub(super) fn dispatch(slot: &Rc<Slot>, now: u64) -> Action {
+    if !tokens::is_coming(slot, now) {
+        return send(slot);
     }
+    let waiting = Waiting {
+        slot: Rc::clone(slot),
+        until_ms: now.saturating_add(WAIT_MS),
+    };
+    WAITING.with_borrow_mut(|all| all.push(waiting));
     Action::Pause
 }
 
-/// Dispatches a planned request. The host calls concern the effective context, which must be the gateway placement's.
-pub(super) fn dispatch(slot: &Slot) -> Action {
+fn send(slot: &Slot) -> Action {
     let now = host::now_ms();
     tokens::drop_missing_first(slot, now);
     let planned = slot.with(|exchange| {
@@ -48,4 +71,34 @@ pub(super) fn dispatch(slot: &Slot) -> Action {
     host::set_header(Map::Request, PER_TRY_TIMEOUT_HEADER, &timeout_ms.to_string());
     host::clear_route_cache();
     Action::Continue
+}
+
+/// Sets the cluster of the next attempt, should Envoy make one.
+pub(super) fn set_next_cluster(slot: &Slot) {
+    let cluster = slot
+        .with(|exchange| exchange.next_cluster().map(ToOwned::to_owned))
+        .flatten();
+    if let Some(cluster) = cluster
+        && !host::set_property(CLUSTER, cluster.as_bytes())
+    {
+        host::log(Level::Warn, "crosspoint: the next cluster could not be set");
+    }
+}
+
+/// Dispatches the requests that have their token by now, or have waited for it long enough.
+pub(super) fn wake(now: u64) {
+    let waiting = WAITING.take();
+    let (stay, go): (Vec<_>, Vec<_>) = waiting
+        .into_iter()
+        .partition(|waiting| now < waiting.until_ms && tokens::is_coming(&waiting.slot, now));
+    WAITING.with_borrow_mut(|all| all.extend(stay));
+    for Waiting { slot, .. } in go {
+        // A context that is gone by now is refused by the host, and an exchange that is over sends nothing.
+        if slot.with(|_| ()).is_some()
+            && host::set_effective_context(slot.gateway)
+            && send(&slot) == Action::Continue
+        {
+            host::resume(Stream::Request);
+        }
+    }
 }

@@ -2,13 +2,13 @@
 
 use super::asked::Asked;
 use super::contract::{GENERATION, ID_HEADER, OWN_DETAILS, RETRY_HEADER, STUB};
-use super::dispatch::{dispatch, refuse};
+use super::dispatch::dispatch;
 use super::downstream::{self, Downstream};
-use super::host::{self, Buffer, Headers, Level, Map, Stream};
+use super::host::{self, Buffer, Headers, Map, Stream};
 use super::identity::Caller;
 use super::registry::{self, Slot, Written};
 use super::state::Gateway;
-use super::{account, budget, callout, health, identity, market, memory, ranking, stats, tokens, waiting};
+use super::{account, budget, callout, health, identity, market, memory, ranking, reply, stats, waiting};
 use crate::account::generation;
 use crate::config::Terms;
 use crate::dialect::client::{self, ClientDialect};
@@ -98,13 +98,9 @@ impl GatewayContext {
         match &self.slot {
             Some(slot) => {
                 slot.promise.end();
-                return refuse(slot, error);
+                return reply::refuse(slot, error);
             }
-            None => host::respond(&Head {
-                status: error.status(),
-                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-                body: self.client.error(&error, &[]),
-            }),
+            None => host::respond(&reply::error(self.client, &error)),
         }
         Action::Pause
     }
@@ -284,8 +280,7 @@ impl GatewayContext {
             slot.with(Exchange::forgo_trial);
         }
         match planned {
-            Some(Ok(_)) if tokens::hold(slot, now) => Action::Pause,
-            Some(Ok(_)) => dispatch(slot),
+            Some(Ok(_)) => dispatch(slot, now),
             Some(Err(error)) => self.refuse(error),
             None => Action::Continue,
         }
@@ -478,7 +473,7 @@ impl HttpContext for GatewayContext {
             return Action::Continue;
         }
         let now = host::now_ms();
-        let Some((mut head, samples)) = slot.with(|exchange| {
+        let Some((head, samples)) = slot.with(|exchange| {
             (
                 exchange.local_reply(status, &details, now),
                 exchange.take_samples(),
@@ -487,18 +482,7 @@ impl HttpContext for GatewayContext {
             return Action::Continue;
         };
         health::store(self.gateway.namespace, samples, now);
-        if end_of_stream {
-            // No body may follow, so the headers alone must do.
-            head.body.clear();
-        }
-        head.headers.push((":status".to_owned(), head.status.to_string()));
-        head.headers
-            .push(("content-length".to_owned(), head.body.len().to_string()));
-        if !host::set_headers(Map::Response, &head.headers) {
-            host::log(Level::Warn, "crosspoint: a local reply could not be rewritten");
-            return Action::Continue;
-        }
-        self.replacement = Some(head.body);
+        self.replacement = reply::replace(head, end_of_stream);
         Action::Continue
     }
 

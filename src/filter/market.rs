@@ -1,10 +1,8 @@
 //! Serves what callers may read: `GET` of the paths of [`crate::market`].
 
 use super::state::Gateway;
-use super::{health, host, ranking};
+use super::{health, host, ranking, reply};
 use crate::config::Terms;
-use crate::dialect::client;
-use crate::error::Error;
 use crate::exchange::Head;
 use crate::market::{MODELS, Market};
 use crate::web;
@@ -29,7 +27,7 @@ pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -
         .get(place)
         .filter(|_| (path, query) == (MODELS, "") && !ruled)
     else {
-        return Some(head(market.answer(path, query)?));
+        return Some(reply::result(market.answer(path, query)?));
     };
     let kept = models.get();
     let body = match kept {
@@ -39,7 +37,7 @@ pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -
     if let (None, Ok(body)) = (kept, &body) {
         let _ = models.set(body.clone());
     }
-    Some(head(body))
+    Some(reply::result(body))
 }
 
 /// The page.
@@ -48,18 +46,5 @@ pub(super) fn page() -> Head {
         status: 200,
         headers: web::headers(),
         body: web::PAGE.as_bytes().to_vec(),
-    }
-}
-
-/// An answer, or why there is none.
-pub(super) fn head(body: Result<Vec<u8>, Error>) -> Head {
-    let (status, body) = match body {
-        Ok(body) => (200, body),
-        Err(error) => (error.status(), client::OPENAI_CHAT.error(&error, &[])),
-    };
-    Head {
-        status,
-        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body,
     }
 }

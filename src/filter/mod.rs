@@ -24,6 +24,7 @@ mod market;
 mod memory;
 mod ranking;
 mod registry;
+mod reply;
 mod root;
 mod state;
 mod stats;

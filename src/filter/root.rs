@@ -5,7 +5,8 @@ use super::gateway::GatewayContext;
 use super::host::{self, Buffer, Level};
 use super::state::Gateway;
 use super::{
-    account, budget, callout, downstream, health, memory, ranking, registry, stats, timer, tokens, workers,
+    account, budget, callout, dispatch, downstream, health, memory, ranking, registry, stats, timer, tokens,
+    workers,
 };
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -99,7 +100,10 @@ impl Context for Root {
             return;
         };
         let reply = callout::reply(gateway.config.memory, body);
-        tokens::answered(call, &reply, host::now_ms());
+        let now = host::now_ms();
+        if tokens::answered(call, &reply, now) {
+            dispatch::wake(now);
+        }
     }
 }
 
@@ -139,6 +143,7 @@ impl RootContext for Root {
         stats::running(workers::report(own, now), now);
         // First of all, while this root is the context that calls are made for.
         tokens::tick(gateway, now);
+        dispatch::wake(now);
         downstream::close_ended();
         health::flush(now);
         ranking::flush(now);

@@ -4,11 +4,11 @@
 //! attempt is ended whose endpoint sent headers and then too little, and a client is told to wait on. Of an attempt that
 //! has no response headers yet nothing can be had: it can be neither reset nor answered for without ending the exchange.
 
-use super::attempt::AttemptContext;
 use super::contract::RETRY_HEADER;
+use super::dispatch::set_next_cluster;
 use super::host::{self, Stream};
 use super::registry::{self, Slot, Written};
-use super::{downstream, health};
+use super::{downstream, health, reply};
 use crate::exchange::{Due, Head};
 
 /// Looks at every exchange under way.
@@ -36,11 +36,11 @@ fn retry(slot: &Slot, mut head: Head) {
     if !host::set_effective_context(slot.attempt.get()) {
         return;
     }
-    AttemptContext::set_next_cluster(slot);
+    set_next_cluster(slot);
     slot.written.set(Written::Retry);
     slot.refused.replace(Some(head.clone()));
     head.headers.push((RETRY_HEADER.to_owned(), "1".to_owned()));
-    AttemptContext::write_answer(head, false);
+    reply::write_held(head, false);
     host::resume(Stream::Response);
 }
 
@@ -51,6 +51,6 @@ fn release(slot: &Slot, head: Head) {
     }
     slot.written.set(Written::Answer);
     slot.released.set(true);
-    AttemptContext::write_answer(head, false);
+    reply::write_held(head, false);
     host::resume(Stream::Response);
 }

@@ -1,28 +1,22 @@
 //! The tokens that providers want, in Envoy's shared data: fetched by one worker ahead of their end, read by all.
 //!
 //! A root context looks by tick whether a token has to be fetched, and makes the call: its reply comes to the root, which
-//! no client can take away. A request whose first provider has no token yet waits for it here, for a while.
+//! no client can take away.
 
-use super::dispatch::dispatch;
-use super::host::{self, Level, Stream};
+use super::host::{self, Level};
 use super::registry::Slot;
 use super::state::Gateway;
 use crate::auth::google;
 use crate::auth::token::{Record, Standing};
 use crate::config::{Config, Key, Secret, TokenKey};
 use crate::middleware::Reply;
-use proxy_wasm::types::Action;
 use std::cell::RefCell;
-use std::rc::Rc;
 
-/// How long a request may wait for a token, in milliseconds.
-const WAIT_MS: u64 = 5_000;
 /// How much longer a token must hold for an attempt to be planned with it, in milliseconds.
 const SPARE_MS: u64 = 30_000;
 
 thread_local! {
     static FETCHES: RefCell<Vec<Fetch>> = const { RefCell::new(Vec::new()) };
-    static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A call under way.
@@ -33,13 +27,6 @@ struct Fetch {
     name: String,
     claimed: Record,
     provider: String,
-}
-
-/// A request that waits for the token of its first candidate.
-#[derive(Debug)]
-struct Waiting {
-    slot: Rc<Slot>,
-    until_ms: u64,
 }
 
 fn name(namespace: u64, id: &str) -> String {
@@ -59,20 +46,8 @@ pub(super) fn find(slot: &Slot, id: &str, now: u64) -> Option<Secret> {
     }
 }
 
-/// Whether a request that is planned has to wait for the token of its first candidate. It goes on by itself.
-pub(super) fn hold(slot: &Rc<Slot>, now: u64) -> bool {
-    let waits = is_coming(slot, now);
-    if waits {
-        let waiting = Waiting {
-            slot: Rc::clone(slot),
-            until_ms: now.saturating_add(WAIT_MS),
-        };
-        WAITING.with_borrow_mut(|all| all.push(waiting));
-    }
-    waits
-}
-
-fn is_coming(slot: &Slot, now: u64) -> bool {
+/// Whether the token of the first candidate is being fetched.
+pub(super) fn is_coming(slot: &Slot, now: u64) -> bool {
     let id = slot.with(|exchange| exchange.next_token()).flatten();
     id.is_some_and(|id| standing(slot, &id, SPARE_MS, now) == Standing::Coming)
 }
@@ -112,12 +87,11 @@ fn create(name: &str) {
     let _ = host::set_shared(name, &Record::default().to_bytes(), 0);
 }
 
-/// Fetches the tokens that are due, and lets requests go on that have waited long enough. Called in a root context.
+/// Fetches the tokens that are due. The calls are made for the effective context, which must be the root's.
 pub(super) fn tick(gateway: &Gateway, now: u64) {
     for (provider, key) in keys(&gateway.config) {
         fetch(&name(gateway.namespace, &key.id), provider, key, now);
     }
-    wake(now);
 }
 
 fn keys(config: &Config) -> impl Iterator<Item = (&str, &TokenKey)> {
@@ -162,8 +136,8 @@ fn fetch(name: &str, provider: &str, key: &TokenKey, now: u64) {
     }
 }
 
-/// A call has ended.
-pub(super) fn answered(call: u32, reply: &Reply, now: u64) {
+/// Takes the reply to a call; `false`: the call was none of these.
+pub(super) fn answered(call: u32, reply: &Reply, now: u64) -> bool {
     let found = FETCHES.with_borrow_mut(|fetches| {
         let at = fetches.iter().position(|fetch| fetch.call == call)?;
         Some(fetches.swap_remove(at))
@@ -175,7 +149,7 @@ pub(super) fn answered(call: u32, reply: &Reply, now: u64) {
         ..
     }) = found
     else {
-        return;
+        return false;
     };
     match google::answer(reply, now) {
         // Any token will do, whoever has the lease by now.
@@ -192,7 +166,7 @@ pub(super) fn answered(call: u32, reply: &Reply, now: u64) {
             }
         }
     }
-    wake(now);
+    true
 }
 
 fn warn(provider: &str, why: &str) {
@@ -200,22 +174,4 @@ fn warn(provider: &str, why: &str) {
         Level::Warn,
         &format!("crosspoint: no token for provider {provider}: {why}"),
     );
-}
-
-/// Lets requests go on that have their token, or must do without it.
-fn wake(now: u64) {
-    let waiting = WAITING.take();
-    let (stay, go): (Vec<_>, Vec<_>) = waiting
-        .into_iter()
-        .partition(|waiting| now < waiting.until_ms && is_coming(&waiting.slot, now));
-    WAITING.with_borrow_mut(|all| all.extend(stay));
-    for Waiting { slot, .. } in go {
-        // A context that is gone by now is refused by the host, and an exchange that is over sends nothing.
-        if slot.with(|_| ()).is_some()
-            && host::set_effective_context(slot.gateway)
-            && dispatch(&slot) == Action::Continue
-        {
-            host::resume(Stream::Request);
-        }
-    }
 }

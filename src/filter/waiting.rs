@@ -5,10 +5,10 @@
 //! has neither begun to go out nor ended. From then on it lets everything go by, and the gateway placement makes the
 //! callout and holds the answer: its next piece, its end, or, where nothing has gone out yet, its headers too.
 
-use super::attempt::AttemptContext;
 use super::downstream::{self, Downstream};
 use super::host::{self, Buffer, Level, Stream};
 use super::registry::Slot;
+use super::reply;
 use crate::exchange::{Action as Next, Head};
 use crate::middleware::{Callout, Reply};
 use std::cell::{Cell, RefCell};
@@ -152,7 +152,7 @@ pub(super) fn answered(slot: &Rc<Slot>, reply: Reply, may_call: bool) {
 fn give(slot: &Slot, head: Head) {
     match slot.wait.head.take() {
         Some(HeldHead::WithBody) => {
-            AttemptContext::write_answer(head, true);
+            reply::write_held(head, true);
             slot.downstream.set(Downstream::Plain);
             host::resume(Stream::Response);
         }
