@@ -3,11 +3,12 @@
 use super::budget;
 use super::contract::{EXCHANGE, GENERATION, RETRY_HEADER};
 use super::dispatch::set_next_cluster;
-use super::downstream::{self, Downstream};
+use super::downstream;
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
 use super::memory;
-use super::registry::{self, Slot, Written};
+use super::registry;
+use super::slot::{Downstream, Slot, Written};
 use super::{callout, reply, stats, tokens};
 use crate::dialect::client;
 use crate::error::{Error, Kind};

@@ -9,7 +9,8 @@
 use super::contract::{COST, KEY, TOKENS};
 use super::host::{self, Level, Stored};
 use super::identity::Caller;
-use super::registry::{self, Slot};
+use super::registry;
+use super::slot::Slot;
 use super::state::Gateway;
 use super::stats;
 use crate::config::{Budgets, Config};

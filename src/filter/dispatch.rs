@@ -3,8 +3,8 @@
 
 use super::contract::{CLUSTER, EXCHANGE, GENERATION, MAX_RETRIES_HEADER, PER_TRY_TIMEOUT_HEADER, STUB};
 use super::host::{self, Level, Map, Stream};
-use super::registry::Slot;
 use super::reply::refuse;
+use super::slot::Slot;
 use super::tokens;
 use crate::error::{Error, Kind};
 use proxy_wasm::types::Action;

@@ -13,60 +13,15 @@
 //! release builds do what is meant. Without it a client would learn of a stall by a reset.
 
 use super::host::{self, Buffer, Stream};
-use super::registry::{self, Slot};
-use super::waiting;
+use super::slot::{Downstream, Slot};
+use super::{queue, registry};
 use crate::exchange::Head;
-use crate::middleware::Reply;
 use proxy_wasm::types::Action;
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The most bytes that a held body is given at once. Envoy holds up to its buffer limit, 1 MiB by default, and beyond it
 /// may crash; what is longer goes the plain way, through the body callbacks, which have no such limit.
 pub(super) const MAX_PIECE: usize = 256 << 10;
-
-/// What the gateway placement holds of an answer's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Downstream {
-    /// Nothing: its last body callback let the piece by. Nothing can be written outside of a callback.
-    Plain,
-    /// Its last body callback paused, and the stream was not resumed since.
-    Held,
-    /// Its last body callback paused, and the stream was resumed.
-    Resumed,
-}
-
-/// What the event loop's next turn is to do for a gateway context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Resume the stream that holds a first piece.
-    Resume,
-    /// Tell a middleware that its callout has failed.
-    Failed,
-}
-
-thread_local! {
-    /// This worker's queue.
-    static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
-    /// What the next turn is to do.
-    static NEXT: RefCell<Vec<(Rc<Slot>, Turn)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Makes this worker's queue, under a name that no other worker has.
-pub(super) fn start(unique: u64) {
-    QUEUE.set(host::register_queue(&format!(
-        "crosspoint.downstream.{unique:016x}"
-    )));
-}
-
-/// Has the event loop's next turn do something; `false`: it will not.
-pub(super) fn later(slot: &Rc<Slot>, turn: Turn) -> bool {
-    let sent = QUEUE.get().is_some_and(|queue| host::enqueue(queue, b""));
-    if sent {
-        NEXT.with_borrow_mut(|next| next.push((Rc::clone(slot), turn)));
-    }
-    sent
-}
 
 /// A piece of an answer that streams has come to the gateway placement.
 pub(super) fn piece(slot: &Rc<Slot>, size: usize, end: bool) -> Action {
@@ -74,8 +29,7 @@ pub(super) fn piece(slot: &Rc<Slot>, size: usize, end: bool) -> Action {
     let plain = end || size > MAX_PIECE;
     let holds = match slot.downstream.get() {
         Downstream::Held | Downstream::Resumed => !plain,
-        // The first piece has nobody behind it to let it go.
-        Downstream::Plain => !plain && size > 0 && later(slot, Turn::Resume),
+        Downstream::Plain => !plain && size > 0 && queue::defer(slot, release_first),
     };
     slot.downstream.set(if holds {
         Downstream::Held
@@ -85,22 +39,11 @@ pub(super) fn piece(slot: &Rc<Slot>, size: usize, end: bool) -> Action {
     if holds { Action::Pause } else { Action::Continue }
 }
 
-/// The queue has a message: does what was left to this turn.
-pub(super) fn ready(queue: u32) {
-    while host::dequeue(queue).is_some() {}
-    for (slot, turn) in NEXT.take() {
-        // A context that is gone by now is refused by the host, and nothing is lost.
-        if !host::set_effective_context(slot.gateway) {
-            continue;
-        }
-        match turn {
-            Turn::Resume if slot.downstream.get() == Downstream::Held && !slot.wait.holds_all() => {
-                slot.downstream.set(Downstream::Resumed);
-                host::resume(Stream::Response);
-            }
-            Turn::Resume => {}
-            Turn::Failed => waiting::answered(&slot, Reply::Failed, false),
-        }
+/// Lets the first piece go, which nothing behind it does.
+fn release_first(slot: &Rc<Slot>) {
+    if slot.downstream.get() == Downstream::Held && !slot.wait.holds_all() {
+        slot.downstream.set(Downstream::Resumed);
+        host::resume(Stream::Response);
     }
 }
 

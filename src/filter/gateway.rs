@@ -3,10 +3,11 @@
 use super::asked::Asked;
 use super::contract::{GENERATION, ID_HEADER, OWN_DETAILS, RETRY_HEADER, STUB};
 use super::dispatch::dispatch;
-use super::downstream::{self, Downstream};
+use super::downstream;
 use super::host::{self, Buffer, Headers, Map, Stream};
 use super::identity::Caller;
-use super::registry::{self, Slot, Written};
+use super::registry;
+use super::slot::{Downstream, Slot, Written};
 use super::state::Gateway;
 use super::{account, budget, callout, health, identity, market, memory, ranking, reply, stats, waiting};
 use crate::account::generation;
@@ -82,12 +83,13 @@ impl GatewayContext {
         let config = Rc::clone(&self.gateway.config);
         let key = self.caller.as_ref().map(|caller| caller.name.clone());
         let exchange = Exchange::open(config, self.client, self.id.clone(), key, now).under(self.terms);
-        let slot = registry::insert(
+        let slot = Slot::new(
             exchange,
             self.caller.clone(),
             self.gateway.namespace,
             self.context,
         );
+        let slot = registry::insert(self.id.clone(), slot);
         self.slot = Some(Rc::clone(&slot));
         slot
     }

@@ -22,10 +22,12 @@ mod identity;
 mod labels;
 mod market;
 mod memory;
+mod queue;
 mod ranking;
 mod registry;
 mod reply;
 mod root;
+mod slot;
 mod state;
 mod stats;
 #[cfg(feature = "shell")]

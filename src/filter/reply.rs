@@ -1,7 +1,7 @@
 //! Answers of the gateway's own: local replies, and what stands in the place of a held response or of Envoy's own reply.
 
 use super::host::{self, Buffer, Level, Map};
-use super::registry::Slot;
+use super::slot::Slot;
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::Error;
 use crate::exchange::Head;

@@ -5,8 +5,8 @@ use super::gateway::GatewayContext;
 use super::host::{self, Buffer, Level};
 use super::state::Gateway;
 use super::{
-    account, budget, callout, dispatch, downstream, health, memory, ranking, registry, stats, timer, tokens,
-    workers,
+    account, budget, callout, dispatch, downstream, health, memory, queue, ranking, registry, stats, timer,
+    tokens, workers,
 };
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -113,7 +113,7 @@ impl RootContext for Root {
             Ok(placement) => {
                 if let Placement::Gateway(gateway) = &placement {
                     host::set_tick_ms(TICK_MS);
-                    downstream::start(gateway.random());
+                    queue::start(gateway.random());
                     tokens::start(gateway);
                     health::start(gateway.random());
                     workers::start(gateway.random());
@@ -155,7 +155,7 @@ impl RootContext for Root {
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
-        downstream::ready(queue);
+        queue::ready(queue);
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {

@@ -7,7 +7,8 @@
 use super::contract::RETRY_HEADER;
 use super::dispatch::set_next_cluster;
 use super::host::{self, Stream};
-use super::registry::{self, Slot, Written};
+use super::registry;
+use super::slot::{Slot, Written};
 use super::{downstream, health, reply};
 use crate::exchange::{Due, Head};
 

@@ -4,7 +4,7 @@
 //! no client can take away.
 
 use super::host::{self, Level};
-use super::registry::Slot;
+use super::slot::Slot;
 use super::state::Gateway;
 use crate::auth::google;
 use crate::auth::token::{Record, Standing};

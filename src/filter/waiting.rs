@@ -5,62 +5,13 @@
 //! has neither begun to go out nor ended. From then on it lets everything go by, and the gateway placement makes the
 //! callout and holds the answer: its next piece, its end, or, where nothing has gone out yet, its headers too.
 
-use super::downstream::{self, Downstream};
+use super::downstream;
 use super::host::{self, Buffer, Level, Stream};
-use super::registry::Slot;
-use super::reply;
+use super::slot::{Downstream, HeldHead, Slot};
+use super::{queue, reply};
 use crate::exchange::{Action as Next, Head};
-use crate::middleware::{Callout, Reply};
-use std::cell::{Cell, RefCell};
+use crate::middleware::Reply;
 use std::rc::Rc;
-
-/// What the gateway placement knows of a wait.
-#[derive(Debug, Default)]
-pub(super) struct Wait {
-    /// The callout to make in the gateway's next callback, and the number of the attempt that it is for.
-    asked: RefCell<Option<(usize, Callout)>>,
-    /// The number of the attempt whose callout is under way.
-    waits: Cell<Option<usize>>,
-    /// The headers are held, because nothing has gone out yet.
-    head: Cell<Option<HeldHead>>,
-    /// The answer's end has come.
-    ended: Cell<bool>,
-}
-
-/// The headers that are held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HeldHead {
-    /// They are all that has come.
-    Alone,
-    /// A body has come, which can be written into.
-    WithBody,
-}
-
-impl Wait {
-    /// Has the gateway placement make this callout.
-    pub(super) fn ask(&self, number: usize, callout: Callout) {
-        self.asked.replace(Some((number, callout)));
-    }
-
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.borrow().is_some()
-    }
-
-    /// Envoy itself answers in the place of what is held; `true`: something was.
-    pub(super) fn give_up(&self) -> bool {
-        self.head.take().is_some() && self.waits.take().is_some()
-    }
-
-    /// Whether what is held may not go before the callout is answered: the headers, or the end.
-    pub(super) fn holds_all(&self) -> bool {
-        self.is_under_way() && (self.ended.get() || self.head.get().is_some())
-    }
-
-    /// Whether the gateway placement must hold what comes.
-    pub(super) fn is_under_way(&self) -> bool {
-        self.waits.get().is_some()
-    }
-}
 
 /// The headers of an answer have come to the gateway placement; `true`: they are held, and with them all that follows.
 pub(super) fn headers(slot: &Rc<Slot>, end: bool) -> bool {
@@ -105,13 +56,18 @@ fn call(slot: &Rc<Slot>) {
         return;
     };
     slot.wait.waits.set(Some(number));
-    if host::call(&callout).is_none() && !downstream::later(slot, downstream::Turn::Failed) {
+    if host::call(&callout).is_none() && !queue::defer(slot, fail) {
         host::log(
             Level::Error,
             "crosspoint: a callout could neither be made nor fail",
         );
         downstream::close(slot);
     }
+}
+
+/// The callout under way could not be made.
+fn fail(slot: &Rc<Slot>) {
+    answered(slot, Reply::Failed, false);
 }
 
 /// The callout under way has been answered; the gateway's context is the one that calls concern. `may_call`: another one can
