@@ -17,6 +17,7 @@ type Label<'a> = (&'a str, &'a str);
 type Known = (&'static str, [&'static str; 2], u32);
 
 thread_local! {
+    static UNLABELLED: RefCell<HashMap<&'static str, u32>> = RefCell::new(HashMap::new());
     static FAMILIES: RefCell<HashMap<String, Vec<Known>>> = RefCell::new(HashMap::new());
 }
 
@@ -32,6 +33,16 @@ pub(super) fn with_family<T>(members: &[&str], work: impl FnOnce(&mut Family<'_>
     FAMILIES.with_borrow_mut(|families| {
         let known = families.entry(name).or_default();
         work(&mut Family { members, known })
+    })
+}
+
+/// The id of a statistic without labels.
+pub(super) fn unlabelled(kind: Metric, name: &'static str) -> Option<u32> {
+    UNLABELLED.with_borrow_mut(|ids| match ids.get(name) {
+        Some(id) => Some(*id),
+        None => host::define_metric(kind, name).inspect(|id| {
+            ids.insert(name, *id);
+        }),
     })
 }
 

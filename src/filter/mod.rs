@@ -16,6 +16,7 @@ mod contract;
 mod dispatch;
 mod downstream;
 mod gateway;
+mod gauges;
 mod health;
 mod host;
 mod identity;

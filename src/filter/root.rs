@@ -5,7 +5,7 @@ use super::gateway::GatewayContext;
 use super::host::{self, Buffer, Level};
 use super::state::Gateway;
 use super::{
-    account, budget, callout, dispatch, downstream, health, memory, queue, ranking, registry, stats, timer,
+    account, budget, callout, dispatch, downstream, gauges, health, memory, queue, ranking, registry, timer,
     tokens, workers,
 };
 use crate::config::Config;
@@ -140,7 +140,7 @@ impl RootContext for Root {
             taken: host::memory_bytes(),
             held: memory::held() as u64,
         };
-        stats::running(workers::report(own, now), now);
+        gauges::running(workers::report(own, now), now);
         // First of all, while this root is the context that calls are made for.
         tokens::tick(gateway, now);
         dispatch::wake(now);
@@ -150,7 +150,7 @@ impl RootContext for Root {
         budget::flush();
         budget::advance(gateway, now);
         account::flush();
-        stats::budgets(gateway, now);
+        gauges::budgets(gateway, now);
         timer::tick(now);
     }
 

@@ -1,4 +1,4 @@
-//! Envoy statistics: which there are, and which of them a settled exchange moves.
+//! Envoy statistics that exchanges move, most of them when they are settled. [`super::gauges`] has the others.
 //!
 //! Names are those of OpenTelemetry's conventions for generative AI, where these have one
 //! (<https://github.com/open-telemetry/semantic-conventions-genai/tree/main/docs/gen-ai>): `gen_ai.server.…` is what our
@@ -10,16 +10,11 @@
 //! makes a statistic.
 
 use super::host::{self, Metric};
-use super::identity::Caller;
-use super::labels::{Family, with_family};
-use super::state::Gateway;
-use super::workers::Load;
-use super::{budget, health};
+use super::labels::{Family, unlabelled, with_family};
 use crate::chat::Operation;
-use crate::config::{ANY, ClientKey, Config};
-use crate::health::Standing;
+use crate::config::Config;
 use crate::meter::{AttemptLine, Outcome, Receipt};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 const REQUESTS: &str = "crosspoint.requests";
@@ -31,13 +26,7 @@ const UPSTREAM_COST: &str = "crosspoint.upstream_cost_pico_usd";
 const KEY_REQUESTS: &str = "crosspoint.key_requests";
 const KEY_TOKENS: &str = "crosspoint.key_tokens";
 const KEY_COST: &str = "crosspoint.key_cost_pico_usd";
-const BUDGET_USED: &str = "crosspoint.key_budget_used_pico_usd";
-const BUDGET_LIMIT: &str = "crosspoint.key_budget_limit_pico_usd";
 const STANDING: &str = "crosspoint.endpoint_standing";
-const EXCHANGES_OPEN: &str = "crosspoint.exchanges_open";
-const MEMORY: &str = "crosspoint.memory_bytes";
-const MEMORY_HELD: &str = "crosspoint.memory_held_bytes";
-
 const REQUEST_DURATION: &str = "gen_ai.server.request.duration_milliseconds";
 const FIRST_TOKEN: &str = "gen_ai.server.time_to_first_token_milliseconds";
 const PER_TOKEN: &str = "gen_ai.server.time_per_output_token_microseconds";
@@ -50,59 +39,9 @@ const CACHE_READ: &str = "gen_ai.client.inference.usage.cache_read.input_tokens"
 const CACHE_WRITE: &str = "gen_ai.client.inference.usage.cache_write.input_tokens";
 const REASONING: &str = "gen_ai.client.inference.usage.reasoning.output_tokens";
 
-/// How often the standing of endpoints is shown, in milliseconds. Prometheus asks every 15 seconds or so.
-const STANDING_MS: u64 = 5_000;
-/// Of how many keys a tick shows the budgets, so that a worker is not held up: those of a thousand keys take five seconds.
-const KEYS_AT_ONCE: usize = 100;
-
 thread_local! {
-    static UNLABELLED: RefCell<HashMap<&'static str, u32>> = RefCell::new(HashMap::new());
     /// The gauges of the endpoints that this worker has asked, by namespace and health key.
     static STANDINGS: RefCell<HashMap<(u64, u64), u32>> = RefCell::new(HashMap::new());
-    /// When these were shown last.
-    static SHOWN_MS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Shows how many exchanges are under way at all workers, how much memory the VM has that has most, and how the endpoints
-/// stand, which all workers know alike.
-pub(super) fn running(all: Load, now: u64) {
-    gauge(EXCHANGES_OPEN, all.exchanges);
-    gauge(MEMORY, all.taken);
-    gauge(MEMORY_HELD, all.held);
-    if now.saturating_sub(SHOWN_MS.get()) < STANDING_MS {
-        return;
-    }
-    SHOWN_MS.set(now);
-    let all: Vec<_> = STANDINGS.with_borrow(|ids| ids.iter().map(|(key, id)| (*key, *id)).collect());
-    for ((namespace, key), id) in all {
-        host::record_metric(id, rank(health::view(namespace, key, now).standing(now)));
-    }
-}
-
-/// Shows what the next of the keys with budgets may use and have used. Every worker does: all read the same records, so
-/// whoever writes last is right, and a span that is over is seen to be without a request. Callers who have the limits of
-/// [`ANY`] are not in the configuration, and not shown.
-pub(super) fn budgets(gateway: &Gateway, now: u64) {
-    let keys = &gateway.config.keys;
-    let limited = |key: &ClientKey| key.name != ANY && key.allowance.longest().is_some();
-    let begin = gateway.shown.get();
-    let mut next = 0;
-    let rest = keys.iter().enumerate().skip(begin);
-    for (at, key) in rest.filter(|(_, key)| limited(key)).take(KEYS_AT_ONCE) {
-        next = at.saturating_add(1);
-        let Ok(record) = budget::record(gateway, &Caller::of_key(at, key)) else {
-            continue;
-        };
-        with_family(&[&key.name], |family| {
-            for (span, limit) in key.allowance.budgets() {
-                let window = [("window", span.name())];
-                family.show(BUDGET_USED, &window, record.spent(span, now).0);
-                family.show(BUDGET_LIMIT, &window, limit.0);
-            }
-        });
-    }
-    // At the end, it begins anew.
-    gateway.shown.set(next % keys.len().max(1));
 }
 
 /// Counts that there was no room for a body.
@@ -116,32 +55,6 @@ pub(super) fn no_room() {
 pub(super) fn budgets_unavailable() {
     if let Some(id) = unlabelled(Metric::Counter, "crosspoint.budgets_unavailable") {
         host::increment_metric(id, 1);
-    }
-}
-
-fn gauge(name: &'static str, value: u64) {
-    if let Some(id) = unlabelled(Metric::Gauge, name) {
-        host::record_metric(id, value);
-    }
-}
-
-/// The id of a statistic without labels.
-fn unlabelled(kind: Metric, name: &'static str) -> Option<u32> {
-    UNLABELLED.with_borrow_mut(|ids| match ids.get(name) {
-        Some(id) => Some(*id),
-        None => host::define_metric(kind, name).inspect(|id| {
-            ids.insert(name, *id);
-        }),
-    })
-}
-
-/// A standing as a number, the worse the higher: `status` of `/v1/models/…/endpoints` without its sign.
-const fn rank(standing: Standing) -> u64 {
-    match standing {
-        Standing::Healthy => 0,
-        Standing::RateLimited => 1,
-        Standing::Trial => 2,
-        Standing::Down => 3,
     }
 }
 
@@ -245,7 +158,12 @@ fn attempt(family: &mut Family<'_>, line: &AttemptLine, last: bool, stream: bool
     }
 }
 
-/// From now on the standing of this attempt's endpoint is shown.
+/// The endpoints that this worker has asked: namespace and health key, and the id of the gauge of their standing.
+pub(super) fn standings() -> Vec<((u64, u64), u32)> {
+    STANDINGS.with_borrow(|ids| ids.iter().map(|(key, id)| (*key, *id)).collect())
+}
+
+/// Has the standing of this attempt's endpoint shown from now on.
 fn watch(line: &AttemptLine, model: &str, operation: &'static str, namespace: u64) {
     let key = (namespace, line.health_key);
     if STANDINGS.with_borrow(|ids| ids.contains_key(&key)) {
