@@ -1,15 +1,11 @@
 //! The attempt placement: one context per try.
 
-use super::budget;
 use super::contract::{EXCHANGE, GENERATION, RETRY_HEADER};
 use super::dispatch::set_next_cluster;
-use super::downstream;
 use super::health::{self, Running};
 use super::host::{self, Buffer, Level, Map, Stream};
-use super::memory;
-use super::registry;
 use super::slot::{Downstream, Slot, Written};
-use super::{callout, reply, stats, tokens};
+use super::{budget, callout, downstream, memory, registry, reply, stats, tokens};
 use crate::dialect::client;
 use crate::error::{Error, Kind};
 use crate::exchange::{Action as Next, Exchange, Refused, ResponseHead};

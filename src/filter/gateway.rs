@@ -1,20 +1,21 @@
 //! The gateway placement: one context per client request.
 
-use super::asked::Asked;
-use super::contract::{GENERATION, ID_HEADER, OWN_DETAILS, RETRY_HEADER, STUB};
+use super::contract::{GENERATION, ID_HEADER, RETRY_HEADER, STUB};
 use super::dispatch::dispatch;
-use super::downstream;
 use super::host::{self, Buffer, Headers, Map, Stream};
 use super::identity::Caller;
-use super::registry;
+use super::request_head::{self, RequestHead};
 use super::slot::{Downstream, Slot, Written};
 use super::state::Gateway;
-use super::{account, budget, callout, health, identity, market, memory, ranking, reply, stats, waiting};
+use super::{
+    account, budget, callout, downstream, health, identity, market, memory, registry, reply, settlement,
+    stats, waiting,
+};
 use crate::account::generation;
 use crate::config::Terms;
 use crate::dialect::client::{self, ClientDialect};
-use crate::error::{Error, Kind, quoted};
-use crate::exchange::{Ending, Exchange, Head, OWN_KEYS_HEADER};
+use crate::error::{Error, Kind};
+use crate::exchange::{Exchange, Head};
 use crate::middleware::{Reply, Step};
 use crate::route::Moment;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -97,14 +98,11 @@ impl GatewayContext {
     /// Answers with an error, in the exchange's name if there is one.
     fn refuse(&mut self, error: Error) -> Action {
         self.phase = Phase::Done;
-        match &self.slot {
-            Some(slot) => {
-                slot.promise.end();
-                return reply::refuse(slot, error);
-            }
-            None => host::respond(&reply::error(self.client, &error)),
-        }
-        Action::Pause
+        let Some(slot) = &self.slot else {
+            return self.respond(&reply::error(self.client, &error));
+        };
+        slot.promise.end();
+        reply::refuse(slot, error)
     }
 
     /// Which policy the route has that Envoy has chosen.
@@ -166,20 +164,18 @@ impl GatewayContext {
         if let Some(receipt) = slot.with(|exchange| exchange.begun()) {
             let _ = host::set_property(GENERATION, &receipt);
         }
-        let asked = match Asked::read(headers) {
-            Ok(asked) => asked,
+        let head = match RequestHead::read(headers) {
+            Ok(head) => head,
             Err(error) => return self.refuse(error),
         };
         let taken = slot.with(|exchange| {
-            if let Some(session) = asked.session {
+            if let Some(session) = head.session {
                 exchange.set_session(session.to_owned());
             }
-            if asked.shows_routing {
+            if head.shows_routing {
                 exchange.show_routing();
             }
-            asked
-                .own_keys
-                .map_or(Ok(()), |keys| exchange.set_own_keys(keys))?;
+            head.own_keys.map_or(Ok(()), |keys| exchange.set_own_keys(keys))?;
             Ok::<_, Error>(exchange.limits().request_body)
         });
         let limit = match taken {
@@ -187,7 +183,7 @@ impl GatewayContext {
             Some(Err(error)) => return self.refuse(error),
             None => return Action::Pause,
         };
-        if asked.length.is_some_and(|length| length > limit) {
+        if head.length.is_some_and(|length| length > limit) {
             return self.refuse(too_large(limit));
         }
         if end_of_stream {
@@ -196,7 +192,7 @@ impl GatewayContext {
                 self.client.operation().prompt()
             )));
         }
-        if !self.has_room(&slot, 0, asked.length.unwrap_or(0)) {
+        if !self.has_room(&slot, 0, head.length.unwrap_or(0)) {
             return self.refuse(full());
         }
         self.phase = Phase::Reading;
@@ -287,55 +283,6 @@ impl GatewayContext {
             None => Action::Continue,
         }
     }
-
-    /// The exchange is over.
-    fn settle(&mut self) {
-        let Some(slot) = self.slot.take() else { return };
-        registry::remove(&self.id);
-        let Some(exchange) = slot.take() else { return };
-        let now = host::now_ms();
-        let (receipt, samples) =
-            exchange.settle(ending(&host::property_text(&["response", "code_details"])), now);
-        let _ = host::set_property(GENERATION, &receipt.to_json());
-        budget::settle(&self.gateway, &slot, &receipt, now);
-        if let Some(caller) = &self.caller {
-            account::keep(self.gateway.namespace, caller, &receipt, now);
-        }
-        health::store(self.gateway.namespace, samples, now);
-        ranking::count(self.gateway.namespace, &receipt);
-        stats::settled(&receipt, &self.gateway.config, self.gateway.namespace);
-    }
-}
-
-/// How Envoy's response code details say that a stream ended. Envoy calls a reset by the peer `remote_reset` on either
-/// side, and names the upstream side first.
-fn ending(details: &str) -> Ending {
-    match details {
-        "via_upstream" | OWN_DETAILS => Ending::Complete,
-        details if details.starts_with("upstream") => Ending::Broken,
-        details if details.contains("downstream") || details.contains("remote_reset") => Ending::ClientLeft,
-        _ => Ending::Broken,
-    }
-}
-
-fn not_served(method: &str, path: &str) -> Error {
-    let known: Vec<_> = client::PATHS
-        .iter()
-        .map(|(path, _)| format!("POST {path}"))
-        .collect();
-    let method: String = method
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .take(16)
-        .collect();
-    Error::new(
-        Kind::NotFound,
-        format!(
-            "{method} {} is not served here; try {} or GET /v1/models",
-            quoted(path),
-            known.join(", ")
-        ),
-    )
 }
 
 fn too_large(limit: usize) -> Error {
@@ -368,19 +315,7 @@ impl Context for GatewayContext {
 impl HttpContext for GatewayContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(Map::Request);
-        for (name, _) in headers.iter() {
-            let internal = [
-                b"x-crosspoint-".as_slice(),
-                b"x-envoy-",
-                ID_HEADER.as_bytes(),
-                OWN_KEYS_HEADER.as_bytes(),
-            ];
-            if internal.iter().any(|prefix| name.starts_with(prefix))
-                && let Ok(name) = std::str::from_utf8(name)
-            {
-                host::remove_header(Map::Request, name);
-            }
-        }
+        request_head::drop_internal(&headers);
         let method = headers.text(":method").unwrap_or_default();
         let target = headers.text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -402,7 +337,7 @@ impl HttpContext for GatewayContext {
             ("GET", _) => self.serve(path, query),
             _ => None,
         };
-        served.unwrap_or_else(|| self.refuse(not_served(method, path)))
+        served.unwrap_or_else(|| self.refuse(request_head::not_served(method, path)))
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
@@ -466,25 +401,7 @@ impl HttpContext for GatewayContext {
             host::remove_header(Map::Response, RETRY_HEADER);
             return Action::Continue;
         }
-        let status = host::header_text(Map::Response, ":status")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(500);
-        let details = host::property_text(&["response", "code_details"]);
-        if details == OWN_DETAILS {
-            // The attempt placement refused without knowing the exchange.
-            return Action::Continue;
-        }
-        let now = host::now_ms();
-        let Some((head, samples)) = slot.with(|exchange| {
-            (
-                exchange.local_reply(status, &details, now),
-                exchange.take_samples(),
-            )
-        }) else {
-            return Action::Continue;
-        };
-        health::store(self.gateway.namespace, samples, now);
-        self.replacement = reply::replace(head, end_of_stream);
+        self.replacement = reply::replace(slot, end_of_stream);
         Action::Continue
     }
 
@@ -516,7 +433,10 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_log(&mut self) {
-        self.settle();
+        if let Some(slot) = self.slot.take() {
+            registry::remove(&self.id);
+            settlement::settle(&self.gateway, &slot);
+        }
     }
 }
 

@@ -8,7 +8,6 @@
 #![allow(clippy::disallowed_methods, reason = "the edge, where effects are")]
 
 mod account;
-mod asked;
 mod attempt;
 mod budget;
 mod callout;
@@ -27,7 +26,9 @@ mod queue;
 mod ranking;
 mod registry;
 mod reply;
+mod request_head;
 mod root;
+mod settlement;
 mod slot;
 mod state;
 mod stats;

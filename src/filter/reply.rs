@@ -1,5 +1,7 @@
 //! Answers of the gateway's own: local replies, and what stands in the place of a held response or of Envoy's own reply.
 
+use super::contract::OWN_DETAILS;
+use super::health;
 use super::host::{self, Buffer, Level, Map};
 use super::slot::Slot;
 use crate::dialect::client::{self, ClientDialect};
@@ -49,9 +51,25 @@ pub(super) fn write_held(mut head: Head, end: bool) {
     }
 }
 
-/// Writes the headers of an answer over those of Envoy's own reply. Returns the body, which only the body callback can
-/// write; nothing where Envoy's reply stays. `end`: the reply has no body.
-pub(super) fn replace(mut head: Head, end: bool) -> Option<Vec<u8>> {
+/// Writes the headers of the exchange's own answer over those of a local reply of Envoy's. Returns the body, which only the
+/// body callback can write; nothing where Envoy's reply stays. `end`: the reply has no body.
+pub(super) fn replace(slot: &Slot, end: bool) -> Option<Vec<u8>> {
+    let status = host::header_text(Map::Response, ":status")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(500);
+    let details = host::property_text(&["response", "code_details"]);
+    if details == OWN_DETAILS {
+        // The attempt placement refused without knowing the exchange.
+        return None;
+    }
+    let now = host::now_ms();
+    let (mut head, samples) = slot.with(|exchange| {
+        (
+            exchange.local_reply(status, &details, now),
+            exchange.take_samples(),
+        )
+    })?;
+    health::store(slot.namespace, samples, now);
     if end {
         // No body may follow, so the headers alone must do.
         head.body.clear();

@@ -1,8 +1,10 @@
-//! What the headers of a request ask for, beside who calls. A header that could mean two things, or none, is refused:
-//! left out, it would quietly change who pays, or where a session goes.
+//! Headers of a request, beside those that name the caller. A header that could mean two things, or none, is refused: left
+//! out, it would quietly change who pays, or where a session goes.
 
-use super::host::Headers;
-use crate::error::Error;
+use super::contract::ID_HEADER;
+use super::host::{self, Headers, Map};
+use crate::dialect::client;
+use crate::error::{Error, Kind, quoted};
 use crate::exchange::OWN_KEYS_HEADER;
 
 /// The header that names the session of a request, as OpenRouter calls it.
@@ -14,9 +16,9 @@ const METADATA_HEADERS: [&str; 3] = [
     "x-openrouter-experimental-metadata",
 ];
 
-/// What the headers of a request ask for.
+/// Headers that the gateway acts on.
 #[derive(Debug)]
-pub(super) struct Asked<'h> {
+pub(super) struct RequestHead<'h> {
     /// The caller's name for the session.
     pub(super) session: Option<&'h str>,
     /// The caller's own keys for providers.
@@ -27,8 +29,8 @@ pub(super) struct Asked<'h> {
     pub(super) length: Option<usize>,
 }
 
-impl<'h> Asked<'h> {
-    /// Reads what the gateway acts on.
+impl<'h> RequestHead<'h> {
+    /// Reads them.
     ///
     /// # Errors
     /// When one of these headers stands there more than once, or cannot be read.
@@ -52,4 +54,42 @@ impl<'h> Asked<'h> {
 fn length(text: &str) -> Option<usize> {
     let length: u64 = text.parse().ok()?;
     Some(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// Removes headers that only the gateway itself may send on.
+pub(super) fn drop_internal(headers: &Headers) {
+    for (name, _) in headers.iter() {
+        let internal = [
+            b"x-crosspoint-".as_slice(),
+            b"x-envoy-",
+            ID_HEADER.as_bytes(),
+            OWN_KEYS_HEADER.as_bytes(),
+        ];
+        if internal.iter().any(|prefix| name.starts_with(prefix))
+            && let Ok(name) = std::str::from_utf8(name)
+        {
+            host::remove_header(Map::Request, name);
+        }
+    }
+}
+
+/// The error of a path that is not served.
+pub(super) fn not_served(method: &str, path: &str) -> Error {
+    let known: Vec<_> = client::PATHS
+        .iter()
+        .map(|(path, _)| format!("POST {path}"))
+        .collect();
+    let method: String = method
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .take(16)
+        .collect();
+    Error::new(
+        Kind::NotFound,
+        format!(
+            "{method} {} is not served here; try {} or GET /v1/models",
+            quoted(path),
+            known.join(", ")
+        ),
+    )
 }
