@@ -162,25 +162,29 @@ impl AttemptContext {
         }
     }
 
-    /// Does what the exchange says.
-    fn apply(&mut self, slot: &Rc<Slot>, mut next: Next, end: bool, now: u64) -> Action {
+    /// Makes the callout that the exchange wants, and then holds; one that cannot be made has failed, and the exchange goes on
+    /// from there. Nothing is left to do where it is over.
+    fn call_out(&mut self, slot: &Slot, mut next: Next, end: bool, now: u64) -> Option<Next> {
+        let number = self.number;
         while let Next::Wait(callout) = next {
-            let number = self.number;
             if end || self.released {
                 slot.wait.ask(number, callout);
-                next = Next::Hold;
-                break;
+                return Some(Next::Hold);
             }
             if host::call(&callout).is_some() {
                 self.asked = Some(callout);
-                next = Next::Hold;
-                break;
+                return Some(Next::Hold);
             }
-            let Some(resumed) = slot.with(|exchange| exchange.resume(number, Reply::Failed, now)) else {
-                return Action::Continue;
-            };
-            next = resumed;
+            next = slot.with(|exchange| exchange.resume(number, Reply::Failed, now))?;
         }
+        Some(next)
+    }
+
+    /// Does what the exchange says.
+    fn apply(&mut self, slot: &Rc<Slot>, next: Next, end: bool, now: u64) -> Action {
+        let Some(next) = self.call_out(slot, next, end, now) else {
+            return Action::Continue;
+        };
         if matches!(next, Next::Hold) && (end || self.released) {
             return self.leave_to_gateway(slot);
         }
