@@ -2,7 +2,8 @@
 
 use super::contract::{GENERATION, ID_HEADER, RETRY_HEADER, STUB};
 use super::dispatch::dispatch;
-use super::host::{self, Buffer, Headers, Map, Stream};
+use super::headers::Headers;
+use super::host::{self, Buffer, Map, Stream};
 use super::identity::Caller;
 use super::request_head::{self, RequestHead};
 use super::slot::{Downstream, Slot, Written};

@@ -8,7 +8,7 @@
 )]
 
 use super::contract::OWN_DETAILS;
-use crate::error::Error;
+use super::headers::{self, Headers};
 use crate::exchange::Head;
 use crate::middleware::Callout;
 use std::time::Duration;
@@ -230,66 +230,9 @@ pub(super) fn headers(map: Map) -> Headers {
     )
 }
 
-/// Headers in the ABI's form: count, then the sizes of every name and value, then these, each ended by a zero byte.
-#[derive(Debug)]
-pub(super) struct Headers(Vec<u8>);
-
-impl Headers {
-    /// Every name and value, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let count = self.number(0).unwrap_or(0);
-        let mut at = count.saturating_mul(8).saturating_add(4);
-        (0..count).map_while(move |index| {
-            let mut piece = |size: usize| {
-                let piece = self.0.get(at..at.checked_add(size)?)?;
-                at += size + 1;
-                Some(piece)
-            };
-            let name = piece(self.number(index.checked_mul(8)?.checked_add(4)?)?)?;
-            let value = piece(self.number(index.checked_mul(8)?.checked_add(8)?)?)?;
-            Some((name, value))
-        })
-    }
-
-    /// The first value of a header, if it is UTF-8. For what Envoy keeps to one value itself, and for answers of
-    /// providers; of what else a caller sends, [`Self::only`].
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.iter().find(|(known, _)| *known == name.as_bytes())?;
-        std::str::from_utf8(value).ok()
-    }
-
-    /// The one value of a caller's header. Of two values none is taken: another filter may have read the other one.
-    ///
-    /// # Errors
-    /// When it stands there more than once.
-    pub(super) fn only(&self, name: &str) -> Result<Option<&[u8]>, Error> {
-        let mut values = self.iter().filter(|(known, _)| *known == name.as_bytes());
-        match (values.next(), values.next()) {
-            (_, Some(_)) => Err(Error::invalid(format!(
-                "the header {name} stands there more than once; send it once"
-            ))),
-            (value, None) => Ok(value.map(|(_, value)| value)),
-        }
-    }
-
-    /// The one value of a caller's header, as text.
-    ///
-    /// # Errors
-    /// When it stands there more than once, or is no UTF-8.
-    pub(super) fn only_text(&self, name: &str) -> Result<Option<&str>, Error> {
-        let value = self.only(name)?.map(std::str::from_utf8).transpose();
-        value.map_err(|_| Error::invalid(format!("the header {name} is no UTF-8; send it as text")))
-    }
-
-    fn number(&self, at: usize) -> Option<usize> {
-        let digits = self.0.get(at..at.checked_add(4)?)?;
-        u32::from_le_bytes(digits.try_into().ok()?).try_into().ok()
-    }
-}
-
 /// Replaces a whole set of headers.
 pub(super) fn set_headers(map: Map, headers: &[(String, String)]) -> bool {
-    let bytes = pairs(headers);
+    let bytes = headers::to_bytes(headers);
     // SAFETY: see `log`.
     unsafe { proxy_set_header_map_pairs(map as u32, bytes.as_ptr(), bytes.len()) == OK }
 }
@@ -300,21 +243,6 @@ pub(super) fn drop_trailers(map: Map) {
     if !set_headers(map, &[]) {
         log(Level::Error, "crosspoint: trailers could not be removed");
     }
-}
-
-fn pairs(headers: &[(String, String)]) -> Vec<u8> {
-    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = Vec::with_capacity(512);
-    bytes.extend_from_slice(&u32::try_from(headers.len()).unwrap_or(0).to_le_bytes());
-    for (name, value) in headers {
-        bytes.extend_from_slice(&length(name));
-        bytes.extend_from_slice(&length(value));
-    }
-    for text in headers.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(0);
-    }
-    bytes
 }
 
 pub(super) fn set_header(map: Map, name: &str, value: &str) {
@@ -444,7 +372,7 @@ pub(super) fn resume(stream: Stream) {
 
 /// Answers the client from here.
 pub(super) fn respond(head: &Head) {
-    let headers = pairs(&head.headers);
+    let headers = headers::to_bytes(&head.headers);
     let details = OWN_DETAILS;
     // SAFETY: see `log`.
     unsafe {

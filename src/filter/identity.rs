@@ -1,6 +1,7 @@
 //! Who calls: by a key of this gateway, or by the name that a filter before this one has found.
 
-use super::host::{self, Headers};
+use super::headers::Headers;
+use super::host;
 use crate::config::{ClientKey, Config, Identity};
 use crate::error::{Error, Kind};
 use crate::hash;

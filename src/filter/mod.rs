@@ -16,6 +16,7 @@ mod dispatch;
 mod downstream;
 mod gateway;
 mod gauges;
+mod headers;
 mod health;
 mod host;
 mod identity;

@@ -2,7 +2,8 @@
 //! out, it would quietly change who pays, or where a session goes.
 
 use super::contract::ID_HEADER;
-use super::host::{self, Headers, Map};
+use super::headers::Headers;
+use super::host::{self, Map};
 use crate::dialect::client;
 use crate::error::{Error, Kind, quoted};
 use crate::exchange::OWN_KEYS_HEADER;
