@@ -4,21 +4,21 @@
 //! exchange that cannot be kept is still in the ledger.
 
 use super::budget::{self, Unavailable};
-use super::host::{self, Stored};
+use super::host;
 use super::identity::Caller;
 use super::reply;
 use super::state::Gateway;
+use super::store::{self, Key, SOME_TRIES};
 use crate::account::activity::{self, DAYS, Day, Row, SLOTS};
 use crate::account::{Account, Question, generation};
 use crate::error::{Error, Kind};
 use crate::exchange::Head;
 use crate::meter::Receipt;
 use crate::time::DAY_MS;
+use std::array::TryFromSliceError;
 use std::cell::RefCell;
 use std::collections::HashMap;
-
-/// How often a write is tried again when another worker was faster.
-const TRIES: usize = 16;
+use std::convert::Infallible;
 
 thread_local! {
     /// The places that this worker may still use, by namespace: the next one, and the end.
@@ -29,21 +29,11 @@ thread_local! {
 /// What was used and is not written.
 #[derive(Clone)]
 struct Waiting {
-    /// The name of the record.
-    name: String,
+    key: Key,
     day: u64,
-    /// The key.
+    /// The name of the caller.
     owner: String,
     row: Row,
-}
-
-fn place_name(namespace: u64, place: u64) -> String {
-    format!("crosspoint.{namespace:016x}.generation.{place:03x}")
-}
-
-fn day_name(namespace: u64, caller: &Caller, day: u64) -> String {
-    let (key, slot) = (caller.hash, day % SLOTS);
-    format!("crosspoint.{namespace:016x}.activity.{key:032x}.{slot:02}")
 }
 
 /// The place where a new exchange will be kept.
@@ -63,32 +53,25 @@ pub(super) fn place(gateway: &Gateway) -> u64 {
 
 /// Claims a block of places.
 fn claim(namespace: u64) -> Option<(u64, u64)> {
-    let name = format!("crosspoint.{namespace:016x}.generations");
-    for _ in 0..TRIES {
-        let (begin, cas) = match host::find_shared(&name).ok()? {
-            Some((bytes, cas)) => (u64::from_le_bytes(bytes.try_into().ok()?), cas),
-            None => (0, host::CREATE),
-        };
+    let begin = store::update(&Key::generations(namespace), SOME_TRIES, |bytes| {
+        let begin = bytes.map_or(Ok(0), |bytes| bytes.try_into().map(u64::from_le_bytes))?;
         let end = begin.wrapping_add(generation::BLOCK) % (generation::PLACES << 16);
-        match host::store_shared(&name, &end.to_le_bytes(), cas) {
-            Stored::Yes => return Some((begin, begin.saturating_add(generation::BLOCK))),
-            Stored::Overtaken => {}
-            Stored::Failed => return None,
-        }
-    }
-    None
+        Ok::<_, TryFromSliceError>((end.to_le_bytes().to_vec(), begin))
+    });
+    let begin = begin.ok()?;
+    Some((begin, begin.saturating_add(generation::BLOCK)))
 }
 
 /// Keeps what a caller may read of an exchange.
 pub(super) fn keep(namespace: u64, caller: &Caller, receipt: &Receipt, now: u64) {
     if let Some(place) = generation::place(&receipt.id) {
         // Whatever lies there is older.
-        let _ = host::set_shared(&place_name(namespace, place), &generation::entry(receipt), 0);
+        store::put(&Key::generation(namespace, place), &generation::entry(receipt));
     }
     if let Some(row) = Row::of(receipt) {
         let day = now / DAY_MS;
         let waiting = Waiting {
-            name: day_name(namespace, caller, day),
+            key: day_key(namespace, caller, day),
             day,
             owner: caller.name.clone(),
             row,
@@ -100,8 +83,8 @@ pub(super) fn keep(namespace: u64, caller: &Caller, receipt: &Receipt, now: u64)
 /// Writes the sums that wait.
 pub(super) fn flush() {
     let mut all = WAITING.take();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    for of_day in all.chunk_by(|a, b| a.name == b.name) {
+    all.sort_by(|a, b| a.key.cmp(&b.key));
+    for of_day in all.chunk_by(|a, b| a.key == b.key) {
         if !add(of_day) {
             WAITING.with_borrow_mut(|all| all.extend_from_slice(of_day));
         }
@@ -109,25 +92,21 @@ pub(super) fn flush() {
 }
 
 fn add(all: &[Waiting]) -> bool {
-    let Some(Waiting { name, day, owner, .. }) = all.first() else {
+    let Some(Waiting { key, day, owner, .. }) = all.first() else {
         return true;
     };
-    for _ in 0..TRIES {
-        let (mut record, cas) = match host::find_shared(name) {
-            Ok(Some((bytes, cas))) => (Day::read(&bytes, *day, owner), cas),
-            Ok(None) => (Day::read(b"", *day, owner), host::CREATE),
-            Err(host::Failed) => return false,
-        };
+    let added = store::update(key, SOME_TRIES, |bytes| {
+        let mut record = Day::read(bytes.unwrap_or_default(), *day, owner);
         for waiting in all {
             record.add(&waiting.row);
         }
-        match host::store_shared(name, &record.to_bytes(), cas) {
-            Stored::Yes => return true,
-            Stored::Overtaken => {}
-            Stored::Failed => return false,
-        }
-    }
-    false
+        Ok::<_, Infallible>((record.to_bytes(), ()))
+    });
+    added.is_ok()
+}
+
+fn day_key(namespace: u64, caller: &Caller, day: u64) -> Key {
+    Key::activity(namespace, caller.hash, day % SLOTS)
 }
 
 /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
@@ -166,8 +145,10 @@ fn tell(gateway: &Gateway, caller: &Caller, question: &Question, now: u64) -> Re
         }
         Question::Generation(id) => {
             let place = generation::place(id);
-            let entry = place.and_then(|place| host::shared(&place_name(namespace, place)));
-            let found = entry.and_then(|(entry, _)| generation::answer(&entry, &caller.name, id));
+            let found = place.and_then(|place| {
+                let (entry, _) = store::read(&Key::generation(namespace, place));
+                generation::answer(&entry, &caller.name, id)
+            });
             let message = "no such generation of this key, or it is too long ago; the ledger has it";
             found.ok_or_else(|| Error::new(Kind::NotFound, message))
         }
@@ -178,8 +159,8 @@ fn tell(gateway: &Gateway, caller: &Caller, question: &Question, now: u64) -> Re
             let wanted = days.filter(|day| date.is_none_or(|date| date == *day));
             let days: Vec<Day> = wanted
                 .filter_map(|day| {
-                    let (bytes, _) = host::shared(&day_name(namespace, caller, day))?;
-                    Some(Day::read(&bytes, day, &caller.name))
+                    let (bytes, _) = store::find(&day_key(namespace, caller, day)).ok()?;
+                    Some(Day::read(&bytes?, day, &caller.name))
                 })
                 .collect();
             Ok(activity::answer(&days))

@@ -7,22 +7,21 @@
 //! configuration says otherwise.
 
 use super::contract::{COST, KEY, TOKENS};
-use super::host::{self, Level, Stored};
+use super::host::{self, Failed, Level};
 use super::identity::Caller;
 use super::registry;
 use super::slot::Slot;
 use super::state::Gateway;
 use super::stats;
+use super::store::{self, Key, MANY_TRIES, Unchanged};
 use crate::config::{Budgets, Config};
 use crate::error::{Error, Kind};
 use crate::meter::budget::{Advance, Ask, Demand, Hold, Record, SPANS, Used};
 use crate::meter::{PicoUsd, Receipt};
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::rc::Rc;
 
-/// How often a write is tried again when another worker was faster. That many are not faster in a row; and if they are,
-/// nothing is lost.
-const TRIES: usize = 64;
 /// How much longer than its deadline an exchange may live, in milliseconds.
 const SLACK_MS: u64 = 60_000;
 
@@ -31,10 +30,10 @@ thread_local! {
 }
 
 /// A settlement that is not written yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
-    /// The name of the record, and of the key.
-    name: String,
+    key: Key,
+    /// The name of the caller.
     owner: String,
     /// What the record begins with, should there be none.
     fresh: Record,
@@ -48,10 +47,6 @@ struct Waiting {
 /// Nobody can tell what a key has used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unavailable;
-
-fn name(namespace: u64, caller: &Caller) -> String {
-    format!("crosspoint.{namespace:016x}.budget.{:032x}", caller.hash)
-}
 
 /// The record of a key that has none: what it had used before this Envoy started.
 fn fresh(budgets: &Budgets, key: &str) -> Record {
@@ -69,37 +64,37 @@ fn fresh(budgets: &Budgets, key: &str) -> Record {
 
 /// What a key has used.
 pub(super) fn record(gateway: &Gateway, caller: &Caller) -> Result<Record, Unavailable> {
-    match host::find_shared(&name(gateway.namespace, caller)) {
-        Ok(Some((bytes, _))) => Record::from_bytes(&bytes, &caller.name).ok_or(Unavailable),
-        Ok(None) => Ok(fresh(&gateway.config.budgets, &caller.name)),
-        Err(host::Failed) => Err(Unavailable),
+    match store::find(&key(gateway.namespace, caller)) {
+        Ok((Some(bytes), _)) => Record::from_bytes(&bytes, &caller.name).ok_or(Unavailable),
+        Ok((None, _)) => Ok(fresh(&gateway.config.budgets, &caller.name)),
+        Err(Failed) => Err(Unavailable),
     }
 }
 
-/// Changes the record of a key, however many workers do at the same time. The inner error is that of `change`.
+fn key(namespace: u64, caller: &Caller) -> Key {
+    Key::budget(namespace, caller.hash)
+}
+
+/// Changes the record of a caller. The inner error is that of `change`.
 fn update<T, E>(
-    name: &str,
+    key: &Key,
     owner: &str,
     fresh: &Record,
     change: impl Fn(Record) -> Result<(Record, T), E>,
 ) -> Result<Result<T, E>, Unavailable> {
-    for _ in 0..TRIES {
-        let (record, cas) = match host::find_shared(name) {
-            Ok(Some((bytes, cas))) => (Record::from_bytes(&bytes, owner).ok_or(Unavailable)?, cas),
-            Ok(None) => (*fresh, host::CREATE),
-            Err(host::Failed) => return Err(Unavailable),
+    let changed = store::update(key, MANY_TRIES, |bytes| {
+        let record = match bytes {
+            Some(bytes) => Record::from_bytes(bytes, owner).ok_or(None::<E>)?,
+            None => *fresh,
         };
-        let (record, result) = match change(record) {
-            Ok(changed) => changed,
-            Err(error) => return Ok(Err(error)),
-        };
-        match host::store_shared(name, &record.to_bytes(owner), cas) {
-            Stored::Yes => return Ok(Ok(result)),
-            Stored::Overtaken => {}
-            Stored::Failed => return Err(Unavailable),
-        }
+        let (record, result) = change(record).map_err(Some)?;
+        Ok((record.to_bytes(owner), result))
+    });
+    match changed {
+        Ok(result) => Ok(Ok(result)),
+        Err(Unchanged::Refused(Some(error))) => Ok(Err(error)),
+        Err(Unchanged::Refused(None) | Unchanged::Unavailable) => Err(Unavailable),
     }
-    Err(Unavailable)
 }
 
 /// Notes whose request has begun, and refuses one that would be refused whatever is in it, so that neither its body nor a
@@ -122,7 +117,7 @@ pub(super) fn admit(
     let Some(allowance) = limits(config, caller) else {
         return Ok(None);
     };
-    let key = &caller.name;
+    let name = &caller.name;
     let counts = allowance.tokens_per_minute.is_some();
     let pays = allowance.longest().is_some();
     let ask = match slot.with(|exchange| exchange.ask(counts, pays, now)) {
@@ -133,8 +128,8 @@ pub(super) fn admit(
         .with(|exchange| exchange.longest_life_ms())
         .unwrap_or_default();
     let lifetime = lifetime.saturating_add(SLACK_MS);
-    let name = name(gateway.namespace, caller);
-    let admitted = update(&name, key, &fresh(&config.budgets, key), |record| {
+    let record_key = key(gateway.namespace, caller);
+    let admitted = update(&record_key, name, &fresh(&config.budgets, name), |record| {
         let (demand, limit) = ask.within(record.free(allowance, now));
         match record.admit(allowance, &demand, lifetime, now) {
             Ok((record, hold)) => Ok((record, (hold, limit))),
@@ -151,7 +146,7 @@ pub(super) fn admit(
             stats::budgets_unavailable();
             host::log(
                 Level::Warn,
-                &format!("crosspoint: what the key {key} has used is not to be had"),
+                &format!("crosspoint: what the key {name} has used is not to be had"),
             );
             if config.budgets.allow_when_unavailable {
                 return Ok(None);
@@ -189,7 +184,7 @@ pub(super) fn settle(gateway: &Gateway, slot: &Slot, receipt: &Receipt, now: u64
         return;
     }
     let waiting = Waiting {
-        name: name(gateway.namespace, caller),
+        key: key(gateway.namespace, caller),
         owner: caller.name.clone(),
         fresh: fresh(&gateway.config.budgets, &caller.name),
         hold,
@@ -198,7 +193,7 @@ pub(super) fn settle(gateway: &Gateway, slot: &Slot, receipt: &Receipt, now: u64
         at_ms: now,
     };
     let urgent = limits(&gateway.config, caller).is_some();
-    if !urgent || write(&waiting.name, std::slice::from_ref(&waiting)).is_err() {
+    if !urgent || write(std::slice::from_ref(&waiting)).is_err() {
         WAITING.with_borrow_mut(|all| push(all, waiting));
     }
 }
@@ -214,7 +209,7 @@ fn push(all: &mut Vec<Waiting>, new: Waiting) {
     let minute = |one: &Waiting| one.at_ms / 60_000;
     let same = all
         .iter_mut()
-        .find(|one| one.name == new.name && place(one) == place(&new) && minute(one) == minute(&new));
+        .find(|one| one.key == new.key && place(one) == place(&new) && minute(one) == minute(&new));
     // What was charged in advance belongs to one exchange.
     let Some(known) = same.filter(|_| new.before.is_none()) else {
         all.push(new);
@@ -229,14 +224,14 @@ fn push(all: &mut Vec<Waiting>, new: Waiting) {
     }
 }
 
-/// Writes settlements of one key.
-fn write(name: &str, all: &[Waiting]) -> Result<(), Unavailable> {
+/// Writes settlements of one caller.
+fn write(all: &[Waiting]) -> Result<(), Unavailable> {
     let Some(first) = all.first() else { return Ok(()) };
-    let settled = update(name, &first.owner, &first.fresh, |record| {
+    let settled = update(&first.key, &first.owner, &first.fresh, |record| {
         let settle = |record: Record, one: &Waiting| {
             record.settle_rest(one.hold.as_ref(), one.before.as_ref(), &one.used, one.at_ms)
         };
-        Ok::<_, std::convert::Infallible>((all.iter().fold(record, settle), ()))
+        Ok::<_, Infallible>((all.iter().fold(record, settle), ()))
     });
     settled.map(|_| ())
 }
@@ -261,9 +256,9 @@ pub(super) fn advance(gateway: &Gateway, now: u64) {
         let Some((caller, ..)) = of_key.first() else {
             continue;
         };
-        let name = name(gateway.namespace, caller);
+        let key = key(gateway.namespace, caller);
         let fresh = fresh(&gateway.config.budgets, &caller.name);
-        let charged = update(&name, &caller.name, &fresh, |mut record| {
+        let charged = update(&key, &caller.name, &fresh, |mut record| {
             let mut advances = Vec::with_capacity(of_key.len());
             for (_, slot, used) in of_key {
                 let (hold, before) = (slot.hold.get(), slot.advance.get());
@@ -271,7 +266,7 @@ pub(super) fn advance(gateway: &Gateway, now: u64) {
                 record = next;
                 advances.push(advance);
             }
-            Ok::<_, std::convert::Infallible>((record, advances))
+            Ok::<_, Infallible>((record, advances))
         });
         // If this fails the next renewal of the receipts tries again.
         let Ok(Ok(advances)) = charged else { continue };
@@ -284,17 +279,11 @@ pub(super) fn advance(gateway: &Gateway, now: u64) {
 /// Writes what waits.
 pub(super) fn flush() {
     let mut all = WAITING.take();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    for of_key in all.chunk_by_mut(|a, b| a.name == b.name) {
-        let Some(first) = of_key.first() else { continue };
-        if write(&first.name, of_key).is_err() {
+    all.sort_by(|a, b| a.key.cmp(&b.key));
+    for of_key in all.chunk_by(|a, b| a.key == b.key) {
+        if write(of_key).is_err() {
             stats::budgets_unavailable();
-            let kept = of_key.iter_mut().map(|one| Waiting {
-                name: std::mem::take(&mut one.name),
-                owner: std::mem::take(&mut one.owner),
-                ..*one
-            });
-            WAITING.with_borrow_mut(|all| all.extend(kept));
+            WAITING.with_borrow_mut(|all| all.extend_from_slice(of_key));
         }
     }
 }

@@ -4,14 +4,13 @@
 //! waits for the next tick, or for the next failure, and is then written with all that came since. So an attempt costs two
 //! calls of shared data at the most, and under load far fewer.
 
-use super::host;
+use super::store::{self, FEW_TRIES};
 use crate::health::{HOLDS_MS, Record, Sample, Standing, Uptime, View};
 use crate::market::Live;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::convert::Infallible;
 
-/// How often a write is tried again when another worker was faster. Losing a sample is fine.
-const TRIES: usize = 4;
 /// How long a worker may plan with its own copy of a record, in milliseconds.
 const COPY_MS: u64 = 100;
 /// How many samples of one endpoint may wait.
@@ -53,13 +52,12 @@ pub(super) fn start(unique: u64) {
     }
 }
 
-fn name((namespace, key): Key) -> String {
-    format!("crosspoint.{namespace:016x}.health.{key:016x}")
+fn record_key((namespace, key): Key) -> store::Key {
+    store::Key::health(namespace, key)
 }
 
-fn read(key: Key) -> (Record, u32) {
-    let (bytes, cas) = host::shared(&name(key)).unwrap_or_default();
-    (Record::from_bytes(&bytes), cas)
+fn read(key: Key) -> Record {
+    Record::from_bytes(&store::read(&record_key(key)).0)
 }
 
 fn keep(key: Key, record: &Record, now: u64) -> View {
@@ -76,7 +74,7 @@ pub(super) fn view(namespace: u64, key: u64, now: u64) -> View {
     let fresh = copy.filter(|(_, read)| now.saturating_sub(*read) < COPY_MS);
     let mut view = match fresh {
         Some((view, _)) => view,
-        None => keep(key, &read(key).0, now),
+        None => keep(key, &read(key), now),
     };
     view.in_flight = view.in_flight.saturating_add(u32::from(running));
     view
@@ -85,7 +83,7 @@ pub(super) fn view(namespace: u64, key: u64, now: u64) -> View {
 /// What callers may read of an endpoint's health.
 pub(super) fn live(namespace: u64, key: u64, now: u64) -> Live {
     // Who looks around reads records that no plan of this worker may ever need, so no copy is kept.
-    let (record, _) = read((namespace, key));
+    let record = read((namespace, key));
     let Uptime {
         last_5m,
         last_30m,
@@ -103,12 +101,13 @@ pub(super) fn live(namespace: u64, key: u64, now: u64) -> Live {
 /// Claims the trial of an endpoint; `false` when another worker was faster.
 pub(super) fn claim(namespace: u64, key: u64, now: u64) -> bool {
     let key = (namespace, key);
-    let (record, cas) = read(key);
+    let (bytes, version) = store::read(&record_key(key));
+    let record = Record::from_bytes(&bytes);
     let Some(claimed) = record.claim(now) else {
         keep(key, &record, now);
         return false;
     };
-    let own = host::set_shared(&name(key), &claimed.to_bytes(), cas);
+    let own = store::swap(&record_key(key), &claimed.to_bytes(), version);
     if own {
         keep(key, &claimed, now);
     }
@@ -162,16 +161,17 @@ fn write(key: Key, now: u64) {
         local.told = (local.running, now);
         (std::mem::take(&mut local.waiting), local.running)
     });
-    for _ in 0..TRIES {
-        let (record, cas) = read(key);
+    let written = store::update(&record_key(key), FEW_TRIES, |bytes| {
+        let record = Record::from_bytes(bytes.unwrap_or_default());
         let updated = samples
             .iter()
             .fold(record, |record, sample| record.update(*sample, now));
         let record = updated.report(VM.get(), running, now);
-        if host::set_shared(&name(key), &record.to_bytes(), cas) {
-            keep(key, &record, now);
-            break;
-        }
+        Ok::<_, Infallible>((record.to_bytes(), record))
+    });
+    // Losing samples is fine.
+    if let Ok(record) = written {
+        keep(key, &record, now);
     }
 }
 

@@ -277,16 +277,6 @@ pub(super) fn set_property(name: &str, value: &[u8]) -> bool {
     unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) == OK }
 }
 
-/// A record of shared data, with the number that a compare-and-swap needs.
-pub(super) fn shared(key: &str) -> Option<(Vec<u8>, u32)> {
-    let mut cas = 0;
-    // SAFETY: see `log` and `buffer`.
-    let bytes = fetch(|data, size| unsafe {
-        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
-    })?;
-    Some((bytes, cas))
-}
-
 /// The host would not do it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed;
@@ -295,18 +285,13 @@ pub(super) struct Failed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
     Yes,
-    /// Somebody else has written since.
+    /// The record has another number by now.
     Overtaken,
     Failed,
 }
 
-/// The number that makes [`store_shared`] create a record, and only if there is none. Envoy's host creates a record
-/// whatever number it gets, and compares the number of one that there is; its numbers count all writes up from 1
-/// (proxy-wasm-cpp-host, src/shared_data.cc). With 0 the second of two workers would write over the first one's.
-pub(super) const CREATE: u32 = u32::MAX;
-
-/// A record of shared data, told apart from one that cannot be read.
-pub(super) fn find_shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, Failed> {
+/// A record of shared data with the number that a compare-and-swap needs, told apart from one that cannot be read.
+pub(super) fn shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, Failed> {
     let mut data = std::ptr::null_mut();
     let (mut size, mut cas) = (0, 0);
     // SAFETY: see `log` and `buffer`.
@@ -327,8 +312,8 @@ pub(super) fn find_shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, Failed> {
     }
 }
 
-/// Writes a record of shared data, if nobody has since `cas`.
-pub(super) fn store_shared(key: &str, value: &[u8], cas: u32) -> Stored {
+/// Writes a record of shared data, if `cas` is its number; 0 writes always.
+pub(super) fn set_shared(key: &str, value: &[u8], cas: u32) -> Stored {
     // SAFETY: see `log`.
     let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
     match status {
@@ -336,12 +321,6 @@ pub(super) fn store_shared(key: &str, value: &[u8], cas: u32) -> Stored {
         CAS_MISMATCH => Stored::Overtaken,
         _ => Stored::Failed,
     }
-}
-
-/// Writes a record of shared data, if nobody has since `cas`; 0 writes always.
-pub(super) fn set_shared(key: &str, value: &[u8], cas: u32) -> bool {
-    // SAFETY: see `log`.
-    unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) == OK }
 }
 
 /// Makes a queue whose messages come to the root context that made it, in the event loop's next turn.

@@ -33,6 +33,7 @@ mod settlement;
 mod slot;
 mod state;
 mod stats;
+mod store;
 #[cfg(feature = "shell")]
 mod test_hooks;
 mod timer;

@@ -1,14 +1,12 @@
 //! How much models are used, in Envoy's shared data: what this worker's receipts say waits for the next tick, and is then
 //! added to the record of its model. So an exchange costs no call of shared data, and a model one write a tick.
 
-use super::host;
+use super::store::{self, FEW_TRIES, Unchanged};
 use crate::config::Config;
 use crate::meter::Receipt;
 use crate::ranking::{Count, Index, Ranking, Record, key};
 use std::cell::RefCell;
-
-/// How often a write is tried again when another worker was faster. Losing a sample is fine.
-const TRIES: usize = 4;
+use std::convert::Infallible;
 
 /// A namespace and the key of a model.
 type Key = (u64, u64);
@@ -42,14 +40,6 @@ fn with_local(key: Key, change: impl FnOnce(&mut Local)) {
     });
 }
 
-fn name((namespace, key): Key) -> String {
-    format!("crosspoint.{namespace:016x}.ranking.{key:016x}")
-}
-
-fn index_name(namespace: u64) -> String {
-    format!("crosspoint.{namespace:016x}.rankings")
-}
-
 /// Counts an exchange that a model of the configuration answered.
 pub(super) fn count(namespace: u64, receipt: &Receipt) {
     let Some(model) = &receipt.served_model else {
@@ -71,45 +61,38 @@ pub(super) fn flush(now: u64) {
     for (key, local) in all.into_iter().filter(|(_, local)| local.waiting.requests > 0) {
         with_local(key, |local| local.waiting = Count::default());
         if local.listed || is_listed(key, now) {
-            update(&name(key), |bytes| {
-                Some(Record::from_bytes(bytes).add(local.waiting, now).to_bytes())
+            // Losing a sample is fine.
+            let _lost = store::update(&record_key(key), FEW_TRIES, |bytes| {
+                let record = Record::from_bytes(bytes.unwrap_or_default());
+                Ok::<_, Infallible>((record.add(local.waiting, now).to_bytes(), ()))
             });
         }
     }
 }
 
+fn record_key((namespace, model): Key) -> store::Key {
+    store::Key::ranking(namespace, model)
+}
+
 /// Whether a model is listed, after listing it where there is room.
 fn is_listed(key: Key, now: u64) -> bool {
-    let mut listed = false;
-    let written = update(&index_name(key.0), |bytes| {
-        let index = Index::from_bytes(bytes);
-        listed = index.lists(key.1);
-        index.with(key.1, now).map(|index| index.to_bytes())
+    let written = store::update(&store::Key::rankings(key.0), FEW_TRIES, |bytes| {
+        let index = Index::from_bytes(bytes.unwrap_or_default());
+        let listed = index.lists(key.1);
+        let longer = index.with(key.1, now).ok_or(listed)?;
+        Ok::<_, bool>((longer.to_bytes(), ()))
     });
-    // A first write is not compared with anything, so another worker's may replace it: only what is read is known.
+    // What was read is certain; what was written is looked at once more, so that a list that was lost is written anew.
+    let listed = matches!(written, Err(Unchanged::Refused(true)));
     if listed {
         with_local(key, |local| local.listed = true);
     }
-    listed || written
-}
-
-/// Changes what stands under a name, if there is a change to make.
-fn update(name: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
-    for _ in 0..TRIES {
-        let (bytes, cas) = host::shared(name).unwrap_or_default();
-        match change(&bytes) {
-            Some(bytes) if host::set_shared(name, &bytes, cas) => return true,
-            Some(_) => {}
-            None => return false,
-        }
-    }
-    false
+    listed || written.is_ok()
 }
 
 /// How much the models of a configuration were used.
 pub(super) fn read(namespace: u64, config: &Config, now: u64) -> Ranking {
-    let bytes = |name: &str| host::shared(name).unwrap_or_default().0;
-    let index = Index::from_bytes(&bytes(&index_name(namespace)));
-    let record = |key| Record::from_bytes(&bytes(&name((namespace, key))));
+    let index = Index::from_bytes(&store::read(&store::Key::rankings(namespace)).0);
+    let record = |key| Record::from_bytes(&store::read(&record_key((namespace, key))).0);
     Ranking::read(config, &index, record, now)
 }

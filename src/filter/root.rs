@@ -114,7 +114,6 @@ impl RootContext for Root {
                 if let Placement::Gateway(gateway) = &placement {
                     host::set_tick_ms(TICK_MS);
                     queue::start(gateway.random());
-                    tokens::start(gateway);
                     health::start(gateway.random());
                     workers::start(gateway.random());
                 }

@@ -6,6 +6,7 @@
 use super::host::{self, Level};
 use super::slot::Slot;
 use super::state::Gateway;
+use super::store;
 use crate::auth::google;
 use crate::auth::token::{Record, Standing};
 use crate::config::{Config, Key, Secret, TokenKey};
@@ -23,18 +24,14 @@ thread_local! {
 #[derive(Debug)]
 struct Fetch {
     call: u32,
-    /// The name of the record.
-    name: String,
+    /// The record of the token.
+    key: store::Key,
     claimed: Record,
     provider: String,
 }
 
-fn name(namespace: u64, id: &str) -> String {
-    format!("crosspoint.{namespace:016x}.token.{id}")
-}
-
 fn standing(slot: &Slot, id: &str, spare_ms: u64, now: u64) -> Standing {
-    let (bytes, _) = host::shared(&name(slot.namespace, id)).unwrap_or_default();
+    let (bytes, _) = store::read(&store::Key::token(slot.namespace, id));
     Record::from_bytes(&bytes).standing(spare_ms, now)
 }
 
@@ -72,25 +69,10 @@ pub(super) fn drop_missing(slot: &Slot, now: u64) {
     }
 }
 
-/// Makes the records. Only one that is there can be written by one worker alone, so this comes before the first tick.
-pub(super) fn start(gateway: &Gateway) {
-    for (_, key) in keys(&gateway.config) {
-        let name = name(gateway.namespace, &key.id);
-        if host::shared(&name).is_none() {
-            create(&name);
-        }
-    }
-}
-
-fn create(name: &str) {
-    // If this fails the next tick tries again.
-    let _ = host::set_shared(name, &Record::default().to_bytes(), 0);
-}
-
 /// Fetches the tokens that are due. The calls are made for the effective context, which must be the root's.
 pub(super) fn tick(gateway: &Gateway, now: u64) {
     for (provider, key) in keys(&gateway.config) {
-        fetch(&name(gateway.namespace, &key.id), provider, key, now);
+        fetch(gateway.namespace, provider, key, now);
     }
 }
 
@@ -105,14 +87,13 @@ fn keys(config: &Config) -> impl Iterator<Item = (&str, &TokenKey)> {
 }
 
 /// Fetches a token, if that is due and no other worker is at it.
-fn fetch(name: &str, provider: &str, key: &TokenKey, now: u64) {
-    let Some((bytes, cas)) = host::shared(name) else {
-        return create(name);
-    };
+fn fetch(namespace: u64, provider: &str, key: &TokenKey, now: u64) {
+    let record_key = store::Key::token(namespace, &key.id);
+    let (bytes, version) = store::read(&record_key);
     let Some(claimed) = Record::from_bytes(&bytes).claim(now) else {
         return;
     };
-    if !host::set_shared(name, &claimed.to_bytes(), cas) {
+    if !store::swap(&record_key, &claimed.to_bytes(), version) {
         return;
     }
     let source = key.source();
@@ -121,7 +102,7 @@ fn fetch(name: &str, provider: &str, key: &TokenKey, now: u64) {
         Some(call) => FETCHES.with_borrow_mut(|fetches| {
             fetches.push(Fetch {
                 call,
-                name: name.to_owned(),
+                key: record_key,
                 claimed,
                 provider: provider.to_owned(),
             });
@@ -131,7 +112,7 @@ fn fetch(name: &str, provider: &str, key: &TokenKey, now: u64) {
                 provider,
                 &format!("the cluster {} could not be called", key.cluster),
             );
-            host::set_shared(name, &claimed.failed(now).to_bytes(), 0);
+            store::put(&record_key, &claimed.failed(now).to_bytes());
         }
     }
 }
@@ -143,7 +124,7 @@ pub(super) fn answered(call: u32, reply: &Reply, now: u64) -> bool {
         Some(fetches.swap_remove(at))
     });
     let Some(Fetch {
-        name,
+        key,
         claimed,
         provider,
         ..
@@ -154,15 +135,15 @@ pub(super) fn answered(call: u32, reply: &Reply, now: u64) -> bool {
     match google::answer(reply, now) {
         // Any token will do, whoever has the lease by now.
         Ok(token) => {
-            host::set_shared(&name, &Record::fetched(token, now).to_bytes(), 0);
+            store::put(&key, &Record::fetched(token, now).to_bytes());
         }
         Err(why) => {
             warn(&provider, &why);
-            let (bytes, cas) = host::shared(&name).unwrap_or_default();
+            let (bytes, version) = store::read(&key);
             let record = Record::from_bytes(&bytes);
             if record.is_leased_as(&claimed) {
                 // If another worker was faster, its word stands.
-                let _ = host::set_shared(&name, &record.failed(now).to_bytes(), cas);
+                store::swap(&key, &record.failed(now).to_bytes(), version);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! Records have numbered places, and no place is ever removed. A VM that does not report for some seconds is dead, or was
 //! replaced: it counts no more, and another one may take its place.
 
-use super::host::{self, CREATE};
+use super::store::{self, Key};
 use crate::bytes::{Reader, TIME, Writer};
 use std::cell::Cell;
 
@@ -81,22 +81,22 @@ pub(super) fn report(own: Load, now: u64) -> Load {
     let mut all = own;
     let (mut place, mut free) = (None, None);
     for at in 0..PLACES {
-        let name = format!("crosspoint.worker.{at}");
-        let Ok(found) = host::find_shared(&name) else {
+        let key = Key::worker(at);
+        let Ok((bytes, version)) = store::find(&key) else {
             return all;
         };
-        let Some((bytes, cas)) = found else {
-            free = free.or(Some((name, CREATE)));
+        let Some(bytes) = bytes else {
+            free = free.or(Some((key, version)));
             break;
         };
         match Report::from_bytes(&bytes).filter(|report| now.saturating_sub(report.at_ms) < COUNTS_MS) {
-            Some(report) if report.vm == vm => place = Some((name, cas)),
+            Some(report) if report.vm == vm => place = Some((key, version)),
             Some(Report { load, .. }) => {
                 all.exchanges = all.exchanges.saturating_add(load.exchanges);
                 all.taken = all.taken.max(load.taken);
                 all.held = all.held.max(load.held);
             }
-            None => free = free.or(Some((name, cas))),
+            None => free = free.or(Some((key, version))),
         }
     }
     let report = Report {
@@ -104,9 +104,9 @@ pub(super) fn report(own: Load, now: u64) -> Load {
         at_ms: now,
         load: own,
     };
-    if let Some((name, cas)) = place.or(free) {
+    if let Some((key, version)) = place.or(free) {
         // Where another VM was faster the next tick finds a place.
-        let _ = host::store_shared(&name, &report.to_bytes(), cas);
+        store::swap(&key, &report.to_bytes(), version);
     }
     all
 }

@@ -99,11 +99,10 @@ fn all_workers_and_all_configurations_count_together() {
 }
 
 #[test]
-fn a_list_that_another_worker_replaced_gets_its_model_back() {
+fn a_list_that_was_lost_gets_its_model_back() {
     test(|envoy| {
         use_model(envoy, "m/openai", 1);
         envoy.tick();
-        // A first write is not compared with anything.
         host(|host| {
             let mut shared = host.shared.lock().unwrap();
             shared.records.retain(|name, _| !name.ends_with(".rankings"));

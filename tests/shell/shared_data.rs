@@ -61,6 +61,17 @@ fn a_write_that_was_overtaken_is_tried_again() {
 }
 
 #[test]
+fn a_first_write_that_was_overtaken_is_tried_again() {
+    test(|envoy| {
+        host(|host| host.shared.lock().unwrap().overtaken = 1);
+        fail(envoy, 1);
+        assert_eq!(writes(), 2);
+        fail(envoy, 2);
+        assert_eq!(standing(), Standing::Down, "no sample was lost");
+    });
+}
+
+#[test]
 fn a_write_that_is_overtaken_again_and_again_is_given_up() {
     test(|envoy| {
         fail(envoy, 1);
