@@ -4,6 +4,19 @@
 //! `{"placement":"gateway","config":{…}}` is the HTTP filter that reads requests, plans and settles; and
 //! `{"placement":"attempt"}` is the upstream HTTP filter that runs once per try. No registry borrow is held across a host
 //! call.
+//!
+//! Files import downwards and to the right only:
+//!
+//! ```text
+//! root                                    configuration, contexts, ticks
+//! gateway   attempt   timer               callbacks of the two placements, and the passing of time
+//! settlement   waiting   dispatch         steps of an exchange that need more than one of those below
+//! account   market   gauges
+//! downstream   queue   reply   callout   tokens   budget   health   ranking   stats
+//! registry   slot   state                 exchanges under way, and what their contexts share
+//! identity   request_head   memory   labels   workers
+//! store   host   headers   contract       shared data, host calls, names that Envoy's configuration knows too
+//! ```
 
 #![allow(clippy::disallowed_methods, reason = "the edge, where effects are")]
 
