@@ -26,7 +26,7 @@ thread_local! {
     static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What was used and is not written.
+/// Use that is not written yet.
 #[derive(Clone)]
 struct Waiting {
     key: Key,

@@ -14,7 +14,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
 
-/// How often the receipt in filter state is renewed while an answer streams, in milliseconds.
+/// Milliseconds between renewals of the receipt in filter state while an answer streams.
 const RENEW_MS: u64 = 1_000;
 /// Request headers that Envoy adds for tracing and that go on to the provider.
 const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
@@ -29,10 +29,10 @@ pub(super) struct AttemptContext {
     body: Option<Vec<u8>>,
     /// The last response callback paused, so that the held body may be written outside of one.
     paused: bool,
-    /// The headers were let go.
+    /// The headers were released.
     released: bool,
     renewed_ms: u64,
-    /// How much has come of the answer since something of it went out, in bytes.
+    /// Bytes of the answer that have come since a part of it went out.
     gathered: usize,
     /// The callout of a middleware that waits.
     asked: Option<Callout>,
@@ -102,7 +102,7 @@ impl AttemptContext {
         }
     }
 
-    /// Whether there is room for so much more of an answer of which long parts are held here.
+    /// True if there is room for `more` bytes of an answer of which long parts are held here.
     fn has_room(&mut self, slot: &Slot, more: usize, end: bool) -> bool {
         self.gathered = self.gathered.saturating_add(more);
         if self.gathered <= memory::SMALL {

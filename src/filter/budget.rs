@@ -1,4 +1,4 @@
-//! What keys may use, in Envoy's shared data: one record a key, for all workers.
+//! Budgets of keys, in Envoy's shared data: one record a key, for all workers.
 //!
 //! An exchange of a key with limits is admitted and settled at once, so that no worker is ahead of another; what keys
 //! without limits use waits for the tick. A settlement that cannot be written waits for the tick too, and is never lost
@@ -22,7 +22,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 
-/// How much longer than its deadline an exchange may live, in milliseconds.
+/// Milliseconds that an exchange may live beyond its deadline.
 const SLACK_MS: u64 = 60_000;
 
 thread_local! {
@@ -35,16 +35,16 @@ struct Waiting {
     key: Key,
     /// The name of the caller.
     owner: String,
-    /// What the record begins with, should there be none.
+    /// The record to begin with, should there be none.
     fresh: Record,
     hold: Option<Hold>,
-    /// What was charged in advance.
+    /// The part that was charged in advance.
     before: Option<Advance>,
     used: Used,
     at_ms: u64,
 }
 
-/// Nobody can tell what a key has used.
+/// The use of a key cannot be read or written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unavailable;
 
@@ -62,7 +62,7 @@ fn fresh(budgets: &Budgets, key: &str) -> Record {
     record
 }
 
-/// What a key has used.
+/// The record of a key's use.
 pub(super) fn record(gateway: &Gateway, caller: &Caller) -> Result<Record, Unavailable> {
     match store::find(&key(gateway.namespace, caller)) {
         Ok((Some(bytes), _)) => Record::from_bytes(&bytes, &caller.name).ok_or(Unavailable),
@@ -97,8 +97,8 @@ fn update<T, E>(
     }
 }
 
-/// Notes whose request has begun, and refuses one that would be refused whatever is in it, so that neither its body nor a
-/// callout is waited for. Nothing is held. Who cannot be told what was used leaves that to [`admit`].
+/// Sets the caller's name for Envoy, and refuses a request that would be refused whatever is in it, so that neither its body
+/// nor a callout is waited for. Holds nothing. Where the use cannot be read, [`admit`] decides.
 pub(super) fn greet(gateway: &Gateway, caller: &Caller, now: u64) -> Result<(), Error> {
     let _ = host::set_property(KEY, caller.name.as_bytes());
     let refusal = limits(&gateway.config, caller)
@@ -163,7 +163,7 @@ fn limits<'c>(config: &'c Config, caller: &Caller) -> Option<&'c crate::meter::b
     Some(&key.allowance).filter(|allowance| allowance.is_limited())
 }
 
-/// What an exchange has used by its receipt.
+/// The use of an exchange, by its receipt.
 pub(super) fn used(receipt: &Receipt) -> Used {
     let usage = receipt.bill.map(|bill| bill.usage).unwrap_or_default();
     Used {

@@ -4,8 +4,8 @@ use super::host::{self, Buffer, Map};
 use super::{memory, stats};
 use crate::middleware::Reply;
 
-/// The reply of the callout that has just ended, whose body has `length` bytes. One for which there is no room below the
-/// memory mark counts as failed.
+/// The reply to the callout that has just ended, with a body of `length` bytes. Without room for it below the memory mark it
+/// counts as failed.
 pub(super) fn reply(mark: usize, length: usize) -> Reply {
     let has_room = memory::has_room(mark, length) && memory::can_be_had(length);
     if !has_room {

@@ -1,5 +1,5 @@
-//! Dispatch of a planned request: sets everything that the router reads, and lets the request go on. A request whose
-//! first provider has no token yet waits for it here, for a while.
+//! Dispatch of a planned request: sets everything that the router reads, and lets the request proceed. A request
+//! for a first provider without a token waits for the token here, for a while.
 
 use super::contract::{CLUSTER, EXCHANGE, GENERATION, MAX_RETRIES_HEADER, PER_TRY_TIMEOUT_HEADER, STUB};
 use super::host::{self, Level, Map, Stream};
@@ -11,7 +11,7 @@ use proxy_wasm::types::Action;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// How long a request may wait for a token, in milliseconds.
+/// Milliseconds that a request may wait for a token.
 const WAIT_MS: u64 = 5_000;
 
 thread_local! {

@@ -2,14 +2,13 @@
 //!
 //! Envoy lets a filter write into a body only inside a body callback, or while its last body callback paused. So the
 //! gateway placement pauses on the first piece of a streamed answer and stays paused: the attempt placement appends its
-//! bytes to that held body and lets it go on, each time anew; a tick can do the same when the provider is silent. The
-//! first piece has nobody behind it to let it go, so a message to this worker's own queue does, in the event loop's next
-//! turn.
+//! bytes to that held body and resumes the stream, each time anew; a tick can do the same when the provider is silent. No
+//! later callback resumes the first piece, so a message to this worker's own queue does, in the event loop's next turn.
 //!
-//! Envoy goes on with what a filter holds, and only with that: [`Downstream`] knows what it is. One thing cannot be had by its
-//! rules. Each piece of the provider's gives the gateway one callback, in which it may either let bytes by or begin to hold;
+//! Envoy resumes a stream that a filter holds, and no other: [`Downstream`] tells which it is. One thing is not possible by
+//! its rules. Each piece of the provider's gives the gateway one callback, in which it may either let bytes by or begin to hold;
 //! so between the first piece and one that means nothing to the client, nothing is held, and neither is after a tick has
-//! written. There [`write()`] goes on with a filter that does not hold: Envoy's debug builds assert against it, and its
+//! written. There [`write()`] resumes a stream that the filter does not hold: Envoy's debug builds assert against it, and its
 //! release builds do what is meant. Without it a client would learn of a stall by a reset.
 
 use super::host::{self, Buffer, Stream};
@@ -25,7 +24,7 @@ pub(super) const MAX_PIECE: usize = 256 << 10;
 
 /// A piece of an answer that streams has come to the gateway placement.
 pub(super) fn piece(slot: &Rc<Slot>, size: usize, end: bool) -> Action {
-    // A piece that comes this way while the downstream is open is the last one, or too long to be held.
+    // A piece that comes this way while the body is held is the last one, or too long to be held.
     let plain = end || size > MAX_PIECE;
     let holds = match slot.downstream.get() {
         Downstream::Held | Downstream::Resumed => !plain,
@@ -39,7 +38,7 @@ pub(super) fn piece(slot: &Rc<Slot>, size: usize, end: bool) -> Action {
     if holds { Action::Pause } else { Action::Continue }
 }
 
-/// Lets the first piece go, which nothing behind it does.
+/// Resumes the stream after its first piece, which no later callback does.
 fn release_first(slot: &Rc<Slot>) {
     if slot.downstream.get() == Downstream::Held && !slot.wait.holds_all() {
         slot.downstream.set(Downstream::Resumed);
@@ -59,7 +58,7 @@ pub(super) fn write(slot: &Slot, bytes: &[u8]) -> bool {
 }
 
 /// Stops holding the answer's body: the piece under way is too long to be held and goes the plain way, and the one after
-/// it may open the downstream anew. Every host call that follows in the same callback concerns the gateway's context.
+/// it may be held again. Every host call that follows in the same callback concerns the gateway's context.
 pub(super) fn resume(slot: &Slot) {
     let held = slot.downstream.replace(Downstream::Plain) == Downstream::Held;
     if held && host::set_effective_context(slot.gateway) {
@@ -76,8 +75,8 @@ pub(super) fn break_off(slot: &Slot, event: &[u8]) {
     }
 }
 
-/// Closes an answer that has failed, unless its provider ends it within a tick: what a provider goes on to send is wanted by
-/// nobody and may be paid.
+/// Closes an answer that has failed, unless its provider ends it within a tick: the client does not want what
+/// a provider goes on to send, and may pay for it.
 pub(super) fn close_soon(slot: &Slot) {
     slot.closing.set(2);
 }

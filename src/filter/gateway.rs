@@ -31,10 +31,10 @@ pub(super) struct GatewayContext {
     phase: Phase,
     slot: Option<Rc<Slot>>,
     id: String,
-    /// Who answers at the path that was asked for.
+    /// The dialect of the path that was asked for.
     client: &'static dyn ClientDialect,
     terms: Terms,
-    /// Who calls, where callers have names.
+    /// The caller, where callers have names.
     caller: Option<Rc<Caller>>,
     /// A local reply of Envoy's is being replaced with this.
     replacement: Option<Vec<u8>>,
@@ -76,7 +76,7 @@ impl GatewayContext {
     /// Opens the exchange of a request.
     fn open(&mut self) -> Rc<Slot> {
         let now = host::now_ms();
-        // Nobody asks for an exchange that is nobody's.
+        // An exchange without a caller cannot be looked up.
         let place = match &self.caller {
             Some(_) => account::place(&self.gateway),
             None => self.gateway.random(),
@@ -106,7 +106,7 @@ impl GatewayContext {
         reply::refuse(slot, error)
     }
 
-    /// Which policy the route has that Envoy has chosen.
+    /// The policy of the route that Envoy has chosen, by its place.
     fn route(&self) -> Option<usize> {
         let config = &self.gateway.config;
         if config.routes.is_empty() {
@@ -135,7 +135,7 @@ impl GatewayContext {
         ))
     }
 
-    /// Whether the response that goes out names this exchange, so that a placement of ours has written it.
+    /// True if the response that goes out names this exchange, so that a placement of ours has written it.
     fn is_own_answer(&self) -> bool {
         host::header(Map::Response, ID_HEADER).is_some_and(|id| id == self.id.as_bytes())
     }
@@ -153,7 +153,7 @@ impl GatewayContext {
         Action::Pause
     }
 
-    /// Begins a request, whose body is still to come.
+    /// Begins a request. Its body is still to come.
     fn begin(&mut self, headers: &Headers, end_of_stream: bool) -> Action {
         let slot = self.open();
         if let Some(caller) = &self.caller
@@ -200,7 +200,7 @@ impl GatewayContext {
         Action::Pause
     }
 
-    /// Whether there is room for the body, of which so much has come and so much is declared.
+    /// True if there is room for the body, of which so many bytes have come and so many are declared.
     fn has_room(&self, slot: &Slot, come: usize, declared: usize) -> bool {
         let has_room = slot.promise.renew(self.gateway.config.memory, come, declared);
         if !has_room {
@@ -236,7 +236,7 @@ impl GatewayContext {
         }
     }
 
-    /// What a step of the request middleware asks for.
+    /// Does as a step of the request middleware asks.
     fn step(&mut self, slot: &Rc<Slot>, mut step: Step) -> Action {
         loop {
             match step {

@@ -16,13 +16,13 @@ const EXCHANGES_OPEN: &str = "crosspoint.exchanges_open";
 const MEMORY: &str = "crosspoint.memory_bytes";
 const MEMORY_HELD: &str = "crosspoint.memory_held_bytes";
 
-/// How often the standing of endpoints is shown, in milliseconds. Prometheus asks every 15 seconds or so.
+/// Milliseconds between two updates of the standing of endpoints. Prometheus asks every 15 seconds or so.
 const STANDING_MS: u64 = 5_000;
 /// Of how many keys a tick shows the budgets, so that a worker is not held up: those of a thousand keys take five seconds.
 const KEYS_AT_ONCE: usize = 100;
 
 thread_local! {
-    /// When the standing of endpoints was shown last.
+    /// The last update of the standing of endpoints.
     static SHOWN_MS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -42,7 +42,7 @@ pub(super) fn running(all: Load, now: u64) {
 }
 
 /// Shows what the next of the keys with budgets may use and have used. Every worker does: all read the same records, so
-/// whoever writes last is right, and a span that is over is seen to be without a request. Callers who have the limits of
+/// the last to write is right, and a span that is over is seen to be without a request. Callers who have the limits of
 /// [`ANY`] are not in the configuration, and not shown.
 pub(super) fn budgets(gateway: &Gateway, now: u64) {
     let keys = &gateway.config.keys;

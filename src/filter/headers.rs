@@ -34,7 +34,7 @@ impl Headers {
     /// The one value of a caller's header. Of two values none is taken: another filter may have read the other one.
     ///
     /// # Errors
-    /// When it stands there more than once.
+    /// If there is more than one value.
     pub(super) fn only(&self, name: &str) -> Result<Option<&[u8]>, Error> {
         let mut values = self.iter().filter(|(known, _)| *known == name.as_bytes());
         match (values.next(), values.next()) {
@@ -48,7 +48,7 @@ impl Headers {
     /// The one value of a caller's header, as text.
     ///
     /// # Errors
-    /// When it stands there more than once, or is no UTF-8.
+    /// If there is more than one value, or the value is not UTF-8.
     pub(super) fn only_text(&self, name: &str) -> Result<Option<&str>, Error> {
         let value = self.only(name)?.map(std::str::from_utf8).transpose();
         value.map_err(|_| Error::invalid(format!("the header {name} is no UTF-8; send it as text")))

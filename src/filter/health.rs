@@ -11,18 +11,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
 
-/// How long a worker may plan with its own copy of a record, in milliseconds.
+/// Milliseconds that a worker may plan with its own copy of a record.
 const COPY_MS: u64 = 100;
-/// How many samples of one endpoint may wait.
+/// Samples of one endpoint that may wait.
 const MOST_WAITING: usize = 64;
 
-/// How many outcomes make an uptime that is shown.
+/// Outcomes that it takes to show an uptime.
 const SHOWN: u32 = 5;
 
 /// A namespace and a health key.
 type Key = (u64, u64);
 
-/// What this worker knows of an endpoint.
+/// Knowledge of this worker about an endpoint.
 #[derive(Debug, Default)]
 struct Local {
     /// The record as it was read last, and when.
@@ -31,7 +31,7 @@ struct Local {
     waiting: Vec<Sample>,
     /// Attempts of this worker that are under way.
     running: u16,
-    /// What the other workers were told of that last, and when.
+    /// The number that the record has of that, and when it was written.
     told: (u16, u64),
 }
 
@@ -66,7 +66,7 @@ fn keep(key: Key, record: &Record, now: u64) -> View {
     view
 }
 
-/// What is known of an endpoint.
+/// Health of an endpoint, for planning.
 pub(super) fn view(namespace: u64, key: u64, now: u64) -> View {
     let key = (namespace, key);
     let known = LOCAL.with_borrow(|local| local.get(&key).map(|local| (local.copy, local.running)));
@@ -80,7 +80,7 @@ pub(super) fn view(namespace: u64, key: u64, now: u64) -> View {
     view
 }
 
-/// What callers may read of an endpoint's health.
+/// Health of an endpoint, as callers may read it.
 pub(super) fn live(namespace: u64, key: u64, now: u64) -> Live {
     // Who looks around reads records that no plan of this worker may ever need, so no copy is kept.
     let record = read((namespace, key));
@@ -141,7 +141,7 @@ pub(super) fn store(namespace: u64, samples: Vec<(u64, Sample)>, now: u64) {
 pub(super) fn flush(now: u64) {
     let due = |local: &Local| {
         let (told, at) = local.told;
-        // The word holds for a while, and nobody needs to be told of nothing.
+        // The number holds for a while, and a zero that was written needs no renewal.
         let renew = now.saturating_sub(at) >= HOLDS_MS / 3 && (local.running > 0 || told > 0);
         !local.waiting.is_empty() || renew
     };

@@ -13,7 +13,7 @@ use crate::exchange::Head;
 use crate::middleware::Callout;
 use std::time::Duration;
 
-/// Which body or configuration.
+/// A body or configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Buffer {
@@ -23,7 +23,7 @@ pub(super) enum Buffer {
     PluginConfiguration = 7,
 }
 
-/// Whose headers.
+/// A set of headers or trailers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Map {
@@ -34,7 +34,7 @@ pub(super) enum Map {
     CallResponse = 6,
 }
 
-/// Which direction of a stream.
+/// A direction of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Stream {
@@ -42,7 +42,7 @@ pub(super) enum Stream {
     Response = 1,
 }
 
-/// What a statistic is.
+/// Kinds of statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Metric {
@@ -51,7 +51,7 @@ pub(super) enum Metric {
     Histogram = 2,
 }
 
-/// How loud a line of the log is.
+/// Levels of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Level {
@@ -177,7 +177,7 @@ pub(super) fn set_tick_ms(period: u32) {
     unsafe { proxy_set_tick_period_milliseconds(period) };
 }
 
-/// How much memory this VM has taken, in bytes. It never gives any back.
+/// Bytes of memory that this VM has taken. It never gives any back.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn memory_bytes() -> u64 {
     const PAGE: u64 = 64 << 10;
@@ -281,7 +281,7 @@ pub(super) fn set_property(name: &str, value: &[u8]) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed;
 
-/// What came of a write.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
     Yes,
@@ -343,7 +343,7 @@ pub(super) fn dequeue(id: u32) -> Option<Vec<u8>> {
     fetch(|data, size| unsafe { proxy_dequeue_shared_queue(id, data, size) })
 }
 
-/// Lets a paused stream go on.
+/// Resumes a paused stream.
 pub(super) fn resume(stream: Stream) {
     // SAFETY: no pointers.
     unsafe { proxy_continue_stream(stream as u32) };

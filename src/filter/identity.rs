@@ -1,4 +1,4 @@
-//! Who calls: by a key of this gateway, or by the name that a filter before this one has found.
+//! The caller: by a key of this gateway, or by the name that a filter before this one has found.
 
 use super::headers::Headers;
 use super::host;
@@ -14,7 +14,7 @@ const MAX_NAME: usize = 256;
 pub(super) struct Caller {
     /// The name, which may come from outside.
     pub(super) name: String,
-    /// What stands for the name in the names of records in shared data.
+    /// The hash of the name, for the keys of records in shared data.
     pub(super) hash: u128,
     /// The key with the limits and the rules of this caller.
     pub(super) key: Option<usize>,
@@ -32,7 +32,7 @@ impl Caller {
     }
 }
 
-/// Who calls; `None` where everybody may call.
+/// The caller of a request; `None` where callers need no name.
 pub(super) fn caller(config: &Config, headers: &Headers) -> Result<Option<Caller>, Error> {
     if let Some(identity) = &config.identity
         && let Some(name) = named(identity, headers)?

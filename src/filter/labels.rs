@@ -1,4 +1,4 @@
-//! How the names of statistics carry labels, and the ids under which the host knows them.
+//! Labels in the names of statistics, and the ids of statistics at the host.
 //!
 //! A host call that counts wants an id, and one that gives the id wants the whole name. So a name is written and asked for
 //! once in a VM's life; after that, counting is a look-up of the family and a walk over its few statistics.

@@ -15,18 +15,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The longest body that is small, in bytes. A conversation of some fifty thousand tokens is.
 pub(super) const SMALL: usize = 256 << 10;
-/// How long a body may make no progress before only what has come of it counts, in milliseconds. A length costs nothing to
+/// Milliseconds without progress after which only those bytes of a body count that have come. A length costs nothing to
 /// declare.
 const PATIENCE_MS: u64 = 10_000;
 
 thread_local! {
-    /// What bodies that are still coming may take.
+    /// Bytes promised to bodies that are still coming.
     static PROMISED: Cell<usize> = const { Cell::new(0) };
     #[cfg(not(target_os = "wasi"))]
     static IN_USE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What is in use, in bytes.
+/// Bytes in use.
 #[cfg(target_os = "wasi")]
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
@@ -98,12 +98,12 @@ pub fn set_memory_in_use(bytes: usize) {
     let _ = bytes;
 }
 
-/// What is in use and what is promised, in bytes.
+/// Bytes in use and bytes promised, together.
 pub(super) fn held() -> usize {
     in_use().saturating_add(PROMISED.get())
 }
 
-/// Whether there is room for so many bytes more.
+/// True if there is room for so many bytes more.
 pub(super) fn has_room(mark: usize, bytes: usize) -> bool {
     let mark = if bytes <= SMALL {
         mark.saturating_add(mark / 4)
@@ -113,7 +113,7 @@ pub(super) fn has_room(mark: usize, bytes: usize) -> bool {
     held().saturating_add(bytes) <= mark
 }
 
-/// Whether so many bytes can be had in one piece, and as many again. What is in use may lie so that no gap is large enough,
+/// True if so many bytes can be had in one piece, and as many again. What is in use may lie so that no gap is large enough,
 /// and a VM that finds none dies.
 pub(super) fn can_be_had(bytes: usize) -> bool {
     let mut pieces = [Vec::<u8>::new(), Vec::new()];
@@ -123,7 +123,7 @@ pub(super) fn can_be_had(bytes: usize) -> bool {
             .all(|piece| piece.try_reserve_exact(bytes).is_ok())
 }
 
-/// What is promised to one body that is still coming.
+/// Memory promised to one body that is still coming.
 #[derive(Debug, Default)]
 pub(super) struct Promise {
     bytes: Cell<usize>,
@@ -163,7 +163,7 @@ impl Promise {
         }
     }
 
-    /// How long the body is that has come, in bytes, with a margin for what a dialect makes of it.
+    /// Length of the body that has come, in bytes, with a margin for its translation by a dialect.
     pub(super) fn longest(&self) -> usize {
         let come = self.come.get();
         come.saturating_add(come / 16)

@@ -1,4 +1,4 @@
-//! How much models are used, in Envoy's shared data: what this worker's receipts say waits for the next tick, and is then
+//! Use of models, in Envoy's shared data: the use by this worker's receipts waits for the next tick, and is then
 //! added to the record of its model. So an exchange costs no call of shared data, and a model one write a tick.
 
 use super::store::{self, FEW_TRIES, Unchanged};
@@ -11,12 +11,12 @@ use std::convert::Infallible;
 /// A namespace and the key of a model.
 type Key = (u64, u64);
 
-/// What this worker knows of a model.
+/// Knowledge of this worker about a model.
 #[derive(Clone, Copy, Default)]
 struct Local {
-    /// What is not written yet.
+    /// Use that is not written yet.
     waiting: Count,
-    /// Whether it is certain to be listed.
+    /// True once it is certain to be listed.
     listed: bool,
 }
 
@@ -25,7 +25,7 @@ thread_local! {
     static LOCAL: RefCell<Vec<(Key, Local)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Changes what this worker knows of a model.
+/// Changes the knowledge of this worker about a model.
 fn with_local(key: Key, change: impl FnOnce(&mut Local)) {
     LOCAL.with_borrow_mut(|all| {
         let at = all
@@ -74,7 +74,7 @@ fn record_key((namespace, model): Key) -> store::Key {
     store::Key::ranking(namespace, model)
 }
 
-/// Whether a model is listed, after listing it where there is room.
+/// Lists a model, if there is room; true if it is listed.
 fn is_listed(key: Key, now: u64) -> bool {
     let written = store::update(&store::Key::rankings(key.0), FEW_TRIES, |bytes| {
         let index = Index::from_bytes(bytes.unwrap_or_default());
@@ -90,7 +90,7 @@ fn is_listed(key: Key, now: u64) -> bool {
     listed || written.is_ok()
 }
 
-/// How much the models of a configuration were used.
+/// Use of the models of a configuration.
 pub(super) fn read(namespace: u64, config: &Config, now: u64) -> Ranking {
     let index = Index::from_bytes(&store::read(&store::Key::rankings(namespace)).0);
     let record = |key| Record::from_bytes(&store::read(&record_key((namespace, key))).0);

@@ -33,7 +33,7 @@ pub(super) fn all() -> Vec<Rc<Slot>> {
     EXCHANGES.with_borrow(|exchanges| exchanges.values().cloned().collect())
 }
 
-/// How many exchanges are under way.
+/// Number of exchanges under way.
 pub(super) fn len() -> usize {
     EXCHANGES.with_borrow(HashMap::len)
 }

@@ -26,7 +26,7 @@ pub(super) struct RequestHead<'h> {
     pub(super) own_keys: Option<&'h str>,
     /// The caller wants to see how the request is routed.
     pub(super) shows_routing: bool,
-    /// How long the body is, in bytes, as far as can be told beforehand.
+    /// Length of the body in bytes, if declared.
     pub(super) length: Option<usize>,
 }
 
@@ -34,7 +34,7 @@ impl<'h> RequestHead<'h> {
     /// Reads them.
     ///
     /// # Errors
-    /// When one of these headers stands there more than once, or cannot be read.
+    /// If one of these headers has more than one value, or cannot be read.
     pub(super) fn read(headers: &'h Headers) -> Result<Self, Error> {
         let mut shows_routing = false;
         for name in METADATA_HEADERS {

@@ -14,10 +14,10 @@ use proxy_wasm::types::ContextType;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// How often exchanges are asked what the passing of time has made due, in milliseconds.
+/// Milliseconds between ticks.
 const TICK_MS: u32 = 500;
 
-/// What this root's streams are.
+/// The placement of this root's streams.
 #[derive(Debug)]
 enum Placement {
     /// Not configured yet.

@@ -1,4 +1,4 @@
-//! One exchange under way, and what the contexts that work on it know of each other.
+//! One exchange under way, and the state that the contexts working on it share.
 
 use super::identity::Caller;
 use super::memory::Promise;
@@ -8,7 +8,7 @@ use crate::middleware::Callout;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// What an attempt has written for the client.
+/// The last thing that an attempt has written for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     /// Nothing: if the client is answered, Envoy does it itself.
@@ -19,7 +19,7 @@ pub(super) enum Written {
     Retry,
 }
 
-/// What the gateway placement holds of an answer's body.
+/// The part of an answer's body that the gateway placement holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Downstream {
     /// Nothing: its last body callback let the piece by. Nothing can be written outside of a callback.
@@ -30,12 +30,12 @@ pub(super) enum Downstream {
     Resumed,
 }
 
-/// What the gateway placement knows of a wait.
+/// State of a wait for the callout of a response middleware.
 #[derive(Debug, Default)]
 pub(super) struct Wait {
-    /// The callout to make in the gateway's next callback, and the number of the attempt that it is for.
+    /// The callout to make in the gateway's next callback, and the number of the attempt that needs it.
     pub(super) asked: RefCell<Option<(usize, Callout)>>,
-    /// The number of the attempt whose callout is under way.
+    /// The number of the attempt that waits for a callout under way.
     pub(super) waits: Cell<Option<usize>>,
     /// The headers are held, because nothing has gone out yet.
     pub(super) head: Cell<Option<HeldHead>>,
@@ -59,29 +59,29 @@ pub(super) struct Slot {
     exchange: RefCell<Option<Exchange>>,
     /// The namespace of the gateway's shared data.
     pub(super) namespace: u64,
-    /// How much of the VM's memory may be in use before what is large is refused, in bytes.
+    /// Bytes of the VM's memory that may be in use before large bodies are refused.
     pub(super) memory: usize,
-    /// What is promised to the request's body while it comes.
+    /// Memory promised to the request's body while it comes.
     pub(super) promise: Promise,
-    /// Who calls, where callers have names.
+    /// The caller, where callers have names.
     pub(super) caller: Option<Rc<Caller>>,
-    /// What is held of the key's budget.
+    /// The part of the key's budget that is held for this exchange.
     pub(super) hold: Cell<Option<Hold>>,
-    /// What the exchange has used, as its receipt says that was renewed last.
+    /// Use of the exchange by the last renewal of its receipt, until a tick charges it.
     pub(super) known: Cell<Option<Used>>,
-    /// What of it is charged already.
+    /// The part of the use that is charged already.
     pub(super) advance: Cell<Option<Advance>>,
     /// The gateway placement's context.
     pub(super) gateway: u32,
     /// The context of the attempt that is under way.
     pub(super) attempt: Cell<u32>,
-    /// What the attempt placement has written for the client.
+    /// The last thing that the attempt placement has written for the client.
     pub(super) written: Cell<Written>,
-    /// What the client gets should Envoy refuse the retry that a tick has asked for.
+    /// The answer to the client should Envoy refuse the retry that a tick has asked for.
     pub(super) refused: RefCell<Option<Head>>,
     /// A tick has released the answer that the attempt placement held.
     pub(super) released: Cell<bool>,
-    /// What the gateway placement holds of the body of an answer that streams.
+    /// The part of the body of a streamed answer that the gateway placement holds.
     pub(super) downstream: Cell<Downstream>,
     /// The callout of a middleware for which the gateway placement holds the answer.
     pub(super) wait: Wait,
@@ -145,12 +145,12 @@ impl Wait {
         self.head.take().is_some() && self.waits.take().is_some()
     }
 
-    /// Whether what is held may not go before the callout is answered: the headers, or the end.
+    /// True if the headers or the end are held, which may not go out before the callout is answered.
     pub(super) fn holds_all(&self) -> bool {
         self.is_under_way() && (self.ended.get() || self.head.get().is_some())
     }
 
-    /// Whether the gateway placement must hold what comes.
+    /// True if the gateway placement must hold the next piece.
     pub(super) fn is_under_way(&self) -> bool {
         self.waits.get().is_some()
     }

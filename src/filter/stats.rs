@@ -124,7 +124,7 @@ fn exchange(family: &mut Family<'_>, receipt: &Receipt) {
     }
 }
 
-/// What a client's key has used.
+/// Counts the use of a client's key.
 fn client(family: &mut Family<'_>, receipt: &Receipt) {
     family.count(KEY_REQUESTS, &[("outcome", receipt.outcome.name())], 1);
     family.count(KEY_COST, &[], receipt.cost.0);
@@ -149,7 +149,7 @@ fn attempt(family: &mut Family<'_>, line: &AttemptLine, last: bool, stream: bool
             family.observe(ATTEMPT_DURATION, &[], line.duration_ms);
         }
     }
-    // Whoever failed and charges for it has that counted as its own.
+    // A provider that fails and charges for it has the cost counted as its own.
     if let Some((_, Some(cost))) = line.wasted {
         family.count(UPSTREAM_COST, &[], cost.0);
     }

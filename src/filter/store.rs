@@ -25,7 +25,7 @@ impl Key {
         Self(format!("crosspoint.{namespace:016x}.ranking.{model:016x}"))
     }
 
-    /// List of the models whose use is recorded.
+    /// List of the models with a record of their use.
     pub(super) fn rankings(namespace: u64) -> Self {
         Self(format!("crosspoint.{namespace:016x}.rankings"))
     }

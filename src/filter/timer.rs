@@ -1,8 +1,8 @@
-//! Does what the passing of time asks of the exchanges of this worker.
+//! Deadlines, keep-alives and endings that fall due for the exchanges of this worker as time passes.
 //!
-//! A tick may write into a response that the attempt placement holds, and let it go, as if a piece of it had come: so an
-//! attempt is ended whose endpoint sent headers and then too little, and a client is told to wait on. Of an attempt that
-//! has no response headers yet nothing can be had: it can be neither reset nor answered for without ending the exchange.
+//! A tick may write into a response that the attempt placement holds, and resume it, as if a piece of it had come. So it
+//! ends an attempt at an endpoint that sent headers and then too little, and tells a client to keep waiting. An attempt
+//! without response headers can be neither reset nor answered for without ending the exchange.
 
 use super::contract::RETRY_HEADER;
 use super::dispatch::set_next_cluster;
@@ -32,7 +32,7 @@ pub(super) fn tick(now: u64) {
     }
 }
 
-/// Asks for a retry of the attempt whose headers are held.
+/// Asks for a retry of the attempt with held headers.
 fn retry(slot: &Slot, mut head: Head) {
     if !host::set_effective_context(slot.attempt.get()) {
         return;
@@ -45,7 +45,7 @@ fn retry(slot: &Slot, mut head: Head) {
     host::resume(Stream::Response);
 }
 
-/// Releases the answer whose headers are held.
+/// Releases the answer with held headers.
 fn release(slot: &Slot, head: Head) {
     if !host::set_effective_context(slot.attempt.get()) {
         return;

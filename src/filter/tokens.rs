@@ -13,7 +13,7 @@ use crate::config::{Config, Key, Secret, TokenKey};
 use crate::middleware::Reply;
 use std::cell::RefCell;
 
-/// How much longer a token must hold for an attempt to be planned with it, in milliseconds.
+/// Milliseconds that a token must still hold for an attempt to be planned with it.
 const SPARE_MS: u64 = 30_000;
 
 thread_local! {
@@ -43,7 +43,7 @@ pub(super) fn find(slot: &Slot, id: &str, now: u64) -> Option<Secret> {
     }
 }
 
-/// Whether the token of the first candidate is being fetched.
+/// True if the token of the first candidate is being fetched.
 pub(super) fn is_coming(slot: &Slot, now: u64) -> bool {
     let id = slot.with(|exchange| exchange.next_token()).flatten();
     id.is_some_and(|id| standing(slot, &id, SPARE_MS, now) == Standing::Coming)
@@ -133,7 +133,7 @@ pub(super) fn answered(call: u32, reply: &Reply, now: u64) -> bool {
         return false;
     };
     match google::answer(reply, now) {
-        // Any token will do, whoever has the lease by now.
+        // Any token will do, whichever worker has the lease by now.
         Ok(token) => {
             store::put(&key, &Record::fetched(token, now).to_bytes());
         }

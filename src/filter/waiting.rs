@@ -1,8 +1,8 @@
 //! Waiting for the callout of a response middleware in the gateway placement.
 //!
-//! Envoy dies where an attempt holds the end of its upstream's answer: the upstream's stream is gone by then, and a client of
-//! the same connection that begins or ceases to read is told to it all the same. So an attempt waits only while its answer
-//! has neither begun to go out nor ended. From then on it lets everything go by, and the gateway placement makes the
+//! Envoy dies where an attempt holds the end of its upstream's answer: the upstream's stream is gone by then, and Envoy
+//! notifies it all the same when a client of the connection begins or ceases to read. So an attempt waits only while its answer
+//! has neither begun to go out nor ended. From then on it lets everything pass, and the gateway placement makes the
 //! callout and holds the answer: its next piece, its end, or, where nothing has gone out yet, its headers too.
 
 use super::downstream;
@@ -104,7 +104,7 @@ pub(super) fn answered(slot: &Rc<Slot>, reply: Reply, may_call: bool) {
     }
 }
 
-/// Lets an answer go of which nothing had gone out.
+/// Releases an answer of which nothing had gone out.
 fn give(slot: &Slot, head: Head) {
     match slot.wait.head.take() {
         Some(HeldHead::WithBody) => {

@@ -1,5 +1,5 @@
-//! What each worker reports of itself, in Envoy's shared data: one small record a VM, so that a statistic of them all can be
-//! shown by whoever is the next to tick.
+//! Reports of the workers, in Envoy's shared data: one small record a VM, so that the next worker to tick can show a
+//! statistic of them all.
 //!
 //! Records have numbered places, and no place is ever removed. A VM that does not report for some seconds is dead, or was
 //! replaced: it counts no more, and another one may take its place.
@@ -11,9 +11,9 @@ use std::cell::Cell;
 /// The version of the record's layout.
 const VERSION: u8 = 1;
 const LENGTH: usize = 1 + 8 + TIME + 4 + 8 + 8;
-/// How long a report counts, in milliseconds: ten ticks.
+/// Milliseconds that a report counts: ten ticks.
 const COUNTS_MS: u64 = 5_000;
-/// How many VMs may report. A further one counts itself alone.
+/// Number of VMs that may report. A further one counts itself alone.
 const PLACES: usize = 1_024;
 
 thread_local! {
@@ -21,14 +21,14 @@ thread_local! {
     static VM: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What one VM has, or all together.
+/// Load of one VM, or of all together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Load {
     /// Exchanges under way; of several VMs the sum.
     pub(super) exchanges: u64,
     /// The memory that a VM has taken, in bytes; of several VMs the most.
     pub(super) taken: u64,
-    /// What is in use of it and promised, in bytes; of several VMs the most.
+    /// Bytes of it in use and promised; of several VMs the most.
     pub(super) held: u64,
 }
 
