@@ -4,6 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+mod callouts;
+mod metrics;
+mod shared;
+
 pub(crate) const OK: u32 = 0;
 pub(crate) const NOT_FOUND: u32 = 1;
 pub(crate) const BAD_ARGUMENT: u32 = 2;
@@ -434,90 +438,5 @@ impl Host {
             }
             None => BAD_ARGUMENT,
         }
-    }
-
-    pub(crate) fn http_call(&mut self, cluster: &[u8], headers: &Headers, body: &[u8]) -> Result<u32, u32> {
-        let cluster = String::from_utf8(cluster.to_vec()).unwrap();
-        let complete = [":method", ":path", ":authority"]
-            .iter()
-            .all(|name| headers.text(name).is_some());
-        if !self.callout_clusters.contains(&cluster) || !complete {
-            return Err(BAD_ARGUMENT);
-        }
-        self.tokens += 1;
-        self.callouts.push(Callout {
-            token: self.tokens,
-            context: self.effective,
-            cluster,
-            body: body.to_vec(),
-        });
-        Ok(self.tokens)
-    }
-
-    pub(crate) fn define_metric(&mut self, kind: u32, name: String) -> u32 {
-        self.metric_calls.0 += 1;
-        if let Some(at) = self.metrics.iter().position(|metric| metric.name == name) {
-            return u32::try_from(at).unwrap();
-        }
-        self.metrics.push(Metric {
-            kind,
-            name,
-            values: Vec::new(),
-        });
-        u32::try_from(self.metrics.len() - 1).unwrap()
-    }
-
-    /// Counters add up, gauges show the last value, histograms keep all.
-    pub(crate) fn metric(&mut self, id: u32, value: u64, increment: bool) -> u32 {
-        self.metric_calls.1 += 1;
-        let Some(metric) = self.metrics.get_mut(id as usize) else {
-            return BAD_ARGUMENT;
-        };
-        match (metric.kind, increment) {
-            (0, true) => {
-                let sum = metric.values.pop().unwrap_or(0) + value;
-                metric.values.push(sum);
-            }
-            (1, false) => metric.values = vec![value],
-            (2, false) => metric.values.push(value),
-            _ => return BAD_ARGUMENT,
-        }
-        OK
-    }
-
-    /// The last value of the one metric whose name begins with `start` and holds all of `parts`.
-    pub(crate) fn metric_value(&self, start: &str, parts: &[&str]) -> Option<u64> {
-        let mut found = self.metrics.iter().filter(|metric| {
-            metric.name.starts_with(start) && parts.iter().all(|part| metric.name.contains(part))
-        });
-        let value = found.next()?.values.last().copied();
-        assert!(found.next().is_none(), "more than one metric {start} {parts:?}");
-        value
-    }
-}
-
-impl Shared {
-    pub(crate) fn set(&mut self, key: &str, value: &[u8], cas: u32) -> u32 {
-        // Each tick of each worker writes a report, which is not what tests count.
-        if !key.starts_with("crosspoint.worker.") {
-            self.writes += 1;
-        }
-        let known = self.records.get(key).map_or(0, |(_, cas)| *cas);
-        if cas != 0 && self.overtaken > 0 && !key.starts_with("crosspoint.worker.") {
-            self.overtaken -= 1;
-            self.cas += 1;
-            let cas = self.cas;
-            if let Some(record) = self.records.get_mut(key) {
-                record.1 = cas;
-            }
-            return CAS_MISMATCH;
-        }
-        // A record that is not there is made, whatever the number.
-        if cas != 0 && known != 0 && cas != known {
-            return CAS_MISMATCH;
-        }
-        self.cas += 1;
-        self.records.insert(key.to_owned(), (value.to_vec(), self.cas));
-        OK
     }
 }

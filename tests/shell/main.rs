@@ -10,6 +10,7 @@
 )]
 
 mod envoy;
+mod guard;
 mod host;
 mod imports;
 mod provider;
@@ -19,6 +20,7 @@ mod vm;
 mod access;
 mod account;
 mod answers;
+mod budget_failures;
 mod budgets;
 mod byok;
 mod claims;

@@ -1,10 +1,10 @@
 //! Everything at once, in any order.
 
 use super::envoy::{Cluster, Envoy, chat_headers};
+use super::guard::Guard;
 use super::host::host;
 use super::provider::{Event, PROVIDERS, Script, answer, chat, config, error, head, streamed, streamed_head};
 use super::vm::worker;
-use super::waiting::Guard;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
