@@ -21,11 +21,8 @@
 //! route       which endpoints an exchange may try, in which order, and why
 //! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
 //! tokenizer   how many tokens a text is, by OpenAI's vocabularies
-//! ranking     how much each model is used: a fixed-size record, and the list of those that have one
-//! meter       counting, prices, receipts, budgets
-//! account     what callers may read of what they have used
-//! market      what callers may read of models, endpoints and providers, and of how well they do
-//! web         the page that shows the market to people
+//! meter       counting, prices, receipts, budgets, and how much each model is used
+//! api         what callers may read: models, endpoints, providers, rankings, their own usage, and the page that shows them
 //! error       what a caller sees, what routing does, whose health it counts against: one table
 //! exchange    one exchange's life as a state machine without I/O
 //! filter      the shell: proxy-wasm in, core calls, host calls out
@@ -56,7 +53,7 @@
 //! 13. A body that was paused never gets more bytes than Envoy's buffer limit: our caps are below it.
 //! 14. What a budget holds is computed from what will be sent, never from another reading of the request.
 
-pub mod account;
+pub mod api;
 pub mod auth;
 pub mod base64;
 mod bytes;
@@ -71,16 +68,13 @@ pub mod filter;
 pub mod hash;
 pub mod health;
 pub mod json;
-pub mod market;
 pub mod meter;
 pub mod middleware;
 pub mod provider;
-pub mod ranking;
 pub mod route;
 pub mod time;
 #[cfg(feature = "tokenizer")]
 pub mod tokenizer;
-pub mod web;
 pub mod wire;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

@@ -26,9 +26,9 @@ mod targets {
     use crosspoint::error::MAX_MESSAGE;
     use crosspoint::exchange::{Action, Due, Ending, Exchange, Head, ResponseHead};
     use crosspoint::health::{LENGTH, Record, Sample, View};
+    use crosspoint::meter::ranking::{self, Period};
     use crosspoint::middleware::Step;
     use crosspoint::provider;
-    use crosspoint::ranking::{self, Period};
     use crosspoint::route::Moment;
     use serde::de::IgnoredAny;
     use serde_json::Value;
@@ -519,7 +519,7 @@ mod targets {
 
     #[test]
     fn what_lies_in_shared_data_for_keys_may_be_anything() {
-        use crosspoint::account::{activity::Day, generation};
+        use crosspoint::api::account::{activity::Day, generation};
         use crosspoint::meter::PicoUsd;
         use crosspoint::meter::budget::{self, Allowance, Demand, Used};
         run("budget", 8, |rng| {

@@ -12,7 +12,7 @@ use super::{
     account, budget, callout, downstream, health, identity, market, memory, registry, reply, settlement,
     stats, waiting,
 };
-use crate::account::generation;
+use crate::api::account::generation;
 use crate::config::Terms;
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind};
@@ -324,7 +324,7 @@ impl HttpContext for GatewayContext {
         let prefix = self.gateway.config.prefix(self.terms);
         let inside = path.strip_prefix(prefix).filter(|inside| inside.starts_with('/'));
         let path = inside.unwrap_or(path);
-        if (method, path) == ("GET", crate::web::PATH) && self.gateway.config.page {
+        if (method, path) == ("GET", crate::api::console::PATH) && self.gateway.config.page {
             // Before any key: a browser has none yet, and the page holds no data.
             return self.respond(&market::page());
         }

@@ -5,8 +5,8 @@
 //! calls of shared data at the most, and under load far fewer.
 
 use super::store::{self, FEW_TRIES};
+use crate::api::models::Live;
 use crate::health::{HOLDS_MS, Record, Sample, Standing, Uptime, View};
-use crate::market::Live;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;

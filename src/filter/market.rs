@@ -1,11 +1,11 @@
-//! Serves what callers may read: `GET` of the paths of [`crate::market`].
+//! Serves what callers may read: `GET` of the paths of [`crate::api::models`].
 
 use super::state::Gateway;
 use super::{health, host, ranking, reply};
+use crate::api::console;
+use crate::api::models::{MODELS, Market};
 use crate::config::Terms;
 use crate::exchange::Head;
-use crate::market::{MODELS, Market};
-use crate::web;
 
 /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
 pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -> Option<Head> {
@@ -44,7 +44,7 @@ pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -
 pub(super) fn page() -> Head {
     Head {
         status: 200,
-        headers: web::headers(),
-        body: web::PAGE.as_bytes().to_vec(),
+        headers: console::headers(),
+        body: console::PAGE.as_bytes().to_vec(),
     }
 }

@@ -2,9 +2,10 @@
 //! added to the record of its model. So an exchange costs no call of shared data, and a model one write a tick.
 
 use super::store::{self, FEW_TRIES, Unchanged};
+use crate::api::models::Ranking;
 use crate::config::Config;
 use crate::meter::Receipt;
-use crate::ranking::{Count, Index, Ranking, Record, key};
+use crate::meter::ranking::{Count, Index, Record, key};
 use std::cell::RefCell;
 use std::convert::Infallible;
 

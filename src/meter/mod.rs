@@ -12,6 +12,7 @@ mod counter;
 mod estimate;
 mod image;
 mod price;
+pub mod ranking;
 mod receipt;
 mod tally;
 mod thumb;

@@ -9,8 +9,8 @@ use crate::parts::{
 };
 use crosspoint::hash;
 use crosspoint::health::{Record, Sample, View};
+use crosspoint::meter::ranking::{self, Count};
 use crosspoint::meter::sketch_prompt;
-use crosspoint::ranking::{self, Count};
 use crosspoint::route::{Asked, Moment, Needs, Preferences, choose};
 #[cfg(feature = "tokenizer")]
 use crosspoint::tokenizer::{Counter, Vocabulary};

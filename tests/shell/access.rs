@@ -215,7 +215,7 @@ fn the_page_is_served_where_it_is_wanted() {
         assert_eq!(client.header("content-type").unwrap(), "text/html; charset=utf-8");
         let policy = client.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
-        assert_eq!(client.text(), crosspoint::web::PAGE);
+        assert_eq!(client.text(), crosspoint::api::console::PAGE);
         let id = get(envoy, "/v1/models", &[]);
         assert_eq!(envoy.client(id).status(), 401);
     });

@@ -1,12 +1,13 @@
-//! What callers may read of what they have used: `/v1/key`, `/v1/credits`, `/v1/generation` and `/v1/activity`.
+//! The caller's own usage: `/v1/key`, `/v1/credits`, `/v1/generation` and `/v1/activity`.
 //!
 //! Paths and shapes are OpenRouter's (<https://openrouter.ai/docs/api-reference/api-keys/get-current-key> and beside it).
-//! Amounts are exact decimal numbers of USD. Where the records lie this module does not know: [`generation`] and
-//! [`activity`] say what is in them.
+//! Amounts are exact decimal numbers of USD. Records come as arguments: [`generation`] and [`activity`] define
+//! their layout.
 
 pub mod activity;
 pub mod generation;
 
+use super::data::Data;
 use crate::config::ClientKey;
 use crate::error::{Error, quoted};
 use crate::json;
@@ -63,11 +64,6 @@ fn parameter<'q>(query: &'q str, name: Option<&str>) -> Result<Option<&'q str>, 
         found = Some(value);
     }
     Ok(found)
-}
-
-#[derive(Serialize)]
-struct Data<T> {
-    data: T,
 }
 
 /// A key, and what it has used.

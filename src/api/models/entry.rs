@@ -2,9 +2,9 @@
 
 use super::MODELS;
 use crate::config::{Endpoint, Model};
+use crate::meter::ranking::Count;
 use crate::meter::{KINDS, PicoUsd, Price};
 use crate::provider::{Modalities, Parameters};
-use crate::ranking::Count;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 

@@ -4,7 +4,6 @@
 //! layout give an empty record. Times are milliseconds since 1970. The bill of an exchange is its receipt, not this.
 
 use crate::bytes::{Reader, TIME, Writer};
-use crate::config::Config;
 use crate::hash;
 
 /// The length of a record in shared data, in bytes.
@@ -184,7 +183,7 @@ impl Ring {
 /// Which models have a record, and since when is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
-    /// When the first model was used; 0: none was.
+    /// The time of the first use; 0: there was none.
     since: u64,
     /// Their keys, in order.
     models: Vec<u64>,
@@ -217,6 +216,11 @@ impl Index {
         writer.0
     }
 
+    /// The time of the first use of any model, if there was one.
+    pub fn since_ms(&self) -> Option<u64> {
+        Some(self.since).filter(|since| *since > 0)
+    }
+
     /// Whether a model is listed.
     pub fn lists(&self, key: u64) -> bool {
         self.models.binary_search(&key).is_ok()
@@ -233,43 +237,6 @@ impl Index {
             self.models.insert(at, key);
             self
         })
-    }
-}
-
-/// How much the models of a configuration were used.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ranking {
-    /// Since when that is counted, if any was used.
-    pub since_ms: Option<u64>,
-    /// When this was read.
-    now: u64,
-    /// Places of models in the configuration, in its order, and their records.
-    used: Vec<(usize, Record)>,
-}
-
-impl Ranking {
-    /// Reads the records of all that are listed and still served. Who has left the configuration is not shown, and counts
-    /// on when it comes back.
-    pub fn read(config: &Config, index: &Index, record: impl Fn(u64) -> Record, now: u64) -> Self {
-        let models = config.models.iter().enumerate();
-        let used = models.filter_map(|(at, model)| {
-            let key = key(&model.name);
-            index.lists(key).then(|| (at, record(key)))
-        });
-        Self {
-            since_ms: Some(index.since).filter(|since| *since > 0),
-            now,
-            used: used.collect(),
-        }
-    }
-
-    /// The models that were used in a period, by their places in the configuration, in its order.
-    pub fn of(&self, period: Period) -> impl Iterator<Item = (usize, Count)> {
-        let counts = self
-            .used
-            .iter()
-            .map(move |(at, record)| (*at, record.sum(period, self.now)));
-        counts.filter(|(_, count)| count.requests > 0)
     }
 }
 

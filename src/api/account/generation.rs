@@ -3,7 +3,7 @@
 //! The place is in the id, so that it is found by one look. Places are given out in blocks, in order, to whichever worker
 //! asks; so an exchange stays readable until about [`PLACES`] newer ones have begun.
 
-use super::Data;
+use crate::api::data::Data;
 use crate::json;
 use crate::meter::{Outcome, Receipt, Usd};
 use crate::time::rfc3339;

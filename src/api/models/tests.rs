@@ -1,5 +1,6 @@
 use super::*;
-use crate::{ranking, test};
+use crate::meter::ranking;
+use crate::test;
 use serde_json::{Value, json};
 
 fn config() -> Config {

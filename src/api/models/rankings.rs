@@ -4,7 +4,7 @@ use super::Market;
 use super::query;
 use crate::error::{Error, quoted};
 use crate::json;
-use crate::ranking::Period;
+use crate::meter::ranking::Period;
 use serde::Serialize;
 
 /// How many models are told of when nobody says how many.

@@ -2,7 +2,7 @@
 //!
 //! A record is text, a line for its version, day and key and one for each row, its members separated by tabs.
 
-use super::Data;
+use crate::api::data::Data;
 use crate::json;
 use crate::meter::{PicoUsd, Receipt, Usd};
 use crate::time::Date;

@@ -1,6 +1,7 @@
 //! The providers.
 
-use super::{Data, Market};
+use super::Market;
+use crate::api::data::Data;
 use crate::config::Provider;
 use crate::json;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The page that shows the market to people: `GET /crosspoint`, one file that loads nothing from elsewhere.
+//! The page that shows models, endpoints and rankings to people: `GET /crosspoint`, one file that loads nothing from elsewhere.
 //!
 //! It holds no data. Its script asks for what it shows as any client does, with the key that its reader enters.
 
@@ -8,7 +8,7 @@ use crate::{base64, hash};
 pub const PATH: &str = "/crosspoint";
 
 /// The page.
-pub static PAGE: &str = include_str!("page.html");
+pub static PAGE: &str = include_str!("console.html");
 
 /// Its headers. Its own style and script may work, by their hashes, and they may ask this gateway only.
 pub fn headers() -> Vec<(String, String)> {

@@ -10,18 +10,21 @@ mod endpoints;
 mod entry;
 mod providers;
 mod query;
+mod ranking;
 mod rankings;
 
+use super::data::Data;
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Model, Rules};
 use crate::error::{Error, Kind, quoted};
 use crate::health::Standing;
 use crate::json;
-use crate::ranking::{Count, Period, Ranking};
+use crate::meter::ranking::{Count, Period};
 use crate::route;
 use crate::route::names::{self, Base};
 use entry::{Entry, Shown};
 use query::{Query, Sort, decode};
+pub use ranking::Ranking;
 use serde::Serialize;
 
 /// The path of the list.
@@ -67,11 +70,6 @@ struct List<'a> {
 struct Links {
     /// The next page.
     next: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Data<T> {
-    data: T,
 }
 
 #[derive(Serialize)]

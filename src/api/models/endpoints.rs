@@ -1,7 +1,8 @@
 //! The endpoints of a model, with how well each does.
 
 use super::entry::{Architecture, Pricing, Shown};
-use super::{Data, Live, Market};
+use super::{Live, Market};
+use crate::api::data::Data;
 use crate::config::{Endpoint, Model};
 use crate::health::Standing;
 use crate::json;
