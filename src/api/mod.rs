@@ -7,3 +7,4 @@ pub mod account;
 pub mod console;
 mod data;
 pub mod models;
+mod parameters;

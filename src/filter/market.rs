@@ -3,7 +3,7 @@
 use super::state::Gateway;
 use super::{health, host, ranking, reply};
 use crate::api::console;
-use crate::api::models::{MODELS, Market};
+use crate::api::models::{Listing, MODELS};
 use crate::config::Terms;
 use crate::exchange::Head;
 
@@ -12,7 +12,7 @@ pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -
     let now = host::now_ms();
     let config = &gateway.config;
     let rules = config.rules(terms);
-    let market = Market {
+    let listing = Listing {
         config,
         rules: &rules,
         prefix: config.prefix(terms),
@@ -27,12 +27,12 @@ pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -
         .get(place)
         .filter(|_| (path, query) == (MODELS, "") && !ruled)
     else {
-        return Some(reply::result(market.answer(path, query)?));
+        return Some(reply::result(listing.answer(path, query)?));
     };
     let kept = models.get();
     let body = match kept {
         Some(body) => Ok(body.clone()),
-        None => market.answer(path, query)?,
+        None => listing.answer(path, query)?,
     };
     if let (None, Ok(body)) = (kept, &body) {
         let _ = models.set(body.clone());

@@ -8,8 +8,9 @@ pub mod activity;
 pub mod generation;
 
 use super::data::Data;
+use super::parameters::only;
 use crate::config::ClientKey;
-use crate::error::{Error, quoted};
+use crate::error::Error;
 use crate::json;
 use crate::meter::budget::{Allowance, Record, SPANS, Span};
 use crate::meter::{PicoUsd, Usd};
@@ -33,14 +34,14 @@ impl Question {
     /// Reads the path and the query of a `GET`; `None` for a path that is not one of these.
     pub fn read(path: &str, query: &str) -> Option<Result<Self, Error>> {
         Some(match path {
-            "/v1/key" | "/v1/auth/key" => parameter(query, None).map(|_| Self::Key),
-            "/v1/credits" => parameter(query, None).map(|_| Self::Credits),
-            "/v1/generation" => match parameter(query, Some("id")) {
+            "/v1/key" | "/v1/auth/key" => only(query, None).map(|_| Self::Key),
+            "/v1/credits" => only(query, None).map(|_| Self::Credits),
+            "/v1/generation" => match only(query, Some("id")) {
                 Ok(Some(id)) => Ok(Self::Generation(id.to_owned())),
                 Ok(None) => Err(Error::invalid("id: missing; name the generation")),
                 Err(error) => Err(error),
             },
-            "/v1/activity" => parameter(query, Some("date")).and_then(|date| {
+            "/v1/activity" => only(query, Some("date")).and_then(|date| {
                 let Some(date) = date else {
                     return Ok(Self::Activity(None));
                 };
@@ -51,19 +52,6 @@ impl Question {
             _ => return None,
         })
     }
-}
-
-/// The value of the only parameter that a query may have.
-fn parameter<'q>(query: &'q str, name: Option<&str>) -> Result<Option<&'q str>, Error> {
-    let mut found = None;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (known, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if name != Some(known) {
-            return Err(Error::invalid(format!("{} is unknown here", quoted(known))));
-        }
-        found = Some(value);
-    }
-    Ok(found)
 }
 
 /// A key, and what it has used.

@@ -1,7 +1,7 @@
 //! The endpoints of a model, with how well each does.
 
 use super::entry::{Architecture, Pricing, Shown};
-use super::{Live, Market};
+use super::listing::{Listing, Live};
 use crate::api::data::Data;
 use crate::config::{Endpoint, Model};
 use crate::health::Standing;
@@ -61,7 +61,7 @@ impl Percentiles {
 }
 
 /// The endpoints of a model, the cheapest first.
-pub(super) fn body(market: &Market<'_>, shown: &Shown<'_>) -> Vec<u8> {
+pub(super) fn body(listing: &Listing<'_>, shown: &Shown<'_>) -> Vec<u8> {
     let model = shown.model;
     let mut endpoints = shown.endpoints.clone();
     endpoints.sort_by_key(|endpoint| Price::rank(endpoint.price.as_ref()));
@@ -73,21 +73,21 @@ pub(super) fn body(market: &Market<'_>, shown: &Shown<'_>) -> Vec<u8> {
             architecture: shown.architecture(),
             endpoints: endpoints
                 .into_iter()
-                .map(|endpoint| entry(market, model, endpoint))
+                .map(|endpoint| entry(listing, model, endpoint))
                 .collect(),
         },
     })
 }
 
-fn entry<'a>(market: &Market<'a>, model: &'a Model, endpoint: &'a Endpoint) -> Entry<'a> {
-    let provider = market.config.providers.get(endpoint.provider);
+fn entry<'a>(listing: &Listing<'a>, model: &'a Model, endpoint: &'a Endpoint) -> Entry<'a> {
+    let provider = listing.config.providers.get(endpoint.provider);
     let provider = provider.map_or("", |provider| &provider.id);
     let Live {
         standing,
         uptime: [uptime_5m, uptime_30m, uptime_1d],
         latency_ms,
         tokens_per_10_s,
-    } = market.live(endpoint);
+    } = listing.live(endpoint);
     let tenths = |value: u32| f64::from(value) / 10.0;
     Entry {
         name: format!("{provider} | {}", model.name),

@@ -1,12 +1,14 @@
-//! What is told of a model, in OpenRouter's shape.
+//! One model in OpenRouter's shape.
 
-use super::MODELS;
 use crate::config::{Endpoint, Model};
 use crate::meter::ranking::Count;
 use crate::meter::{KINDS, PicoUsd, Price};
 use crate::provider::{Modalities, Parameters};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
+
+/// The path of the list of models; the paths of each are below it.
+pub const MODELS: &str = "/v1/models";
 
 /// What the endpoints of a model come to together: the limits of the top provider, which is the cheapest, the longest
 /// context that any endpoint has, and each modality and parameter that any endpoint knows.

@@ -1,62 +1,27 @@
-//! What is served here, told to whoever asks: models, their endpoints with how well these do, providers, and which models
-//! are used most.
+//! `GET` of models, their endpoints with state and speed, providers, and the most used models.
 //!
 //! The paths, their parameters and the shapes of the answers are OpenRouter's
-//! (<https://openrouter.ai/docs/api_reference/models>); `GET /v1/models/{id}` alone is OpenAI's, whose SDKs ask for it. It
-//! reads the configuration and, through a function that the caller gives, what is known of an endpoint's health; it does
-//! not know where that lies.
+//! (<https://openrouter.ai/docs/api_reference/models>); `GET /v1/models/{id}` alone is OpenAI's, whose SDKs ask for it. A
+//! [`Listing`] brings the configuration, and functions that read health and use: this room does not know where these lie.
 
 mod endpoints;
 mod entry;
+mod listing;
 mod providers;
 mod query;
 mod ranking;
 mod rankings;
 
 use super::data::Data;
-use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Model, Rules};
+use super::parameters::decode;
 use crate::error::{Error, Kind, quoted};
-use crate::health::Standing;
 use crate::json;
-use crate::meter::ranking::{Count, Period};
-use crate::route;
-use crate::route::names::{self, Base};
+pub use entry::MODELS;
 use entry::{Entry, Shown};
-use query::{Query, Sort, decode};
+pub use listing::{Listing, Live};
+use query::{Query, Sort};
 pub use ranking::Ranking;
 use serde::Serialize;
-
-/// The path of the list.
-pub const MODELS: &str = "/v1/models";
-
-/// How an endpoint does. What is not known is shown as `null`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Live {
-    /// Whether it may be asked.
-    pub standing: Option<Standing>,
-    /// The share of its answers among its answers and failures, in thousandths: in the last 5 minutes, 30 minutes, day.
-    pub uptime: [Option<u32>; 3],
-    /// The time to the first token that 50, 75, 90 and 99 percent of its streams kept to, in milliseconds.
-    pub latency_ms: Option<[u32; 4]>,
-    /// The throughput that as many completions reached, in tokens per 10 seconds.
-    pub tokens_per_10_s: Option<[u32; 4]>,
-}
-
-/// What is told of.
-#[derive(Clone, Copy)]
-pub struct Market<'a> {
-    /// What is served.
-    pub config: &'a Config,
-    /// What the caller may use of it; the rest is not told of.
-    pub rules: &'a [&'a Rules],
-    /// What stands before the paths that the caller asks for.
-    pub prefix: &'a str,
-    /// How an endpoint does, by the key under which that is kept.
-    pub live: &'a dyn Fn(u64) -> Live,
-    /// How much its models were used.
-    pub ranking: &'a dyn Fn() -> Ranking,
-}
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -77,7 +42,7 @@ struct Number {
     count: usize,
 }
 
-impl<'a> Market<'a> {
+impl Listing<'_> {
     /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
     pub fn answer(&self, path: &str, query: &str) -> Option<Result<Vec<u8>, Error>> {
         Some(match path {
@@ -142,11 +107,6 @@ impl<'a> Market<'a> {
         models
     }
 
-    /// By the places of models in the configuration, in its order.
-    fn used_in_a_week(&self) -> Vec<(usize, Count)> {
-        (self.ranking)().of(Period::Week).collect()
-    }
-
     /// A model by itself, or its endpoints.
     fn one(&self, name: &str, shape: Shape) -> Result<Vec<u8>, Error> {
         let endpoints_of = name.strip_suffix("/endpoints").filter(|_| shape == Shape::OpenAi);
@@ -159,56 +119,9 @@ impl<'a> Market<'a> {
             Shape::OpenRouter => json::to_vec(&Data { data: entry }),
         })
     }
-
-    /// What is shown under a name: a model, or what an alias or a family means first.
-    fn named<'s>(&'s self, name: &'s str) -> Option<Shown<'s>> {
-        let Config { models, aliases, .. } = self.config;
-        let base = names::base(models, aliases, name)?;
-        let meant = match base {
-            Base::Alias(at) => aliases.get(at)?.targets.first()?.base,
-            Base::Model(_) | Base::Latest(_) | Base::Auto => base,
-        };
-        let (Base::Model(at) | Base::Latest(at)) = meant else {
-            return None;
-        };
-        Some(Shown {
-            alias: Some(name).filter(|_| !matches!(base, Base::Model(_))),
-            ..self.shown(at)?
-        })
-    }
-
-    /// A model with those of its endpoints that the caller may use, if there are any.
-    fn shown(&self, at: usize) -> Option<Shown<'a>> {
-        let model = self.config.models.get(at)?;
-        let shown = Shown::of(model, self.endpoints(at, model));
-        (self.rules.is_empty() || !shown.endpoints.is_empty()).then_some(shown)
-    }
-
-    /// The endpoints of a model that the caller may use.
-    fn endpoints(&self, at: usize, model: &'a Model) -> Vec<&'a Endpoint> {
-        let allowed = |endpoint: &&Endpoint| {
-            let provider = self.config.providers.get(endpoint.provider);
-            provider.is_some_and(|provider| route::is_allowed(self.rules, at, provider, endpoint))
-        };
-        model.endpoints.iter().filter(allowed).collect()
-    }
-
-    /// How an endpoint does at what it is mostly asked for.
-    fn live(&self, endpoint: &Endpoint) -> Live {
-        let operations = [Operation::Chat, Operation::Embeddings, Operation::Completions];
-        let serves = |operation: &Operation| endpoint.dialect_for(*operation).is_some();
-        let operation = operations.into_iter().find(serves).unwrap_or_default();
-        (self.live)(operation.health_key(endpoint.health_key))
-    }
-
-    /// The medians of what is known of a model's endpoints.
-    fn medians(&self, shown: &Shown<'_>, of: fn(Live) -> Option<[u32; 4]>) -> impl Iterator<Item = u32> {
-        let endpoints = shown.endpoints.iter();
-        endpoints.filter_map(move |endpoint| of(self.live(endpoint)).map(|[median, ..]| median))
-    }
 }
 
-/// How one model is told of.
+/// The shape of one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     /// The model itself.

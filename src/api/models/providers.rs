@@ -1,6 +1,6 @@
 //! The providers.
 
-use super::Market;
+use super::listing::Listing;
 use crate::api::data::Data;
 use crate::config::Provider;
 use crate::json;
@@ -25,19 +25,19 @@ struct Entry<'a> {
 }
 
 /// All of them, or those that offer something to a caller who may not use everything.
-pub(super) fn body(market: &Market<'_>) -> Vec<u8> {
-    let models = &market.config.models;
-    let mut offers = vec![0_usize; market.config.providers.len()];
+pub(super) fn body(listing: &Listing<'_>) -> Vec<u8> {
+    let models = &listing.config.models;
+    let mut offers = vec![0_usize; listing.config.providers.len()];
     for (at, model) in models.iter().enumerate() {
-        let allowed = market.endpoints(at, model);
+        let allowed = listing.endpoints(at, model);
         for (provider, count) in offers.iter_mut().enumerate() {
             let offered = allowed.iter().any(|endpoint| endpoint.provider == provider);
             *count += usize::from(offered);
         }
     }
-    let providers = market.config.providers.iter().zip(offers);
+    let providers = listing.config.providers.iter().zip(offers);
     let data: Vec<_> = providers
-        .filter(|(_, models)| *models > 0 || market.rules.is_empty())
+        .filter(|(_, models)| *models > 0 || listing.rules.is_empty())
         .map(|(provider, models)| entry(provider, models))
         .collect();
     json::to_vec(&Data { data })

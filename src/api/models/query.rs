@@ -1,7 +1,8 @@
 //! The query of a list of models: which of them, in which order, and how many.
 
-use super::Market;
-use super::entry::Shown;
+use super::entry::{MODELS, Shown};
+use super::listing::Listing;
+use crate::api::parameters::{each, limit, pairs, wrong};
 use crate::caps;
 use crate::config::{Config, Endpoint};
 use crate::error::{Error, quoted};
@@ -12,9 +13,8 @@ use crate::route::lies_in;
 /// What a list may be asked for.
 const KNOWN: &str = "q, supported_parameters, input_modalities, output_modalities, providers, model_authors, context, \
      min_price, max_price, min_output_price, max_output_price, zdr, data_collection, region, sort, offset, limit";
-/// How many models a page has that is not asked for a number, and the most that it may have: OpenRouter's.
+/// The length of a page without a `limit`: OpenRouter's.
 const USUAL_LIMIT: usize = 500;
-const MOST: usize = 1_000;
 
 /// The orders by name. What nobody knows comes last.
 const SORTS: &[(&str, Sort)] = &[
@@ -48,7 +48,7 @@ impl Sort {
     }
 
     /// What a model is ordered by; the lowest comes first.
-    pub(super) fn key(self, market: &Market<'_>, shown: &Shown<'_>) -> u64 {
+    pub(super) fn key(self, listing: &Listing<'_>, shown: &Shown<'_>) -> u64 {
         let price = shown.top.and_then(|endpoint| endpoint.price.as_ref());
         let price = price.map(|price| Price::rank(Some(price)));
         let high = |value: u64| !value;
@@ -57,11 +57,11 @@ impl Sort {
             Self::Dearest => price.map(high),
             Self::Context => shown.context.map(high),
             Self::Throughput => {
-                let medians = market.medians(shown, |live| live.tokens_per_10_s);
+                let medians = listing.medians(shown, |live| live.tokens_per_10_s);
                 medians.max().map(|median| high(median.into()))
             }
             Self::Latency => {
-                let medians = market.medians(shown, |live| live.latency_ms);
+                let medians = listing.medians(shown, |live| live.latency_ms);
                 medians.min().map(u64::from)
             }
             Self::Tokens => shown.used.map(|used| high(used.tokens)),
@@ -255,47 +255,9 @@ impl Query {
         let others: String = others.map(|(name, value)| format!("{name}={value}&")).collect();
         Some(format!(
             "{prefix}{}?{others}offset={offset}&limit={}",
-            super::MODELS,
-            self.limit
+            MODELS, self.limit
         ))
     }
-}
-
-/// Reads a query pair by pair.
-pub(super) fn each(text: &str, mut set: impl FnMut(&str, &str) -> Result<(), Error>) -> Result<(), Error> {
-    let mut seen: Vec<String> = Vec::new();
-    for (name, value) in pairs(text) {
-        let (Some(name), Some(value)) = (decode(name, true), decode(value, true)) else {
-            let pair = quoted(&format!("{name}={value}"));
-            return Err(Error::invalid(format!("the query cannot be decoded at {pair}")));
-        };
-        if seen.contains(&name) {
-            return Err(Error::invalid(format!(
-                "{} is given twice; separate several values by commas",
-                quoted(&name)
-            )));
-        }
-        set(&name, &value)?;
-        seen.push(name);
-    }
-    Ok(())
-}
-
-/// The error of a value that is not what is expected.
-pub(super) fn wrong(name: &str, expected: &str, value: &str) -> Error {
-    Error::invalid(format!("{name}: expected {expected}, found {}", quoted(value)))
-}
-
-/// How many are asked for.
-pub(super) fn limit(value: &str) -> Result<usize, Error> {
-    let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-    limit.ok_or_else(|| wrong("limit", "a whole number from 1 to 1000", value))
-}
-
-/// The pairs of a query, not decoded.
-fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// The names, if the table has them all.
@@ -313,22 +275,4 @@ fn known(parameter: &str, names: Vec<String>, table: &[(&str, char)]) -> Result<
         }
         None => Ok(names),
     }
-}
-
-/// A text with its `%` sequences read, and `+` as a space if `plus`; `None` where it cannot be read.
-pub(super) fn decode(text: &str, plus: bool) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high << 4 | low).ok()?
-            }
-            b'+' if plus => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(out).ok()
 }

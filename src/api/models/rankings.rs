@@ -1,13 +1,13 @@
-//! Which models are used most. The path is ours: OpenRouter shows its rankings on its site only.
+//! The most used models. The path is ours: OpenRouter shows its rankings on its site only.
 
-use super::Market;
-use super::query;
+use super::listing::Listing;
+use crate::api::parameters;
 use crate::error::{Error, quoted};
 use crate::json;
 use crate::meter::ranking::Period;
 use serde::Serialize;
 
-/// How many models are told of when nobody says how many.
+/// The length of the list without a `limit`.
 const USUAL_LIMIT: usize = 20;
 
 #[derive(Serialize)]
@@ -15,7 +15,7 @@ struct Rankings<'a> {
     object: &'static str,
     period: &'static str,
     sort: &'static str,
-    /// Since when is counted, in seconds since 1970.
+    /// The begin of counting, in seconds since 1970.
     since: Option<u64>,
     data: Vec<Entry<'a>>,
     total_count: usize,
@@ -31,17 +31,17 @@ struct Entry<'a> {
 }
 
 /// The models that were used, the most used first.
-pub(super) fn body(market: &Market<'_>, text: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn body(listing: &Listing<'_>, text: &str) -> Result<Vec<u8>, Error> {
     let (mut period, mut sort, mut limit) = (("week", Period::Week), "tokens", USUAL_LIMIT);
-    query::each(text, |name, value| {
+    parameters::each(text, |name, value| {
         match (name, value) {
             ("period", "day") => period = ("day", Period::Day),
             ("period", "week") => period = ("week", Period::Week),
-            ("period", _) => return Err(query::wrong(name, "day or week", value)),
+            ("period", _) => return Err(parameters::wrong(name, "day or week", value)),
             ("sort", "tokens") => sort = "tokens",
             ("sort", "requests") => sort = "requests",
-            ("sort", _) => return Err(query::wrong(name, "tokens or requests", value)),
-            ("limit", _) => limit = query::limit(value)?,
+            ("sort", _) => return Err(parameters::wrong(name, "tokens or requests", value)),
+            ("limit", _) => limit = parameters::limit(value)?,
             _ => {
                 return Err(Error::invalid(format!(
                     "the parameter {} is unknown; known: period, sort, limit",
@@ -51,11 +51,11 @@ pub(super) fn body(market: &Market<'_>, text: &str) -> Result<Vec<u8>, Error> {
         }
         Ok(())
     })?;
-    let ranking = (market.ranking)();
-    let models = &market.config.models;
+    let ranking = (listing.ranking)();
+    let models = &listing.config.models;
     let used = ranking.of(period.1);
     let mut used: Vec<_> = used
-        .filter(|(at, _)| market.shown(*at).is_some())
+        .filter(|(at, _)| listing.shown(*at).is_some())
         .filter_map(|(at, count)| Some((models.get(at)?, count)))
         .collect();
     used.sort_by_cached_key(|(_, count)| {
