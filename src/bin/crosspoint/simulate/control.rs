@@ -22,8 +22,9 @@ use super::Shared;
 use super::bedrock::percent_decoded;
 use super::fault::{DIRECTIVES, Faults, split_model};
 use super::ledger::Page;
-use super::provider::{Call, PROVIDERS};
+use super::provider::Call;
 use super::script::Script;
+use super::table::PROVIDERS;
 use super::text::{RULE, answer};
 
 /// Answers one request to the control port.

@@ -14,8 +14,9 @@ use super::Shared;
 use super::fault::{Faults, split_model};
 use super::ledger::Page;
 use super::ledger::{Recorded, Watch};
-use super::provider::{Call, PROVIDERS, Provider, Refusal, Stamp};
+use super::provider::{Call, Provider, Refusal, Stamp};
 use super::script::{Script, streamed, whole};
+use super::table::PROVIDERS;
 use super::text::{Ask, answer};
 
 /// Answers one request. An error ends the connection without an answer.
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn foreign_keys_and_internal_headers_are_leaks() {
-        let keys = super::super::provider::sample_keys();
+        let keys = super::super::table::sample_keys();
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "Bearer sim-openai-key".parse().unwrap());
         headers.insert("x-api-key", "sim-anthropic-key".parse().unwrap());

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use hyper::HeaderMap;
 use serde_json::{Value, json};
 
-use super::provider::{Call, PROVIDERS, sample_keys};
+use super::provider::Call;
+use super::table::{PROVIDERS, sample_keys};
 
 /// Calls in one turn: few, and eight times as many.
 const FEW: usize = 3_000;

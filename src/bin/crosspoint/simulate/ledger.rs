@@ -9,7 +9,8 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
-use super::provider::{PROVIDERS, Provider};
+use super::provider::Provider;
+use super::table::PROVIDERS;
 use super::text::Usage;
 
 /// How many requests are kept for one provider.

@@ -1,4 +1,4 @@
-//! `crosspoint simulate`: providers on local ports, for trials, tests and benchmarks; `provider` lists them.
+//! `crosspoint simulate`: providers on local ports, for trials, tests and benchmarks; `table` lists them.
 //!
 //! Each provider speaks its own wire format, buffered and streamed, refuses what the real one refuses, and misbehaves
 //! on demand. It shares no code with the gateway: it is the second opinion on what the gateway sends and reads.
@@ -23,11 +23,13 @@ mod gemini;
 mod ledger;
 mod ollama;
 mod openai;
+mod piece;
 mod provider;
 mod responses;
 mod schema;
 mod script;
 mod seed;
+mod table;
 mod text;
 mod waiting;
 
@@ -121,7 +123,7 @@ pub(crate) async fn run(options: Options) -> io::Result<()> {
     let invalid = |message| io::Error::new(io::ErrorKind::InvalidInput, message);
     let shared = Arc::new(Shared {
         ledger: Arc::new(Ledger::new(!options.no_record)),
-        keys: Keys::new(&options.key).map_err(invalid)?,
+        keys: table::keys(&options.key).map_err(invalid)?,
         client_prefixes: options.client_key_prefix,
     });
     let pages = shared.ledger.pages().iter().cloned().map(Role::Provider);

@@ -1,25 +1,11 @@
-//! The providers, and what the server asks of each dialect.
+//! A provider as the server sees it: its credentials, its requests and refusals, what it answers.
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 
 use super::fault::Faults;
-use super::script::Piece;
+use super::piece::Piece;
 use super::text::{Answer, Ask};
-use super::{anthropic, bedrock, cohere, gemini, ollama, openai, responses};
-
-/// Every simulated provider.
-pub(super) static PROVIDERS: &[&dyn Provider] = &[
-    &openai::OPENAI,
-    &anthropic::Anthropic,
-    &bedrock::Bedrock,
-    &gemini::Gemini,
-    &ollama::Ollama,
-    &openai::AZURE,
-    &openai::MISTRAL,
-    &cohere::Cohere,
-    &responses::Responses,
-];
 
 /// A provider on the wire, and how it bills.
 pub(super) trait Provider: Sync + std::fmt::Debug {
@@ -110,9 +96,11 @@ impl Secret {
 pub(super) struct Keys(Vec<(&'static str, String)>);
 
 impl Keys {
-    /// The usual ones, but for those given.
-    pub(super) fn new(given: &[(String, String)]) -> Result<Keys, String> {
-        let secrets = PROVIDERS.iter().flat_map(|provider| provider.secrets());
+    /// The usual ones of these secrets, but for those given.
+    pub(super) fn new<'a>(
+        secrets: impl Iterator<Item = &'a Secret>,
+        given: &[(String, String)],
+    ) -> Result<Keys, String> {
         let mut keys: Vec<_> = secrets
             .map(|secret| (secret.name, secret.usual.to_owned()))
             .collect();
@@ -226,9 +214,4 @@ pub(super) fn sse(event: Option<&str>, data: &str, faults: &Faults) -> Bytes {
     }
     text.extend(["data:", space, data, line, line]);
     Bytes::from(text)
-}
-
-#[cfg(test)]
-pub(super) fn sample_keys() -> Keys {
-    Keys::new(&[("bedrock-secret".to_owned(), "sim-bedrock-secret".to_owned())]).unwrap()
 }

@@ -20,36 +20,11 @@ use tokio::time::Sleep;
 
 use super::fault::Faults;
 use super::ledger::Watch;
+use super::piece::Piece;
 use super::seed::noise;
 
 /// What a provider sends to keep a stream alive.
 const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
-
-/// Some bytes of an answer and the completion tokens that they stand for.
-#[derive(Debug, Clone)]
-pub(super) struct Piece {
-    pub(super) bytes: Bytes,
-    /// Tokens that the client sees; positions of faults count these.
-    pub(super) tokens: u64,
-    /// Tokens that are only billed: reasoning that is not shown.
-    pub(super) hidden: u64,
-}
-
-impl Piece {
-    /// A piece that carries no token.
-    pub(super) fn plain(bytes: impl Into<Bytes>) -> Piece {
-        Piece::tokens(bytes, 0)
-    }
-
-    /// A piece that shows so many tokens.
-    pub(super) fn tokens(bytes: impl Into<Bytes>, tokens: u64) -> Piece {
-        Piece {
-            bytes: bytes.into(),
-            tokens,
-            hidden: 0,
-        }
-    }
-}
 
 /// One step of writing a body.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::ledger::Ledger;
-use super::provider::sample_keys;
+use super::table::sample_keys;
 use super::{Role, Shared, accept};
 
 async fn start() -> (TcpStream, Arc<Ledger>) {

@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fault::Faults;
+use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
-use super::script::Piece;
 use super::seed::{call_id, letters, redacted, sign};
 use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
 

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
+use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp};
-use super::script::Piece;
 use super::seed::{call_id, letters, redacted, sign};
 use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
 

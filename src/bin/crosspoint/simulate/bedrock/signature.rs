@@ -130,7 +130,7 @@ fn signature(call: &Call<'_>, claim: &Claim<'_>, secret: &str, time: SystemTime)
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::provider::sample_keys;
+    use super::super::super::table::sample_keys;
     use super::*;
     use crosspoint::auth::sigv4;
     use hyper::HeaderMap;

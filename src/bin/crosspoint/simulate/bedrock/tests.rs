@@ -6,7 +6,8 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use super::super::fault::{Faults, split_model};
-use super::super::provider::{Call, Refusal, sample_keys};
+use super::super::provider::{Call, Refusal};
+use super::super::table::sample_keys;
 use super::super::text::{Ask, answer};
 use super::check::read;
 use super::{buffered, error_event, streamed};

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
+use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
-use super::script::Piece;
 use super::seed::{letters, sign};
 use super::text::{Answer, Ask, Finish, Thinking, ToolCall, fragments};
 

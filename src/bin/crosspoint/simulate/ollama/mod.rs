@@ -10,8 +10,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
+use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, set};
-use super::script::Piece;
 use super::seed::call_id;
 use super::text::{Answer, Ask, Finish, Thinking};
 

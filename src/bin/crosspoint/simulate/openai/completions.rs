@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::fault::Faults;
+use super::super::piece::Piece;
 use super::super::provider::{Refusal, Stamp, sse};
-use super::super::script::Piece;
 use super::super::seed::letters;
 use super::super::text::{Answer, Ask};
 use super::check::{Kind, conflicts, invalid, options, parameters};

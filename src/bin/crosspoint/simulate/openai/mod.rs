@@ -17,8 +17,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::fault::Faults;
+use super::piece::Piece;
 use super::provider::{Call as Request, Headers, Provider, Refusal, Secret, Stamp, sse};
-use super::script::Piece;
 use super::seed::{call_id, letters};
 use super::text::{Answer, Ask, Choice, Finish, Thinking, Usage, fragments};
 

@@ -4,7 +4,8 @@ use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use super::super::fault::{Faults, split_model};
-use super::super::provider::{Call, Provider, Refusal, Stamp, sample_keys};
+use super::super::provider::{Call, Provider, Refusal, Stamp};
+use super::super::table::sample_keys;
 use super::super::text::{Ask, answer};
 use super::Responses;
 
