@@ -19,9 +19,9 @@ use hyper::{Request, Response};
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::bedrock::percent_decoded;
 use super::fault::{DIRECTIVES, Faults, split_model};
 use super::ledger::Page;
+use super::percent;
 use super::provider::Call;
 use super::script::Script;
 use super::table::PROVIDERS;
@@ -107,7 +107,7 @@ fn predict(shared: &Shared, page: &Page, query: &str, body: &[u8]) -> (u16, Valu
     headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     let path = parameter(query, "path")
-        .and_then(percent_decoded)
+        .and_then(percent::decoded)
         .unwrap_or_default();
     let (path, query) = match path.split_once('?') {
         Some((path, query)) => (path, Some(query)),

@@ -23,6 +23,7 @@ mod gemini;
 mod ledger;
 mod ollama;
 mod openai;
+mod percent;
 mod piece;
 mod provider;
 mod responses;

@@ -3,13 +3,12 @@
 //! Two things are stricter than today's real API, because a gateway should not lean on its leniency: the roles have to
 //! alternate, and the first message has to be the user's.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::provider::{Call, Refusal};
 use super::super::text::Ask;
 use super::features::{format, thinking, tools};
-
-pub(super) type Object = Map<String, Value>;
+use super::object::{Object, invalid, missing, only, string};
 
 const KNOWN: &[&str] = &[
     "cache_control",
@@ -42,29 +41,6 @@ const UNSAMPLED: &[&str] = &["opus-4-7", "opus-4-8", "opus-5", "sonnet-5", "haik
 
 /// Caching markers in one request.
 const CACHE_MARKS: usize = 4;
-
-pub(super) fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal::new(400, "invalid_request_error", message)
-}
-
-pub(super) fn missing(path: &str) -> Refusal {
-    invalid(format!("{path}: Field required"))
-}
-
-pub(super) fn only(object: &Object, known: &[&str], path: &str) -> Result<(), Refusal> {
-    match object.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(invalid(format!("{path}{key}: Extra inputs are not permitted"))),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn string<'a>(object: &'a Object, key: &str, path: &str) -> Result<&'a str, Refusal> {
-    match object.get(key) {
-        Some(Value::String(text)) => Ok(text),
-        Some(_) => Err(invalid(format!("{path}{key}: Input should be a valid string"))),
-        None => Err(missing(&format!("{path}{key}"))),
-    }
-}
 
 /// Checks a request and frees it of its dialect.
 pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
@@ -224,10 +200,4 @@ fn cache_marks(value: &Value) -> usize {
         Value::Array(list) => list.iter().map(cache_marks).sum(),
         _ => 0,
     }
-}
-
-/// Letters, digits, `_` and `-`.
-pub(super) fn plain(name: &str) -> bool {
-    name.chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::provider::Refusal;
 use super::super::schema;
 use super::super::text::{Ask, Choice, Format, Thinking, Tool};
-use super::check::{Object, invalid, missing, only, plain, string};
+use super::object::{Object, invalid, missing, only, plain, string};
 
 pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let tools = match body.get("tools") {

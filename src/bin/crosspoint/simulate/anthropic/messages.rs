@@ -6,7 +6,7 @@ use super::super::provider::Refusal;
 use super::super::seed::{decoded_len, redacted, sign};
 use super::super::text::{Ask, Image, Thinking};
 use super::super::waiting::Waiting;
-use super::check::{Object, invalid, missing, only, plain, string};
+use super::object::{Object, invalid, missing, only, plain, string};
 
 pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let messages = match body.get("messages") {

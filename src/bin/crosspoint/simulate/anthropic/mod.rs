@@ -7,6 +7,7 @@
 mod check;
 mod features;
 mod messages;
+mod object;
 mod refusal;
 
 use bytes::Bytes;

@@ -7,7 +7,7 @@ use super::super::embed::{DIMENSIONS, Embed};
 use super::super::fault::Faults;
 use super::super::provider::Refusal;
 use super::super::text::{Answer, Ask, Image};
-use super::check::{Object, invalid, list, object, string};
+use super::object::{Object, invalid, list, object, string};
 
 /// Checks a request and frees it of its dialect.
 pub(super) fn read(id: &str, body: &Value) -> Result<Ask, Refusal> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::provider::Refusal;
 use super::super::schema;
 use super::super::text::{Ask, Choice, Format, Thinking, Tool};
-use super::check::{
+use super::object::{
     Object, constraint, identifier, invalid, list, missing, model_error, object, string, union, wrong_shape,
 };
 

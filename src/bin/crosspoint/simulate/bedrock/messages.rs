@@ -6,7 +6,7 @@ use super::super::provider::Refusal;
 use super::super::seed::{decoded_len, redacted, sign};
 use super::super::text::{Ask, Image, Thinking};
 use super::super::waiting::Waiting;
-use super::check::{
+use super::object::{
     Object, constraint, identifier, invalid, list, missing, model_error, object, string, union, wrong_shape,
 };
 

@@ -8,6 +8,7 @@ mod check;
 mod embeddings;
 mod features;
 mod messages;
+mod object;
 mod signature;
 
 use aws_smithy_eventstream::frame::write_message_to;
@@ -20,8 +21,6 @@ use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp};
 use super::seed::{call_id, letters, redacted, sign};
 use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
-
-pub(super) use check::percent_decoded;
 
 /// Amazon Bedrock.
 #[derive(Debug)]

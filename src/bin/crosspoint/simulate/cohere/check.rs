@@ -4,25 +4,12 @@
 //! Three things are stricter than the real API, because a gateway should not lean on its leniency: a call needs its
 //! result, a turn that calls says nothing but a plan, and a model that does not think is not asked to.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::provider::{Call, Refusal};
 use super::super::text::{Ask, Thinking};
 use super::features::{documents, format, tools};
-
-pub(super) type Object = Map<String, Value>;
-
-/// What a top-level parameter may be.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    Number(f64, f64),
-    Integer(u64, u64),
-    Bool,
-    List,
-    Object,
-    Word(&'static [&'static str]),
-    Text,
-}
+use super::object::{Kind, Object, fits, invalid, list, object, refused};
 
 const PARAMETERS: &[(&str, Kind)] = &[
     ("citation_options", Kind::Object),
@@ -47,41 +34,6 @@ const PARAMETERS: &[(&str, Kind)] = &[
     ("tool_choice", Kind::Word(&["REQUIRED", "NONE"])),
     ("tools", Kind::List),
 ];
-
-pub(super) fn invalid(message: impl std::fmt::Display) -> Refusal {
-    Refusal::new(400, "", format!("invalid request: {message}"))
-}
-
-/// A refusal in words that have no such beginning.
-pub(super) fn refused(message: &str) -> Refusal {
-    Refusal::new(400, "", message)
-}
-
-pub(super) fn object<'a>(value: &'a Value, known: &[&str], path: &str) -> Result<&'a Object, Refusal> {
-    let Some(object) = value.as_object() else {
-        return Err(invalid(format!("{path} must be an object")));
-    };
-    match object.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(Refusal::new(
-            422,
-            "",
-            format!("unknown field: parameter '{key}' of {path} is not a valid field"),
-        )),
-        None => Ok(object),
-    }
-}
-
-pub(super) fn string<'a>(object: &'a Object, key: &str, path: &str) -> Result<&'a str, Refusal> {
-    let found = object.get(key).and_then(Value::as_str);
-    found.ok_or_else(|| invalid(format!("{path}.{key} must be a string")))
-}
-
-pub(super) fn list<'a>(body: &'a Object, key: &str) -> &'a [Value] {
-    body.get(key)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default()
-}
 
 /// Checks a request and frees it of its dialect.
 pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
@@ -135,35 +87,6 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     documents(body, &mut ask)?;
     format(body, &mut ask)?;
     Ok(ask)
-}
-
-pub(super) fn fits(name: &str, kind: Kind, value: &Value) -> Result<(), Refusal> {
-    let (good, wanted) = match kind {
-        Kind::Number(least, most) => (
-            value
-                .as_f64()
-                .is_some_and(|number| (least..=most).contains(&number)),
-            format!("between {least} and {most} inclusive"),
-        ),
-        Kind::Integer(least, most) => (
-            value
-                .as_u64()
-                .is_some_and(|number| (least..=most).contains(&number)),
-            format!("an integer between {least} and {most}"),
-        ),
-        Kind::Bool => (value.is_boolean(), "a boolean".to_owned()),
-        Kind::List => (value.is_array(), "a list".to_owned()),
-        Kind::Object => (value.is_object(), "an object".to_owned()),
-        Kind::Text => (value.is_string(), "a string".to_owned()),
-        Kind::Word(words) => (
-            value.as_str().is_some_and(|word| words.contains(&word)),
-            format!("one of {}", words.join(", ")),
-        ),
-    };
-    if good {
-        return Ok(());
-    }
-    Err(invalid(format!("{name} must be {wanted}.")))
 }
 
 fn thinking(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {

@@ -6,7 +6,7 @@ use super::super::embed::{DIMENSIONS, Embed};
 use super::super::fault::Faults;
 use super::super::provider::{Refusal, Stamp};
 use super::super::text::{Answer, Ask, Image};
-use super::check::{Kind, Object, fits, invalid, list, object, refused, string};
+use super::object::{Kind, Object, fits, invalid, list, object, refused, string};
 
 const PARAMETERS: &[(&str, Kind)] = &[
     ("embedding_types", Kind::List),

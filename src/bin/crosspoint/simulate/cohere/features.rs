@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::provider::Refusal;
 use super::super::schema;
 use super::super::text::{Ask, Choice, Format, Tool};
-use super::check::{Object, invalid, list, object, refused, string};
+use super::object::{Object, invalid, list, object, refused, string};
 
 pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let strict = body.get("strict_tools") == Some(&Value::Bool(true));

@@ -8,7 +8,7 @@ use super::super::provider::Refusal;
 use super::super::seed::decoded_len;
 use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
-use super::check::{Object, invalid, list, object, refused, string};
+use super::object::{Object, invalid, list, object, refused, string};
 
 pub(super) fn read(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let messages = list(body, "messages");

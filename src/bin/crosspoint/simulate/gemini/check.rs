@@ -3,13 +3,13 @@
 //! Two things are stricter than the real API, because a gateway should not lean on its leniency: the roles have to
 //! alternate, and the first turn has to be the user's.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::super::percent;
 use super::super::provider::{Call, Refusal};
 use super::super::text::Ask;
 use super::features::{generation, tools};
-
-pub(super) type Object = Map<String, Value>;
+use super::object::{invalid, object, wrong};
 
 const KNOWN: &[&str] = &[
     "cachedContent",
@@ -22,41 +22,6 @@ const KNOWN: &[&str] = &[
     "toolConfig",
     "tools",
 ];
-
-pub(super) fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal::new(400, "INVALID_ARGUMENT", message)
-}
-
-pub(super) fn object<'a>(value: &'a Value, known: &[&str], path: &str) -> Result<&'a Object, Refusal> {
-    let Some(object) = value.as_object() else {
-        return Err(wrong(path, value));
-    };
-    match object.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(invalid(format!(
-            "Invalid JSON payload received. Unknown name \"{key}\" at '{path}': Cannot find field."
-        ))),
-        None => Ok(object),
-    }
-}
-
-pub(super) fn wrong(path: &str, value: &Value) -> Refusal {
-    let value: String = value.to_string().chars().take(80).collect();
-    invalid(format!("Invalid value at '{path}': {value}"))
-}
-
-pub(super) fn string<'a>(object: &'a Object, key: &str, path: &str) -> Result<&'a str, Refusal> {
-    match object.get(key) {
-        Some(Value::String(text)) => Ok(text),
-        other => Err(wrong(&format!("{path}.{key}"), other.unwrap_or(&Value::Null))),
-    }
-}
-
-pub(super) fn list<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], Refusal> {
-    value
-        .as_array()
-        .map(Vec::as_slice)
-        .ok_or_else(|| wrong(path, value))
-}
 
 /// Checks a request and frees it of its dialect.
 pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
@@ -89,7 +54,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Ask, Refusal> {
     }
     let body: Value = serde_json::from_slice(call.body)
         .map_err(|error| invalid(format!("Invalid JSON payload received. {error}")))?;
-    let Some(id) = super::super::bedrock::percent_decoded(id).filter(|id| !id.is_empty()) else {
+    let Some(id) = percent::decoded(id).filter(|id| !id.is_empty()) else {
         return Err(unknown());
     };
     if operation == "embedContent" || operation == "batchEmbedContents" {

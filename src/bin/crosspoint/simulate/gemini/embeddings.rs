@@ -6,7 +6,7 @@ use super::super::embed::{DIMENSIONS, Embed};
 use super::super::fault::Faults;
 use super::super::provider::Refusal;
 use super::super::text::{Answer, Ask, Image};
-use super::check::{invalid, list, object, string, wrong};
+use super::object::{invalid, list, object, string, wrong};
 
 /// The most texts in one batch.
 const MAX_BATCH: usize = 100;

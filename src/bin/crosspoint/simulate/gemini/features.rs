@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::provider::Refusal;
 use super::super::schema;
 use super::super::text::{Ask, Choice, Format, Thinking, Tool};
-use super::check::{Object, invalid, list, object, string, wrong};
+use super::object::{Object, invalid, list, object, string, wrong};
 
 const CONFIG: &[&str] = &[
     "candidateCount",

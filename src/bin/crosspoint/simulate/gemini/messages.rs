@@ -7,7 +7,7 @@ use super::super::seed::{decoded_len, sign};
 use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
 use super::call_seed;
-use super::check::{Object, invalid, list, object, string, wrong};
+use super::object::{Object, invalid, list, object, string, wrong};
 
 /// What stands for the signature of a call that has none.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";

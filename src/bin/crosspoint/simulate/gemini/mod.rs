@@ -9,6 +9,7 @@ mod check;
 mod embeddings;
 mod features;
 mod messages;
+mod object;
 
 use bytes::Bytes;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::bedrock::percent_decoded;
+use super::super::percent;
 use super::super::provider::{Call, Refusal, Secret, set};
 use super::super::text::Ask;
 use super::{OPENAI, OpenAi, choices};
@@ -36,7 +36,7 @@ fn admits(call: &Call<'_>) -> Result<Option<String>, Refusal> {
         .and_then(|rest| rest.strip_suffix("/chat/completions"));
     let model = match (deployment, call.path, version) {
         (Some(model), _, Some(version)) if version.starts_with("202") && !model.contains('/') => {
-            Some(percent_decoded(model).ok_or_else(unknown)?)
+            Some(percent::decoded(model).ok_or_else(unknown)?)
         }
         (None, "/openai/v1/chat/completions", Some("v1" | "preview") | None) => None,
         _ => return Err(unknown()),

@@ -1,13 +1,14 @@
 //! OpenAI's older completions: what they refuse, one document, or chunks with a text.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::fault::Faults;
 use super::super::piece::Piece;
 use super::super::provider::{Refusal, Stamp, sse};
 use super::super::seed::letters;
 use super::super::text::{Answer, Ask};
-use super::check::{Kind, conflicts, invalid, options, parameters};
+use super::object::{Kind, Object, invalid, parameters};
+use super::options::{conflicts, options};
 use super::{finish_reason, usage};
 
 /// <https://platform.openai.com/docs/api-reference/completions/create>
@@ -33,7 +34,7 @@ const PARAMETERS: &[(&str, Kind)] = &[
 ];
 
 /// Checks a request and frees it of its dialect. Each prompt has as many choices as are wanted.
-pub(super) fn read(body: &Map<String, Value>) -> Result<Ask, Refusal> {
+pub(super) fn read(body: &Object) -> Result<Ask, Refusal> {
     parameters(body, PARAMETERS, "prompt")?;
     conflicts(body)?;
     let mut ask = Ask {

@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::embed::{DIMENSIONS, Embed};
 use super::super::fault::Faults;
 use super::super::provider::Refusal;
 use super::super::text::{Answer, Ask};
-use super::check::{Kind, invalid, parameters};
+use super::object::{Kind, Object, invalid, parameters};
 
 /// <https://platform.openai.com/docs/api-reference/embeddings/create>
 const PARAMETERS: &[(&str, Kind)] = &[
@@ -21,7 +21,7 @@ const PARAMETERS: &[(&str, Kind)] = &[
 const MAX_INPUTS: usize = 2_048;
 
 /// Checks a request and frees it of its dialect.
-pub(super) fn read(body: &Map<String, Value>) -> Result<Ask, Refusal> {
+pub(super) fn read(body: &Object) -> Result<Ask, Refusal> {
     parameters(body, PARAMETERS, "input")?;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let base64 = match text("encoding_format") {

@@ -2,14 +2,12 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::provider::Refusal;
 use super::super::schema;
 use super::super::text::{Ask, Choice, Format, Tool};
-use super::check::{invalid, missing, only, wrong_type};
-
-type Object = Map<String, Value>;
+use super::object::{Object, invalid, missing, only, wrong_type};
 
 pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
     let tools = body.get("tools").and_then(Value::as_array);

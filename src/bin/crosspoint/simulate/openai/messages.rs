@@ -1,13 +1,11 @@
 //! OpenAI's messages: their roles, their parts, and that every tool call gets its answer.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::provider::Refusal;
 use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
-use super::check::{image, invalid, missing, only, wrong_type};
-
-type Object = Map<String, Value>;
+use super::object::{Object, image, invalid, missing, only, wrong_type};
 
 const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 

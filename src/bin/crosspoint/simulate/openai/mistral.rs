@@ -1,13 +1,12 @@
 //! Mistral: OpenAI's dialect with members of its own and no others (422), content in parts for thinking, ids of nine
 //! letters and digits, and usage with the end (mistralai/client-python 3.7).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::provider::{Call, Refusal, Secret, set};
 use super::super::text::{Ask, Thinking};
+use super::object::Object;
 use super::{OPENAI, OpenAi, choices, fault};
-
-type Object = Map<String, Value>;
 
 /// Mistral.
 pub(in super::super) static MISTRAL: OpenAi = OpenAi {

@@ -10,11 +10,13 @@ mod embeddings;
 pub(super) mod features;
 mod messages;
 mod mistral;
+pub(super) mod object;
+mod options;
 pub(super) mod refusal;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::fault::Faults;
 use super::piece::Piece;
@@ -22,12 +24,11 @@ use super::provider::{Call as Request, Headers, Provider, Refusal, Secret, Stamp
 use super::seed::{call_id, letters};
 use super::text::{Answer, Ask, Choice, Finish, Thinking, Usage, fragments};
 
+use object::Object;
 use refusal::fault;
 
 pub(super) use azure::AZURE;
 pub(super) use mistral::MISTRAL;
-
-type Object = Map<String, Value>;
 
 /// A provider that speaks OpenAI's dialect, and where it goes its own way.
 #[derive(Debug)]

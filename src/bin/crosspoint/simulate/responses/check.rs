@@ -1,14 +1,14 @@
 //! What the Responses API refuses, in OpenAI's words. Fields from the published description of the API.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::super::openai::check::{Kind, fits, invalid, missing, only, open, unknown, wrong_type};
+use super::super::openai::check::open;
+use super::super::openai::object::{Kind, fits, invalid, missing, only, unknown};
 use super::super::provider::{Call, Refusal};
 use super::super::text::{Ask, Thinking};
 use super::features::{format, tools};
 use super::input;
-
-pub(super) type Object = Map<String, Value>;
+use super::object::Object;
 
 const PARAMETERS: &[(&str, Kind)] = &[
     ("background", Kind::Bool),
@@ -158,25 +158,4 @@ fn thinking(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {
         (_, None) => Thinking::Hidden,
     };
     Ok(())
-}
-
-/// A member that must be a string.
-pub(super) fn text<'a>(object: &'a Object, name: &str, path: &str) -> Result<&'a str, Refusal> {
-    let path = format!("{path}.{name}");
-    match object.get(name) {
-        Some(Value::String(text)) => Ok(text),
-        Some(other) => Err(wrong_type(&path, "a string", other)),
-        None => Err(missing(&path)),
-    }
-}
-
-pub(super) fn one_of(word: &str, known: &[&str], param: String) -> Result<(), Refusal> {
-    if known.contains(&word) {
-        return Ok(());
-    }
-    let message = format!(
-        "Invalid value: '{word}'. Supported values are: '{}'.",
-        known.join("', '")
-    );
-    Err(invalid(message).param(param).code("invalid_value"))
 }

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::super::openai::check::{invalid, missing, only, wrong_type};
 use super::super::openai::features::strict;
+use super::super::openai::object::{invalid, missing, only, wrong_type};
 use super::super::provider::Refusal;
 use super::super::schema;
 use super::super::text::{Ask, Choice, Format, Tool};
-use super::check::{Object, one_of, text};
+use super::object::{Object, one_of, text};
 
 /// Tools that the provider runs itself; taken and not used.
 const NATIVE: [&str; 8] = [

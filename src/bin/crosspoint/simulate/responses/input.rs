@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::super::openai::check::{image, invalid, missing, only, wrong_type};
+use super::super::openai::object::{image, invalid, missing, only, wrong_type};
 use super::super::provider::Refusal;
 use super::super::seed::sign;
 use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
-use super::check::{Object, one_of, text};
+use super::object::{Object, one_of, text};
 
 const ROLES: [&str; 4] = ["assistant", "system", "developer", "user"];
 

@@ -8,6 +8,7 @@
 mod check;
 mod features;
 mod input;
+mod object;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
