@@ -11,13 +11,14 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use super::Shared;
+use super::ask::Ask;
 use super::fault::{Faults, split_model};
 use super::ledger::Page;
 use super::ledger::{Recorded, Watch};
 use super::provider::{Call, Provider, Refusal, Stamp};
 use super::script::{Script, streamed, whole};
 use super::table::PROVIDERS;
-use super::text::{Ask, answer};
+use super::text::answer;
 
 /// Answers one request. An error ends the connection without an answer.
 pub(super) async fn serve(

@@ -13,6 +13,7 @@
 //! ```
 
 mod anthropic;
+mod ask;
 mod bedrock;
 mod cohere;
 mod control;

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use hyper::HeaderMap;
 
+use super::ask::Ask;
 use super::fault::Faults;
 use super::piece::Piece;
-use super::text::{Answer, Ask};
+use super::text::Answer;
 
 /// A provider on the wire, and how it bills.
 pub(super) trait Provider: Sync + std::fmt::Debug {

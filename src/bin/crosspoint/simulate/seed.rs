@@ -4,8 +4,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::text::Ask;
-
 /// The signature of a thinking text; altered text does not match it.
 pub(super) fn sign(thought: &str) -> String {
     let mut hasher = Sha256::new();
@@ -19,12 +17,6 @@ pub(super) fn sign(thought: &str) -> String {
 /// The one thing that a redacted block holds.
 pub(super) fn redacted() -> String {
     sign("redacted")
-}
-
-/// An id like `call_8hGd…`: always the same for the same request and index.
-pub(super) fn call_id(prefix: &str, ask: &Ask, index: usize) -> String {
-    let seed = format!("{}/{}/{}/{index}", ask.messages, ask.words, ask.user_text);
-    format!("{prefix}{}", letters(fnv(seed.as_bytes()), 22))
 }
 
 /// `len` letters and digits made of a seed.

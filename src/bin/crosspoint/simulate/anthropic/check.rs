@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
+use super::super::ask::Ask;
 use super::super::provider::{Call, Refusal};
-use super::super::text::Ask;
 use super::features::{format, thinking, tools};
 use super::object::{Object, invalid, missing, only, string};
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Choice, Format, Thinking, Tool};
 use super::super::provider::Refusal;
 use super::super::schema;
-use super::super::text::{Ask, Choice, Format, Thinking, Tool};
 use super::object::{Object, invalid, missing, only, plain, string};
 
 pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Image, Thinking};
 use super::super::provider::Refusal;
 use super::super::seed::{decoded_len, redacted, sign};
-use super::super::text::{Ask, Image, Thinking};
 use super::super::waiting::Waiting;
 use super::object::{Object, invalid, missing, only, plain, string};
 

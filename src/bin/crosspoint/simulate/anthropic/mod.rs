@@ -14,11 +14,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ask::{Ask, Thinking};
 use super::fault::Faults;
 use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
-use super::seed::{call_id, letters, redacted, sign};
-use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
+use super::seed::{letters, redacted, sign};
+use super::text::{Answer, Finish, Usage, fragments};
 
 use refusal::fault;
 
@@ -268,7 +269,7 @@ fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8
         let input =
             serde_json::from_str(&call.arguments).unwrap_or_else(|_| Value::Object(Default::default()));
         content.push(Block::ToolUse {
-            id: call_id("toolu_01", ask, n),
+            id: ask.call_id("toolu_01", n),
             name: &call.name,
             input,
         });
@@ -332,7 +333,7 @@ fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Pi
         let input = Value::Object(Default::default());
         writer.start(
             Block::ToolUse {
-                id: call_id("toolu_01", ask, n),
+                id: ask.call_id("toolu_01", n),
                 name: &call.name,
                 input,
             },

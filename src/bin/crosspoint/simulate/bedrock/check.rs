@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::super::ask::Ask;
 use super::super::percent;
 use super::super::provider::{Call, Refusal};
-use super::super::text::Ask;
 use super::features::{extra_fields, output, tools};
 use super::object::{Object, constraint, invalid, list, model_error, object, string, wrong_shape};
 use super::signature;

@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::super::ask::{Ask, Image};
 use super::super::embed::{DIMENSIONS, Embed};
 use super::super::fault::Faults;
 use super::super::provider::Refusal;
-use super::super::text::{Answer, Ask, Image};
+use super::super::text::Answer;
 use super::object::{Object, invalid, list, object, string};
 
 /// Checks a request and frees it of its dialect.

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Choice, Format, Thinking, Tool};
 use super::super::provider::Refusal;
 use super::super::schema;
-use super::super::text::{Ask, Choice, Format, Thinking, Tool};
 use super::object::{
     Object, constraint, identifier, invalid, list, missing, model_error, object, string, union, wrong_shape,
 };

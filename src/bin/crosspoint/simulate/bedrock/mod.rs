@@ -16,11 +16,12 @@ use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::ask::{Ask, Thinking};
 use super::fault::Faults;
 use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp};
-use super::seed::{call_id, letters, redacted, sign};
-use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
+use super::seed::{letters, redacted, sign};
+use super::text::{Answer, Finish, Usage, fragments};
 
 /// Amazon Bedrock.
 #[derive(Debug)]
@@ -138,7 +139,7 @@ fn buffered(ask: &Ask, answer: &Answer, faults: &Faults) -> Vec<u8> {
     }
     for (n, call) in answer.calls.iter().enumerate() {
         let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
-        let id = call_id("tooluse_", ask, n);
+        let id = ask.call_id("tooluse_", n);
         content.push(json!({"toolUse": {"input": input, "name": call.name, "toolUseId": id}}));
     }
     let mut body = json!({
@@ -192,7 +193,7 @@ fn streamed(ask: &Ask, answer: &Answer, faults: &Faults) -> Vec<Piece> {
         writer.stop();
     }
     for (n, call) in answer.calls.iter().enumerate() {
-        let start = json!({"toolUse": {"name": call.name, "toolUseId": call_id("tooluse_", ask, n)}});
+        let start = json!({"toolUse": {"name": call.name, "toolUseId": ask.call_id("tooluse_", n)}});
         writer.event(
             "contentBlockStart",
             json!({"contentBlockIndex": writer.index, "start": start}),

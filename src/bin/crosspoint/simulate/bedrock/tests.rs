@@ -5,10 +5,11 @@ use bytes::BytesMut;
 use hyper::HeaderMap;
 use serde_json::{Value, json};
 
+use super::super::ask::Ask;
 use super::super::fault::{Faults, split_model};
 use super::super::provider::{Call, Refusal};
 use super::super::table::sample_keys;
-use super::super::text::{Ask, answer};
+use super::super::text::answer;
 use super::check::read;
 use super::{buffered, error_event, streamed};
 

@@ -6,8 +6,8 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Thinking};
 use super::super::provider::{Call, Refusal};
-use super::super::text::{Ask, Thinking};
 use super::features::{documents, format, tools};
 use super::object::{Kind, Object, fits, invalid, list, object, refused};
 

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::super::ask::{Ask, Image};
 use super::super::embed::{DIMENSIONS, Embed};
 use super::super::fault::Faults;
 use super::super::provider::{Refusal, Stamp};
-use super::super::text::{Answer, Ask, Image};
+use super::super::text::Answer;
 use super::object::{Kind, Object, fits, invalid, list, object, refused, string};
 
 const PARAMETERS: &[(&str, Kind)] = &[

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::super::ask::{Ask, Choice, Format, Tool};
 use super::super::provider::Refusal;
 use super::super::schema;
-use super::super::text::{Ask, Choice, Format, Tool};
 use super::object::{Object, invalid, list, object, refused, string};
 
 pub(super) fn tools(body: &Object, ask: &mut Ask) -> Result<(), Refusal> {

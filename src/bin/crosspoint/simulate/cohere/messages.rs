@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Image};
 use super::super::provider::Refusal;
 use super::super::seed::decoded_len;
-use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
 use super::object::{Object, invalid, list, object, refused, string};
 

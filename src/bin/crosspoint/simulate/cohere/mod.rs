@@ -13,11 +13,12 @@ mod object;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::ask::{Ask, Thinking};
 use super::fault::Faults;
 use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
-use super::seed::{call_id, letters};
-use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
+use super::seed::letters;
+use super::text::{Answer, Finish, Usage, fragments};
 
 /// Cohere.
 #[derive(Debug)]
@@ -162,7 +163,7 @@ fn buffered(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<u8
                 } else {
                     &call.arguments
                 };
-                json!({"id": call_id(&format!("{}_", call.name), ask, n), "type": "function",
+                json!({"id": ask.call_id(&format!("{}_", call.name), n), "type": "function",
                     "function": {"name": call.name, "arguments": arguments}})
             })
             .collect();
@@ -211,7 +212,7 @@ fn streamed(ask: &Ask, answer: &Answer, faults: &Faults, stamp: Stamp) -> Vec<Pi
         writer.end("citation-end", 0);
     }
     for (n, call) in answer.calls.iter().enumerate() {
-        let head = json!({"id": call_id(&format!("{}_", call.name), ask, n), "type": "function",
+        let head = json!({"id": ask.call_id(&format!("{}_", call.name), n), "type": "function",
             "function": {"name": call.name, "arguments": ""}});
         writer.event("tool-call-start", Some(n), json!({"tool_calls": head}), 1);
         for fragment in fragments(&call.arguments) {

@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
+use super::super::ask::Ask;
 use super::super::percent;
 use super::super::provider::{Call, Refusal};
-use super::super::text::Ask;
 use super::features::{generation, tools};
 use super::object::{invalid, object, wrong};
 

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Image};
 use super::super::provider::Refusal;
 use super::super::seed::{decoded_len, sign};
-use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
 use super::call_seed;
 use super::object::{Object, invalid, list, object, string, wrong};

@@ -14,11 +14,12 @@ mod object;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::ask::{Ask, Thinking};
 use super::fault::Faults;
 use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
 use super::seed::{letters, sign};
-use super::text::{Answer, Ask, Finish, Thinking, ToolCall, fragments};
+use super::text::{Answer, Finish, ToolCall, fragments};
 
 /// Gemini at AI Studio.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::ask::{Ask, Choice, Format, Image, Thinking, Tool};
 use super::super::provider::{Call, Refusal};
 use super::super::seed::decoded_len;
-use super::super::text::{Ask, Choice, Format, Image, Thinking, Tool};
 use super::super::waiting::Waiting;
 
 type Object = Map<String, Value>;

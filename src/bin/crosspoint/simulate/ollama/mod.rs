@@ -9,11 +9,11 @@ mod check;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::ask::{Ask, Thinking};
 use super::fault::Faults;
 use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, set};
-use super::seed::call_id;
-use super::text::{Answer, Ask, Finish, Thinking};
+use super::text::{Answer, Finish};
 
 /// Ollama.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ fn calls(ask: &Ask, answer: &Answer) -> Value {
             return json!({"function": {"name": call.name, "arguments": arguments}});
         }
         let function = json!({"index": index, "name": call.name, "arguments": arguments});
-        json!({"id": call_id("call_", ask, index), "function": function})
+        json!({"id": ask.call_id("call_", index), "function": function})
     };
     answer.calls.iter().enumerate().map(call).collect()
 }

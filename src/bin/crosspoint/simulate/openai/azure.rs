@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::ask::Ask;
 use super::super::percent;
 use super::super::provider::{Call, Refusal, Secret, set};
-use super::super::text::Ask;
 use super::{OPENAI, OpenAi, choices};
 
 /// Azure OpenAI, in both forms of its path.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::ask::Ask;
 use super::super::provider::{Call, Refusal};
-use super::super::text::Ask;
 use super::OpenAi;
 use super::features::{format, tools};
 use super::object::{Kind, Object, invalid, parameters};

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::super::ask::Ask;
 use super::super::fault::Faults;
 use super::super::piece::Piece;
 use super::super::provider::{Refusal, Stamp, sse};
 use super::super::seed::letters;
-use super::super::text::{Answer, Ask};
+use super::super::text::Answer;
 use super::object::{Kind, Object, invalid, parameters};
 use super::options::{conflicts, options};
 use super::{finish_reason, usage};

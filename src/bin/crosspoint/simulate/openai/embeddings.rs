@@ -4,10 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::ask::Ask;
 use super::super::embed::{DIMENSIONS, Embed};
 use super::super::fault::Faults;
 use super::super::provider::Refusal;
-use super::super::text::{Answer, Ask};
+use super::super::text::Answer;
 use super::object::{Kind, Object, invalid, parameters};
 
 /// <https://platform.openai.com/docs/api-reference/embeddings/create>

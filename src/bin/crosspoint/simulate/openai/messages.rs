@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Image};
 use super::super::provider::Refusal;
-use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
 use super::object::{Object, image, invalid, missing, only, wrong_type};
 

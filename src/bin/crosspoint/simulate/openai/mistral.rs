@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::ask::{Ask, Thinking};
 use super::super::provider::{Call, Refusal, Secret, set};
-use super::super::text::{Ask, Thinking};
 use super::object::Object;
 use super::{OPENAI, OpenAi, choices, fault};
 

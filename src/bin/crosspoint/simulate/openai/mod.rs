@@ -18,11 +18,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ask::{Ask, Choice, Thinking};
 use super::fault::Faults;
 use super::piece::Piece;
 use super::provider::{Call as Request, Headers, Provider, Refusal, Secret, Stamp, sse};
-use super::seed::{call_id, letters};
-use super::text::{Answer, Ask, Choice, Finish, Thinking, Usage, fragments};
+use super::seed::letters;
+use super::text::{Answer, Finish, Usage, fragments};
 
 use object::Object;
 use refusal::fault;
@@ -287,7 +288,7 @@ impl OpenAi {
         let thought = answer.whole_thought();
         let calls = answer.calls.iter().enumerate().map(|(index, call)| Call {
             index: None,
-            id: Some(call_id("call_", ask, index)),
+            id: Some(ask.call_id("call_", index)),
             kind: Some("function"),
             function: Function {
                 name: Some(&call.name),
@@ -473,7 +474,7 @@ fn deltas<'a>(ask: &Ask, answer: &'a Answer, nulls: bool) -> Vec<(Delta<'a>, u64
 fn start<'a>(ask: &Ask, index: usize, call: &'a super::text::ToolCall) -> Call<'a> {
     Call {
         index: Some(index),
-        id: Some(call_id("call_", ask, index)),
+        id: Some(ask.call_id("call_", index)),
         kind: Some("function"),
         function: Function {
             name: Some(&call.name),

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::super::ask::Image;
 use super::super::provider::Refusal;
 use super::super::seed::decoded_len;
-use super::super::text::Image;
 
 pub(super) type Object = Map<String, Value>;
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Thinking};
 use super::super::provider::Refusal;
-use super::super::text::{Ask, Thinking};
 use super::object::{Object, invalid, unknown, wrong_type};
 
 pub(super) fn conflicts(body: &Object) -> Result<(), Refusal> {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Thinking};
 use super::super::openai::check::open;
 use super::super::openai::object::{Kind, fits, invalid, missing, only, unknown};
 use super::super::provider::{Call, Refusal};
-use super::super::text::{Ask, Thinking};
 use super::features::{format, tools};
 use super::input;
 use super::object::Object;

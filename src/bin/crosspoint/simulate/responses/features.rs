@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Choice, Format, Tool};
 use super::super::openai::features::strict;
 use super::super::openai::object::{invalid, missing, only, wrong_type};
 use super::super::provider::Refusal;
 use super::super::schema;
-use super::super::text::{Ask, Choice, Format, Tool};
 use super::object::{Object, one_of, text};
 
 /// Tools that the provider runs itself; taken and not used.

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::super::ask::{Ask, Image};
 use super::super::openai::object::{image, invalid, missing, only, wrong_type};
 use super::super::provider::Refusal;
 use super::super::seed::sign;
-use super::super::text::{Ask, Image};
 use super::super::waiting::Waiting;
 use super::object::{Object, one_of, text};
 

@@ -13,12 +13,13 @@ mod object;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::ask::{Ask, Thinking};
 use super::fault::Faults;
 use super::openai::refusal;
 use super::piece::Piece;
 use super::provider::{Call, Headers, Provider, Refusal, Secret, Stamp, sse};
-use super::seed::{call_id, letters, sign};
-use super::text::{Answer, Ask, Finish, Thinking, Usage, fragments};
+use super::seed::{letters, sign};
+use super::text::{Answer, Finish, Usage, fragments};
 
 /// The name of its key.
 const KEY: &str = "responses";
@@ -211,7 +212,7 @@ fn items(ask: &Ask, answer: &Answer, stamp: Stamp) -> Vec<Item> {
         } else {
             &call.arguments
         };
-        let call_id = call_id("call_", ask, n);
+        let call_id = ask.call_id("call_", n);
         let item = |status: &str, arguments: &str| json!({"id": id("fc", 3 + n as u64), "type": "function_call", "status": status, "arguments": arguments, "call_id": call_id, "name": call.name});
         items.push(Item {
             added: item("in_progress", ""),
