@@ -8,9 +8,10 @@ use super::super::piece::Piece;
 use super::super::provider::{Refusal, Stamp, sse};
 use super::super::seed::letters;
 use super::super::text::Answer;
+use super::body::usage;
+use super::finish_reason;
 use super::object::{Kind, Object, invalid, parameters};
 use super::options::{conflicts, options};
-use super::{finish_reason, usage};
 
 /// <https://platform.openai.com/docs/api-reference/completions/create>
 const PARAMETERS: &[(&str, Kind)] = &[

@@ -4,6 +4,7 @@
 //! `finish_reason` is `stop` when one function was forced by name; chunks are padded with `obfuscation`.
 
 mod azure;
+mod body;
 pub(super) mod check;
 mod completions;
 mod embeddings;
@@ -15,7 +16,6 @@ mod options;
 pub(super) mod refusal;
 
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::ask::{Ask, Choice, Thinking};
@@ -23,8 +23,9 @@ use super::fault::Faults;
 use super::piece::Piece;
 use super::provider::{Call as Request, Headers, Provider, Refusal, Secret, Stamp, sse};
 use super::seed::letters;
-use super::text::{Answer, Finish, Usage, fragments};
+use super::text::{Answer, Finish, fragments};
 
+use body::{Call, Chunk, Completion, Delta, Function, Message, Part, UsageBody, Whole, usage};
 use object::Object;
 use refusal::fault;
 
@@ -131,138 +132,6 @@ impl Provider for OpenAi {
 }
 
 const FINGERPRINT: &str = "fp_51db84afab";
-
-#[derive(Serialize)]
-struct Completion<'a> {
-    id: String,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: Vec<Whole<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<UsageBody>,
-    service_tier: &'static str,
-    system_fingerprint: &'static str,
-}
-
-#[derive(Serialize)]
-struct Whole<'a> {
-    index: u64,
-    message: Message<'a>,
-    logprobs: Option<()>,
-    finish_reason: &'static str,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<Call<'a>>,
-    refusal: Option<()>,
-    annotations: [(); 0],
-}
-
-#[derive(Serialize, Clone)]
-struct Call<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    function: Function<'a>,
-}
-
-#[derive(Serialize, Clone)]
-struct Function<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    arguments: &'a str,
-}
-
-#[derive(Serialize)]
-struct Chunk<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    service_tier: &'static str,
-    system_fingerprint: &'static str,
-    choices: Vec<Part<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Option<UsageBody>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    obfuscation: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Part<'a> {
-    index: u64,
-    delta: Delta<'a>,
-    logprobs: Option<()>,
-    finish_reason: Option<&'static str>,
-}
-
-/// A doubled option is absent, null, or there.
-#[derive(Serialize, Clone, Default)]
-struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<Option<&'static str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_calls: Option<Option<Vec<Call<'a>>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<Option<()>>,
-}
-
-#[derive(Serialize, Clone, Copy)]
-struct UsageBody {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    total_tokens: u64,
-    prompt_tokens_details: PromptDetails,
-    completion_tokens_details: CompletionDetails,
-}
-
-#[derive(Serialize, Clone, Copy)]
-struct PromptDetails {
-    cached_tokens: u64,
-    audio_tokens: u64,
-}
-
-#[derive(Serialize, Clone, Copy)]
-struct CompletionDetails {
-    reasoning_tokens: u64,
-    audio_tokens: u64,
-    accepted_prediction_tokens: u64,
-    rejected_prediction_tokens: u64,
-}
-
-/// OpenAI's prompt tokens include the cached ones; each choice has its completion tokens.
-fn usage(usage: &Usage, copies: u64) -> UsageBody {
-    let completion_tokens = usage.completion * copies;
-    UsageBody {
-        prompt_tokens: usage.prompt,
-        completion_tokens,
-        total_tokens: usage.prompt + completion_tokens,
-        prompt_tokens_details: PromptDetails {
-            cached_tokens: usage.cache_read,
-            audio_tokens: 0,
-        },
-        completion_tokens_details: CompletionDetails {
-            reasoning_tokens: usage.reasoning * copies,
-            audio_tokens: 0,
-            accepted_prediction_tokens: 0,
-            rejected_prediction_tokens: 0,
-        },
-    }
-}
 
 fn finish_reason(ask: &Ask, answer: &Answer) -> &'static str {
     match answer.finish {
