@@ -7,10 +7,11 @@ OUT := $(or $(CARGO_TARGET_DIR),target)
 export CROSSPOINT_WASM ?= $(abspath $(OUT)/wasm32-wasip1/release/crosspoint.wasm)
 export CROSSPOINT_GUARDED ?= $(abspath $(OUT)/wasm32-wasip1/guard/examples/guard.wasm)
 export CROSSPOINT_TOOL ?= $(abspath $(OUT)/tool/crosspoint)
+export CROSSPOINT_SIMULATOR ?= $(abspath $(OUT)/tool/crosspoint-simulator)
 PYTHON := target/venv/bin/python
 SETUP := sh tests/tools/setup.sh
-# What the native tests cover: the tool, and the filter on a simulated host.
-FEATURES := --features cli,shell
+# What the native tests cover: the tool, the simulator, and the filter on a simulated host.
+FEATURES := --features cli,simulator,shell
 # In bytes; the whole filter, uncompressed.
 MAX_WASM_BYTES := 6800000
 FUZZ_SECONDS ?= 60
@@ -23,8 +24,8 @@ run: wasm tool ## Try it: simulated providers, a real Envoy, a few requests, the
 	@$(SETUP) venv tests/requirements-run.txt
 	@$(PYTHON) tests/tools/run.py
 
-build: wasm tool-release ## Build the filter and the native tool, both for release
-	@ls -l $(CROSSPOINT_WASM) $(OUT)/release/crosspoint
+build: wasm tool-release ## Build the filter, the native tool and the simulator, all for release
+	@ls -l $(CROSSPOINT_WASM) $(OUT)/release/crosspoint $(OUT)/release/crosspoint-simulator
 
 # Each part runs whatever became of the others.
 PARTS := unit linear wasm-test differential e2e
@@ -82,7 +83,8 @@ deny: ## Check the dependencies' licences, versions, sources and advisories
 
 bench: wasm tool-release ## Measure against plain Envoy
 	@$(SETUP) venv tests/requirements.txt
-	CROSSPOINT_TOOL=$(abspath $(OUT)/release/crosspoint) $(PYTHON) tests/bench/run.py
+	CROSSPOINT_TOOL=$(abspath $(OUT)/release/crosspoint) CROSSPOINT_SIMULATOR=$(abspath $(OUT)/release/crosspoint-simulator) \
+		$(PYTHON) tests/bench/run.py
 
 budget: ## Count the instructions of the core's workloads, and fail where one takes more than it may (BLESS=1: that is what it may)
 	@$(SETUP) valgrind
@@ -104,11 +106,11 @@ wasm:
 	cargo build --locked --release --lib --target wasm32-wasip1
 
 tool:
-	cargo build --locked --profile tool --features cli
+	cargo build --locked --profile tool --features cli,simulator
 
 guard:
 	@$(SETUP) target wasm32-wasip1
 	cargo build --locked --profile guard --features shell --example guard --target wasm32-wasip1
 
 tool-release:
-	cargo build --locked --release --features cli
+	cargo build --locked --release --features cli,simulator

@@ -1,6 +1,6 @@
 //! What `make bench` loads an Envoy with: the clients on its one side and the providers on its other, in one thread.
 //!
-//! The providers replay answers that were recorded from `crosspoint simulate`, so that answering costs next to nothing
+//! The providers replay answers that were recorded from `crosspoint-simulator`, so that answering costs next to nothing
 //! and never is what limits a measurement. Of a stream every event is written by itself, so many microseconds after the
 //! one before, so that Envoy gets one piece an event.
 //!

@@ -9,7 +9,7 @@ Four Envoys with one worker each, rendered from one configuration:
 
 They are loaded in turn by tests/bench/load.rs, which is client and provider at once, for several rounds, each round
 beginning with another one; every figure is the median of the rounds, and ratios and differences are taken within a round.
-The providers' answers were recorded from `crosspoint simulate`.
+The providers' answers were recorded from `crosspoint-simulator`.
 
 BENCH_ROUNDS (7) and BENCH_SCALE (1.0; shortens every measurement) choose how long it takes. BENCH_WASM names other
 filters to measure beside (`name=path,…`), such as the one of the last commit.
@@ -160,7 +160,7 @@ def cpu_seconds(pid):
 
 def build():
     """The do-nothing filter and the load generator; the filter itself and the tool are built by then."""
-    for arguments in (["--example", "noop", "--target", "wasm32-wasip1"], ["--example", "load", "--features", "cli"]):
+    for arguments in (["--example", "noop", "--target", "wasm32-wasip1"], ["--example", "load", "--features", "simulator"]):
         subprocess.run(["cargo", "build", "--quiet", "--locked", "--release", *arguments], cwd=ROOT, check=True)
 
 

@@ -1,7 +1,8 @@
 """Starts the provider simulator and a real Envoy with a rendered configuration, and watches what they leave behind.
 
-Knows nothing of single tests. Where the tool and the filter are comes from CROSSPOINT_TOOL and CROSSPOINT_WASM, or from
-the places where `make e2e` builds them; ENVOY names the binary, which otherwise stands beside the running Python.
+Knows nothing of single tests. Where the tool, the simulator and the filter are comes from CROSSPOINT_TOOL,
+CROSSPOINT_SIMULATOR and CROSSPOINT_WASM, or from the places where `make e2e` builds them; ENVOY names the binary, which
+otherwise stands beside the running Python.
 """
 
 import json
@@ -22,6 +23,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = Path(os.environ.get("CROSSPOINT_TOOL", ROOT / "target/tool/crosspoint"))
+SIMULATOR = Path(os.environ.get("CROSSPOINT_SIMULATOR", ROOT / "target/tool/crosspoint-simulator"))
 WASM = Path(os.environ.get("CROSSPOINT_WASM", ROOT / "target/wasm32-wasip1/release/crosspoint.wasm"))
 ENVOY = Path(os.environ.get("ENVOY", Path(sys.executable).with_name("envoy")))
 
@@ -168,7 +170,7 @@ class Simulator(Process):
         arguments = [f"--port={name}={port}" for name, port in (ports or {}).items()]
         arguments += [f"--key={name}={key}" for name, key in (keys or {}).items()]
         arguments += [] if record else ["--no-record"]
-        super().__init__("the simulator", [TOOL, "simulate", "--free-ports", *arguments], log)
+        super().__init__("the simulator", [SIMULATOR, "--free-ports", *arguments], log)
         ready = re.compile(r"^simulator ready: (.+)$", re.MULTILINE)
         self.require(lambda: ready.search(log.read_text()))
         words = ready.search(log.read_text()).group(1).split()

@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "target/run"
 TOOL = Path(os.environ.get("CROSSPOINT_TOOL") or ROOT / "target/tool/crosspoint")
+SIMULATOR = Path(os.environ.get("CROSSPOINT_SIMULATOR") or ROOT / "target/tool/crosspoint-simulator")
 WASM = Path(os.environ.get("CROSSPOINT_WASM") or ROOT / "target/wasm32-wasip1/release/crosspoint.wasm")
 ENVOY = Path(os.environ.get("ENVOY") or Path(sys.executable).with_name("envoy"))
 QUICKSTART = ROOT / "examples/quickstart.yaml"
@@ -108,7 +109,7 @@ def get(port, path):
 
 def serve():
     """Starts both programs and waits until they are ready."""
-    for path, target in ((TOOL, "tool"), (WASM, "wasm"), (ENVOY, "run")):
+    for path, target in ((TOOL, "tool"), (SIMULATOR, "tool"), (WASM, "wasm"), (ENVOY, "run")):
         if not path.exists():
             raise Failed(f"{relative(path)} is missing; make {target} makes it")
     check_port(PORT, "PORT")
@@ -116,7 +117,7 @@ def serve():
     RUN.mkdir(parents=True, exist_ok=True)
     ACCESS_LOG.unlink(missing_ok=True)
 
-    simulator = start("simulator", [TOOL, "simulate", "--free-ports"])
+    simulator = start("simulator", [SIMULATOR, "--free-ports"])
     ready = re.compile(r"^simulator ready: (.+)$", re.MULTILINE)
     wait_for(simulator, lambda: ready.search(simulator.log.read_text()))
     words = ready.search(simulator.log.read_text()).group(1).split()

@@ -1,5 +1,5 @@
-//! The native tool: checks a configuration, explains what it makes of a request, renders Envoy's and Istio's from it, sums
-//! receipts, and simulates the providers.
+//! The native tool: checks a configuration, explains what it makes of a request, renders Envoy's and Istio's from it, and
+//! sums receipts.
 
 #![allow(clippy::disallowed_methods, reason = "a program of its own, with effects")]
 
@@ -8,7 +8,6 @@ mod explain;
 mod file;
 mod ledger;
 mod render;
-mod simulate;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -31,8 +30,6 @@ enum Command {
     Ledger(Box<ledger::Options>),
     /// Write the configuration of an Envoy or an Istio mesh to standard output
     Render(render::Options),
-    /// Simulate the providers: their wire formats, and their faults on demand
-    Simulate(simulate::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,9 +38,6 @@ fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Render(options) => render::run(&options),
-        Command::Simulate(options) => tokio::runtime::Runtime::new()
-            .and_then(|runtime| runtime.block_on(simulate::run(options)))
-            .map_err(|error| error.to_string()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
