@@ -6,23 +6,20 @@
 
 mod anthropic_messages;
 mod bedrock_converse;
-mod calls;
 pub mod client;
 mod cohere_v2;
 mod embeddings;
 mod features;
 mod gaps;
 mod gemini;
-mod logprobs;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
 mod quirks;
-mod raws;
 mod serving;
+mod shared;
 #[cfg(test)]
 mod steps;
-mod words;
 
 pub use features::{FEATURES, Fate, Feature};
 pub use gaps::{Gap, Gaps, Loss};

@@ -6,7 +6,8 @@
 use super::response::Reader;
 use crate::base64;
 use crate::chat::Delta;
-use crate::dialect::{Decoder, bedrock_converse, garbled};
+use crate::dialect::shared::aws_error;
+use crate::dialect::{Decoder, garbled};
 use crate::json::Members;
 use crate::wire::{Frame, FrameKind};
 use serde_json::value::RawValue;
@@ -19,7 +20,7 @@ impl Decoder for Chunks {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
         match (frame.kind, frame.event) {
             (FrameKind::Exception, name) => {
-                let error = bedrock_converse::error::of_exception(name, frame.data.as_bytes());
+                let error = aws_error::of_exception(name, frame.data.as_bytes());
                 self.0.fail(error, out);
             }
             (FrameKind::Event, "chunk") => match event(frame.data) {

@@ -1,7 +1,7 @@
 //! Anthropic's errors: <https://docs.anthropic.com/en/api/errors>. The same object is the body of a failed response, and
 //! the data of an `error` event in a stream that had begun well.
 
-use crate::dialect::words::{refine, silent};
+use crate::dialect::shared::error::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;

@@ -1,7 +1,8 @@
 //! Who serves Anthropic's API, and what each of them does in another way. The messages themselves are the same.
 
 use super::error;
-use crate::dialect::{Target, bedrock_converse, gemini, path_segment};
+use crate::dialect::shared::{aws_error, google_error};
+use crate::dialect::{Target, path_segment};
 use crate::error::Error;
 use crate::wire::Framing;
 
@@ -88,7 +89,7 @@ pub(in crate::dialect) static VERTEX: Host = Host {
     // What Google itself refuses, it refuses in its own form.
     error: |status, body| match error::said(status, body) {
         Some(error) => error,
-        None => gemini::error::of_response(status, body),
+        None => google_error::of_response(status, body),
     },
 };
 
@@ -112,5 +113,5 @@ pub(in crate::dialect) static BEDROCK: Host = Host {
     is_anthropic: false,
     search: Search::Never,
     framing: Framing::EventStream,
-    error: bedrock_converse::error::of_response,
+    error: aws_error::of_response,
 };

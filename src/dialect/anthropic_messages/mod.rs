@@ -10,28 +10,23 @@
 //! Every member of a response is read as far as the unified form has a place for it; `fidelity` changes nothing.
 
 mod chunks;
-pub(super) mod citations;
-pub(super) mod claude;
 mod error;
 mod gaps;
 pub(super) mod host;
-pub(super) mod ids;
-pub(super) mod request;
+mod request;
 mod response;
-pub(super) mod search;
+mod search;
 mod turns;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub(super) use request::schema;
-
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
+use crate::dialect::shared::claude::{Plan, Rules};
 use crate::error::Error;
 use crate::wire::Framing;
-use claude::{Plan, Rules};
 use host::Host;
 
 /// The dialect, as one host speaks it.

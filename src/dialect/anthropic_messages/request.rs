@@ -2,17 +2,18 @@
 //!
 //! What it cannot carry is in [`gaps`](super::gaps).
 
-use super::claude::{Plan, Rules, Thinking};
 use super::host::{Host, Search, Version};
 use super::search::{self, search};
 use super::turns::{Block, Turn, conversation, refuse_addresses};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::claude::{Plan, Rules, Thinking};
+use crate::dialect::shared::raws::Raws;
+use crate::dialect::shared::schema::schema;
 use crate::dialect::{Encoded, Target, named, write_body};
 use crate::error::{Error, cut};
-use crate::json::{self, Members, Str};
-use serde::{Serialize, Serializer};
+use crate::json::{Members, Str};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// The member that names what of the API is not released yet; the header is called the same, with a hyphen.
@@ -118,29 +119,6 @@ struct OutputFormat<'a> {
 #[derive(Serialize)]
 struct Metadata<'a> {
     user_id: Str<'a>,
-}
-
-/// Anthropic, Bedrock and OpenAI's Responses require a schema, and `type` in it.
-pub(in crate::dialect) fn schema<S: Serializer>(
-    schema: &Option<&RawValue>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Nothing {}
-    #[derive(Serialize)]
-    struct NoArguments {
-        #[serde(rename = "type")]
-        kind: &'static str,
-        properties: Nothing,
-    }
-    match schema.filter(|schema| !json::is_empty_object(schema)) {
-        Some(schema) => schema.serialize(serializer),
-        None => NoArguments {
-            kind: "object",
-            properties: Nothing {},
-        }
-        .serialize(serializer),
-    }
 }
 
 /// Writes `request` for `target` at `host`.

@@ -3,10 +3,10 @@
 //! Blocks of server tools, and whatever is not known, are passed over; what they cost is in the counts. A second
 //! `message_start`, which some proxies send, starts nothing anew.
 
-use super::citations::{Citations, Source};
 use super::error;
 use super::wire::{Block, BlockDelta, BlockKind, Citation, Event, Message, Usage, finish};
 use crate::chat::{Delta, Format, Piece, Place, Reasoning};
+use crate::dialect::shared::citations::{Citations, Source};
 use crate::dialect::{Decoder, garbled, next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Str};

@@ -6,7 +6,8 @@
 
 use super::host::{Host, Search};
 use crate::chat::Request;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::location::set_location;
+use crate::dialect::shared::raws::Raws;
 use crate::error::Error;
 use crate::json::Members;
 use serde_json::value::RawValue;
@@ -35,19 +36,6 @@ pub(super) fn search<'a>(request: &'a Request, host: &Host) -> Result<Option<Raw
     let mut tool = Raws::default();
     tool.set("type", "web_search_20250305");
     tool.set("name", "web_search");
-    place(raw, &mut tool);
+    set_location(raw, &mut tool);
     Ok(Some(tool))
-}
-
-/// Where its user is: a chat has that one object deeper than the tool of Anthropic, and that of OpenAI.
-pub(in crate::dialect) fn place(raw: &RawValue, tool: &mut Raws<'_>) {
-    let given = Members::of(raw).get("user_location").map(Members::of);
-    let place = given.unwrap_or_default().get("approximate").map(Members::of);
-    let Some(place) = place else { return };
-    let mut location = Raws::default();
-    location.set("type", "approximate");
-    for name in ["city", "country", "region", "timezone"] {
-        location.keep(name, place.get(name));
-    }
-    tool.set("user_location", &location);
 }

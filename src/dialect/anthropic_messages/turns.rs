@@ -3,8 +3,8 @@
 //! Messages of one speaker that follow each other share a turn, results of tools first in it. Instructions are taken
 //! together at the front wherever they stood. Blank text is left out, because Anthropic refuses it.
 
-use super::ids::call_id;
 use crate::chat::{Content, DataUrl, Message, Part, ReasoningDetail, Role};
+use crate::dialect::shared::call_ids::call_id;
 use crate::dialect::to_front;
 use crate::error::{Error, quoted};
 use crate::json;

@@ -9,7 +9,6 @@
 //! Signing is not done here. Every member of a response is read as far as the unified form has a place for it;
 //! `fidelity` changes nothing.
 
-pub(super) mod error;
 mod gaps;
 mod media;
 mod request;
@@ -20,7 +19,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::anthropic_messages::claude::{Plan, Rules};
+use super::shared::aws_error;
+use super::shared::claude::{Plan, Rules};
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
@@ -68,7 +68,7 @@ impl Dialect for BedrockConverse {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_response(status, body)
+        aws_error::of_response(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

@@ -6,10 +6,10 @@
 
 use super::turns::{Block, CachePoint, Conversation, Turn, conversation};
 use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoice};
-use crate::dialect::anthropic_messages::claude::{Plan, Rules, Thinking};
-use crate::dialect::anthropic_messages::schema;
 use crate::dialect::features::native;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::claude::{Plan, Rules, Thinking};
+use crate::dialect::shared::raws::Raws;
+use crate::dialect::shared::schema::schema;
 use crate::dialect::{Encoded, Target, named, path_segment, write_body};
 use crate::error::{Error, cut};
 use crate::json::{Members, Str};

@@ -5,10 +5,10 @@
 
 mod blocks;
 
-use super::error;
 use super::wire::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, Response, finish};
 use crate::chat::Delta;
-use crate::dialect::anthropic_messages::citations::Citations;
+use crate::dialect::shared::aws_error;
+use crate::dialect::shared::citations::Citations;
 use crate::dialect::{Decoder, garbled};
 use crate::error::{Error, Kind};
 use crate::json::Str;
@@ -74,7 +74,7 @@ impl Decoder for Reader {
         match (self.phase, frame.kind) {
             (Phase::Closed, _) => {}
             (_, FrameKind::Exception) => {
-                self.fail(error::of_exception(frame.event, frame.data.as_bytes()), out)
+                self.fail(aws_error::of_exception(frame.event, frame.data.as_bytes()), out)
             }
             (Phase::Finished, FrameKind::Event) if frame.event != "metadata" => {}
             (_, FrameKind::Event) => {
@@ -121,7 +121,7 @@ impl Reader {
                 }
             }
             // AWS answers some mistakes with an error object under status 200.
-            Ok(Response { output: None, .. }) => self.fail(error::of_exception("", body.as_bytes()), out),
+            Ok(Response { output: None, .. }) => self.fail(aws_error::of_exception("", body.as_bytes()), out),
             Err(_) => self.fail(garbled("a message"), out),
         }
         self.finish(out);

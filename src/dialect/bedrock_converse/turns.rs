@@ -5,7 +5,7 @@
 
 use super::media;
 use crate::chat::{Content, Format, Message, Part, ReasoningDetail, Role};
-use crate::dialect::anthropic_messages::ids::call_id;
+use crate::dialect::shared::call_ids::call_id;
 use crate::error::{Error, cut};
 use crate::json::{Members, Str};
 use serde::{Deserialize, Serialize};

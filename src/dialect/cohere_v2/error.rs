@@ -1,6 +1,6 @@
 //! Cohere's errors: <https://docs.cohere.com/reference/errors>. A body is `{"id":"…","message":"…"}`.
 
-use crate::dialect::words::{refine, silent};
+use crate::dialect::shared::error::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::Members;
 use serde_json::value::RawValue;

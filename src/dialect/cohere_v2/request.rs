@@ -5,10 +5,11 @@
 use super::turns::{Turn, conversation};
 use crate::chat::{Effort, FunctionTool, ReasoningRequest, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::raws::Raws;
+use crate::dialect::shared::schema::schema;
 use crate::dialect::{Encoded, Target, write_body};
 use crate::error::{Error, cut, quoted};
-use crate::json::{self, Members, Str};
+use crate::json::{Members, Str};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -100,15 +101,6 @@ struct Thinking {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_budget: Option<u64>,
-}
-
-/// Cohere requires a schema.
-fn schema<S: Serializer>(schema: &Option<&RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
-    const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;
-    let given = schema.filter(|schema| !json::is_empty_object(schema));
-    // It is JSON.
-    let none = || serde_json::from_str::<&RawValue>(NO_ARGUMENTS).ok();
-    given.or_else(none).serialize(serializer)
 }
 
 /// Writes `request` for `target`.

@@ -1,8 +1,8 @@
 //! What Cohere's words and counts mean: <https://docs.cohere.com/reference/chat>.
 
 use crate::chat::{Finish, UsageReport};
-use crate::dialect::anthropic_messages::citations::Source;
-use crate::dialect::logprobs;
+use crate::dialect::shared::citations::Source;
+use crate::dialect::shared::logprobs;
 use crate::json::{self, Members, Str};
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -5,7 +5,7 @@
 //! found, and vectors for another purpose would not match those that a store has already.
 
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
-use super::super::{bedrock_converse, cohere_v2};
+use super::super::{cohere_v2, shared::aws_error};
 use super::{
     NoStream, USAGE, begin, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
 };
@@ -122,7 +122,7 @@ impl Dialect for Cohere {
     fn error(&self, status: u16, body: &[u8]) -> Error {
         match self.host {
             Host::Cohere => cohere_v2::error::of_response(status, body),
-            Host::Bedrock => bedrock_converse::error::of_response(status, body),
+            Host::Bedrock => aws_error::of_response(status, body),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Every request is a batch, also of one, as Google's own SDK writes it (`models.py` of googleapis/python-genai).
 
-use super::super::gemini::{error, media};
+use super::super::gemini::media;
+use super::super::shared::google_error;
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use super::{
     NoStream, USAGE, begin, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
@@ -78,7 +79,7 @@ impl Dialect for Gemini {
     fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
         let Some(answer) = begin(body, out) else { return };
         if let Some(raw) = answer.get("error") {
-            out.push(Delta::Error(error::of_event(raw)));
+            out.push(Delta::Error(google_error::of_event(raw)));
             return;
         }
         if answer
@@ -98,7 +99,7 @@ impl Dialect for Gemini {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_response(status, body)
+        google_error::of_response(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

@@ -3,7 +3,8 @@
 //! A request keeps every member that is not the gateway's own, tokens and media included. `encoding_format` goes along; a
 //! provider that does not know it answers with numbers, and the client side sees to that.
 
-use super::super::openai_chat::{error, request, unnamed};
+use super::super::openai_chat::{request, unnamed};
+use super::super::shared::openai_error;
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target};
 use super::{NoStream, USAGE, begin, is_vector, no_answer, usage, vector};
 use crate::chat::{Delta, Place, Request, UsageConvention};
@@ -48,7 +49,7 @@ impl Dialect for OpenAi {
     fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>) {
         let Some(answer) = begin(body, out) else { return };
         if let Some(raw) = answer.get("error") {
-            out.push(Delta::Error(error::in_band(raw)));
+            out.push(Delta::Error(openai_error::in_band(raw)));
             return;
         }
         if answer.get("data").is_none_or(|data| shape(data) != Shape::Array) {
@@ -82,7 +83,7 @@ impl Dialect for OpenAi {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_body(status, body)
+        openai_error::of_body(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

@@ -5,7 +5,7 @@
 //! A request has one input, and there is no batch: several inputs would be several requests, and an exchange has one
 //! answer and one bill. They are refused, so that an endpoint which takes them can serve.
 
-use super::super::bedrock_converse::error;
+use super::super::shared::aws_error;
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use super::{NoStream, USAGE, begin, inputs, native, no_answer, refused, usage, vector};
 use crate::chat::{DataUrl, Delta, Input, Part, Request, UsageConvention};
@@ -102,7 +102,7 @@ impl Dialect for Titan {
         match (answer.get("embedding"), failed) {
             (Some(values), _) => vector(0, Some(values), out),
             (None, Some(_)) => {
-                out.push(Delta::Error(error::of_exception("", body.as_bytes())));
+                out.push(Delta::Error(aws_error::of_exception("", body.as_bytes())));
                 return;
             }
             (None, None) => {
@@ -115,7 +115,7 @@ impl Dialect for Titan {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_response(status, body)
+        aws_error::of_response(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

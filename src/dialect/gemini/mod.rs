@@ -10,7 +10,6 @@
 //! Vertex speaks the same as AI Studio, but for what [`Host`] says. Arguments of calls come whole: pieces of them
 //! (`partialArgs`) come only to who asks for them in `toolConfig`, which is ours to write.
 
-pub(super) mod error;
 mod gaps;
 pub(super) mod media;
 mod models;
@@ -22,6 +21,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use super::shared::google_error;
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
@@ -103,7 +103,7 @@ impl Dialect for Gemini {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_response(status, body)
+        google_error::of_response(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

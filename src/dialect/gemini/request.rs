@@ -7,7 +7,7 @@ use super::models::{Model, Thinking};
 use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::raws::Raws;
 use crate::dialect::{Encoded, Target, named, path_segment, write_body};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Shape, Str};

@@ -10,10 +10,10 @@ mod grounding;
 mod logprobs;
 mod offsets;
 
-use super::error;
 use super::wire::{finish, usage};
 use crate::chat::{Delta, Finish, Piece, Place};
 use crate::dialect::Decoder;
+use crate::dialect::shared::google_error;
 use crate::error::{Error, Kind};
 use crate::json::{Members, Str};
 use crate::wire::Frame;
@@ -73,7 +73,7 @@ impl Reader {
         }
         match Members::read(data) {
             Ok(response) => match response.get("error") {
-                Some(detail) => self.fail(error::of_event(detail), out),
+                Some(detail) => self.fail(google_error::of_event(detail), out),
                 None => self.response(&response, out),
             },
             Err(_) => {

@@ -1,7 +1,7 @@
 //! Ollama's errors: `{"error":"…"}`, as the body of a failed response or as a line of a stream that had begun well
 //! (<https://docs.ollama.com/api/errors>).
 
-use crate::dialect::words::{refine, silent};
+use crate::dialect::shared::error::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape};
 use serde_json::value::RawValue;

@@ -7,7 +7,7 @@ use super::turns::{Turn, conversation};
 use crate::caps;
 use crate::chat::{Effort, ReasoningRequest, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::raws::Raws;
 use crate::dialect::{Encoded, Target, write_body};
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Shape, Str};

@@ -3,7 +3,7 @@
 //! Where an image stands among the texts of its message has no place in Ollama's form: models see it before the text.
 
 use crate::chat::{Content, DataUrl, Message, Part, Role};
-use crate::dialect::calls::Called;
+use crate::dialect::shared::calls::Called;
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members};
 use serde::Serialize;

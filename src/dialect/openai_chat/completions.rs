@@ -2,9 +2,10 @@
 //!
 //! It differs from chat in the path, in the member that holds the prompt, and in the place of the text in an answer.
 
+use super::super::shared::openai_error;
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target};
 use super::response::{StreamDecoder, TextIn, decode_buffered};
-use super::{OpenAiChat, error, request};
+use super::{OpenAiChat, request};
 use crate::chat::{Delta, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
@@ -42,7 +43,7 @@ impl Dialect for OpenAiCompletions {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_body(status, body)
+        openai_error::of_body(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

@@ -5,7 +5,6 @@
 //! content as an array, thinking under three names.
 
 mod completions;
-pub(super) mod error;
 mod gaps;
 mod messages;
 pub(super) mod request;
@@ -15,6 +14,7 @@ mod wire;
 pub(super) use completions::{COMPLETIONS, OpenAiCompletions};
 pub(super) use response::unnamed;
 
+use super::shared::openai_error;
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
@@ -64,7 +64,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_body(status, body)
+        openai_error::of_body(status, body)
     }
 
     fn usage(&self) -> UsageConvention {

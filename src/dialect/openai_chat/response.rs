@@ -1,7 +1,7 @@
 //! What an OpenAI-compatible provider answers to chats and completions, buffered and streamed, as deltas.
 
+use super::super::shared::openai_error;
 use super::super::{Decoder, Fidelity};
-use super::error;
 use super::wire::{
     CHOICE_MEMBERS, COMPLETION_MEMBERS, Choice, MESSAGE_MEMBERS, Message, RESPONSE_MEMBERS, Response,
     ToolCall, Usage,
@@ -60,7 +60,7 @@ impl Decoder for StreamDecoder {
             return;
         }
         if frame.event == "error" {
-            out.push(Delta::Error(error::of_event(frame.data)));
+            out.push(Delta::Error(openai_error::of_event(frame.data)));
         } else {
             self.reader.read(frame.data, out);
         }
@@ -127,12 +127,12 @@ impl Reader {
             return;
         };
         if let Some(raw) = json::present(response.error) {
-            out.push(Delta::Error(error::in_band(raw)));
+            out.push(Delta::Error(openai_error::in_band(raw)));
             return;
         }
         // vLLM's form: the whole chunk is the error.
         if response.object.as_deref() == Some("error") {
-            out.push(Delta::Error(error::flat(data.as_bytes(), None)));
+            out.push(Delta::Error(openai_error::flat(data.as_bytes(), None)));
             return;
         }
         let usage = response.usage.or(response.x_groq.and_then(|groq| groq.usage));
@@ -198,7 +198,7 @@ impl Reader {
             }
         }
         if let Some(raw) = json::present(choice.error) {
-            out.push(Delta::Error(error::in_band(raw)));
+            out.push(Delta::Error(openai_error::in_band(raw)));
             return Some(());
         }
         if let Some(native) = choice

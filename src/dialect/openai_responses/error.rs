@@ -1,7 +1,7 @@
 //! Errors of the Responses API. The body of a failed request is that of `openai-chat`; codes of its own come in events
 //! and in responses that failed: openai/openai-python `types/responses/response_error.py`.
 
-use crate::dialect::openai_chat::error::{in_band, of_body};
+use crate::dialect::shared::openai_error::{in_band, of_body};
 use crate::error::{Error, Kind};
 use crate::json::Members;
 use serde_json::value::RawValue;

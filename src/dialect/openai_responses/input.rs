@@ -1,7 +1,7 @@
 //! The conversation as a list of items: messages, calls, their results, and thinking, each an item of its own.
 
 use crate::chat::{Content, DataUrl, Format, Message, Part as Given, ReasoningDetail, Role};
-use crate::dialect::anthropic_messages::ids::call_id;
+use crate::dialect::shared::call_ids::call_id;
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Str};
 use serde::Serialize;

@@ -6,7 +6,7 @@ use super::input::{Item, items};
 use super::tools::{self, Entry};
 use crate::chat::{Effort, ReasoningRequest, Request, ResponseFormat};
 use crate::dialect::features::native;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::raws::Raws;
 use crate::dialect::{Encoded, Target, write_body};
 use crate::error::{Error, cut};
 use crate::json::{Members, Str};

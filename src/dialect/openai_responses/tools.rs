@@ -1,9 +1,9 @@
 //! Tools and their choice: flat, where chats have an object inside of each.
 
 use crate::chat::{FunctionTool, Request, Tool, ToolChoice};
-use crate::dialect::anthropic_messages::request::schema;
-use crate::dialect::anthropic_messages::search::place;
-use crate::dialect::raws::Raws;
+use crate::dialect::shared::location::set_location;
+use crate::dialect::shared::raws::Raws;
+use crate::dialect::shared::schema::schema;
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Shape, Str};
 use serde::Serialize;
@@ -80,7 +80,7 @@ fn search(raw: &RawValue) -> Raws<'_> {
     let mut out = Raws::default();
     out.set("type", "web_search");
     out.keep("search_context_size", Members::of(raw).get("search_context_size"));
-    place(raw, &mut out);
+    set_location(raw, &mut out);
     out
 }
 

@@ -2,8 +2,8 @@
 
 use super::{MAX_OPEN, Open, OpenKind, Phase, Reader};
 use crate::chat::{Delta, Format, Piece, Reasoning};
-use crate::dialect::anthropic_messages::citations::{Citations, Source};
 use crate::dialect::bedrock_converse::wire::{Block, Change, CitedText, Thought, ThoughtText, ToolUse};
+use crate::dialect::shared::citations::{Citations, Source};
 use crate::dialect::{next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Listed, Members, Str};

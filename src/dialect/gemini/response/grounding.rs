@@ -2,7 +2,7 @@
 
 use super::offsets::Offsets;
 use crate::caps::MAX_ANSWER_PIECES;
-use crate::dialect::anthropic_messages::citations::Source;
+use crate::dialect::shared::citations::Source;
 use crate::json::{Members, Str};
 use serde_json::value::RawValue;
 

@@ -1,6 +1,6 @@
 //! The probabilities of tokens: <https://ai.google.dev/api/generate-content#LogprobsResult>.
 
-use crate::dialect::logprobs::{self, Token};
+use crate::dialect::shared::logprobs::{self, Token};
 use crate::json::Members;
 use serde_json::value::RawValue;
 

@@ -1,8 +1,8 @@
 //! One item of a response: a message, thinking, a call, or what a tool of the provider's made.
 
 use crate::chat::{Delta, Format, Piece, Place, Reasoning};
-use crate::dialect::anthropic_messages::citations::Source;
-use crate::dialect::logprobs::{self, Token};
+use crate::dialect::shared::citations::Source;
+use crate::dialect::shared::logprobs::{self, Token};
 use crate::dialect::{next, say};
 use crate::json::{Items, Members, Str};
 use serde_json::value::RawValue;

@@ -1,6 +1,6 @@
 //! What an OpenAI-compatible provider says when it fails: in a body of its own, or in band.
 
-use crate::dialect::words::{refine, silent};
+use crate::dialect::shared::error::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;
@@ -30,7 +30,7 @@ pub(in crate::dialect) fn in_band(raw: &RawValue) -> Error {
 }
 
 /// The data of an event that is called `error`, with or without a member of that name.
-pub(super) fn of_event(data: &str) -> Error {
+pub(in crate::dialect) fn of_event(data: &str) -> Error {
     // What cannot be read says nothing.
     let said = Members::read(data).unwrap_or_default();
     match said.get("error") {

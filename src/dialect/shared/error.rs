@@ -39,7 +39,7 @@ static MEANINGS: &[(&str, Kind)] = &[
 
 /// The kind of an error that status and code call `kind`, by what its message says. A rate is still a rate, unless it is
 /// money that is used up.
-pub(super) fn refine(kind: Kind, message: &str) -> Kind {
+pub(in crate::dialect) fn refine(kind: Kind, message: &str) -> Kind {
     let hears = |meant: Kind| match kind {
         Kind::InvalidRequest | Kind::Unprocessable => true,
         Kind::RateLimitExceeded => meant == Kind::PaymentRequired,
@@ -54,7 +54,7 @@ pub(super) fn refine(kind: Kind, message: &str) -> Kind {
 
 /// An error of which the provider says nothing but the HTTP status; without one, it stood in a response that had begun
 /// well.
-pub(super) fn silent(status: Option<u16>) -> Error {
+pub(in crate::dialect) fn silent(status: Option<u16>) -> Error {
     match status {
         Some(status) => Error::of_provider(
             Kind::of_provider_status(status),

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 /// A token, and how probable it was.
 #[derive(Serialize)]
-pub(super) struct Token<'a> {
+pub(in crate::dialect) struct Token<'a> {
     token: Str<'a>,
     logprob: Option<&'a RawValue>,
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ pub(super) struct Token<'a> {
 
 impl<'a> Token<'a> {
     /// Reads one: `name` is the provider's word for its probability, `top` what else might have stood there.
-    pub(super) fn new(raw: &'a RawValue, name: &str, top: Option<Vec<Self>>) -> Self {
+    pub(in crate::dialect) fn new(raw: &'a RawValue, name: &str, top: Option<Vec<Self>>) -> Self {
         let members = Members::of(raw);
         let token = members.text("token").unwrap_or_default();
         Self {
@@ -30,7 +30,7 @@ impl<'a> Token<'a> {
 }
 
 /// The `logprobs` of a choice; `None` when there is no token. Each is written as it is read: an answer has thousands.
-pub(super) fn unified<T: Serialize>(content: impl Iterator<Item = T>) -> Option<Box<RawValue>> {
+pub(in crate::dialect) fn unified<T: Serialize>(content: impl Iterator<Item = T>) -> Option<Box<RawValue>> {
     let mut content = content.peekable();
     content.peek()?;
     let mut out = b"{\"content\":[".to_vec();

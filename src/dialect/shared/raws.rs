@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// Members by name, in order, each name once: the first stands.
 #[derive(Debug, Default)]
-pub(super) struct Raws<'a> {
+pub(in crate::dialect) struct Raws<'a> {
     members: Vec<(&'a str, Cow<'a, RawValue>)>,
     /// The names, once there are many of them.
     names: BTreeSet<&'a str>,
@@ -19,23 +19,23 @@ const MANY: usize = 32;
 
 impl<'a> Raws<'a> {
     /// Members as they came.
-    pub(super) fn of(members: impl IntoIterator<Item = (&'a str, &'a RawValue)>) -> Self {
+    pub(in crate::dialect) fn of(members: impl IntoIterator<Item = (&'a str, &'a RawValue)>) -> Self {
         let mut out = Self::default();
         out.extend(members);
         out
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::dialect) const fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
     /// The members, in order.
-    pub(super) fn members(&self) -> impl Iterator<Item = (&'a str, &RawValue)> {
+    pub(in crate::dialect) fn members(&self) -> impl Iterator<Item = (&'a str, &RawValue)> {
         self.members.iter().map(|(name, value)| (*name, &**value))
     }
 
     /// Whether there is a member of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::dialect) fn has(&self, name: &str) -> bool {
         if self.members.len() < MANY {
             self.members.iter().any(|(known, _)| *known == name)
         } else {
@@ -44,26 +44,26 @@ impl<'a> Raws<'a> {
     }
 
     /// Adds a member of ours.
-    pub(super) fn set<T: Serialize + ?Sized>(&mut self, name: &'a str, value: &T) {
+    pub(in crate::dialect) fn set<T: Serialize + ?Sized>(&mut self, name: &'a str, value: &T) {
         self.add(name, Cow::Owned(json::to_raw(value)));
     }
 
     /// Adds a member as it came, if it did.
-    pub(super) fn keep(&mut self, name: &'a str, value: Option<&'a RawValue>) {
+    pub(in crate::dialect) fn keep(&mut self, name: &'a str, value: Option<&'a RawValue>) {
         if let Some(value) = value {
             self.add(name, Cow::Borrowed(value));
         }
     }
 
     /// Adds members as they came.
-    pub(super) fn extend(&mut self, members: impl IntoIterator<Item = (&'a str, &'a RawValue)>) {
+    pub(in crate::dialect) fn extend(&mut self, members: impl IntoIterator<Item = (&'a str, &'a RawValue)>) {
         for (name, value) in members {
             self.add(name, Cow::Borrowed(value));
         }
     }
 
     /// Adds a member.
-    pub(super) fn add(&mut self, name: &'a str, value: Cow<'a, RawValue>) {
+    pub(in crate::dialect) fn add(&mut self, name: &'a str, value: Cow<'a, RawValue>) {
         if self.has(name) {
             return;
         }

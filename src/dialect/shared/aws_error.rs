@@ -1,7 +1,7 @@
 //! Bedrock's errors. The same words name an exception in a stream and, in other places, the failure of a request:
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors>.
 
-use crate::dialect::words::{refine, silent};
+use crate::dialect::shared::error::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::Members;
 use serde_json::value::RawValue;

@@ -1,7 +1,7 @@
 //! Google's errors: <https://ai.google.dev/gemini-api/docs/troubleshooting>. The same object is the body of a failed
 //! response, and the data of an event in a stream that had begun well.
 
-use crate::dialect::words::{refine, silent};
+use crate::dialect::shared::error::{refine, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members};
 use serde_json::value::RawValue;

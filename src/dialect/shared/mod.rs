@@ -1,0 +1,24 @@
+//! What several dialects need and none of them owns. Dialects import from here, and never from each other.
+//!
+//! ```text
+//! aws_error, google_error, openai_error   errors of hosts that several formats come from
+//! error                                   errors in words, and those of a response that cannot be read
+//! call_ids, calls                         ids of tool calls, and the functions that they called
+//! claude                                  what Claude's generations take, wherever they are served
+//! schema, location                        JSON schemas of tools; the user's place, for a search of the web
+//! citations, logprobs                     annotations and probabilities in the unified form
+//! raws                                    members of an object that is being written
+//! ```
+
+pub(super) mod aws_error;
+pub(super) mod call_ids;
+pub(super) mod calls;
+pub(super) mod citations;
+pub(super) mod claude;
+pub(super) mod error;
+pub(super) mod google_error;
+pub(super) mod location;
+pub(super) mod logprobs;
+pub(super) mod openai_error;
+pub(super) mod raws;
+pub(super) mod schema;
