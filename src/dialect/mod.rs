@@ -8,7 +8,6 @@ mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
 mod cohere_v2;
-mod embeddings;
 mod features;
 mod gaps;
 mod gemini;

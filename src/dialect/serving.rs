@@ -3,7 +3,7 @@
 //! A provider's dialect is that of its chats. Beside it the provider may have other paths with bodies of their own, and
 //! each of them is a [`Dialect`] too: whatever reads, counts and answers a chat does the same for them.
 
-use super::{Dialect, embeddings, openai_chat};
+use super::{Dialect, bedrock_converse, cohere_v2, gemini, openai_chat};
 use crate::chat::Operation;
 
 /// One other wire format of providers that speak a dialect.
@@ -41,21 +41,31 @@ pub static SERVING: &[Serving] = &[
         "",
         &openai_chat::OpenAiCompletions,
     ),
-    row(Operation::Embeddings, "openai-chat", "", &embeddings::OpenAi),
-    row(Operation::Embeddings, "gemini", "", &embeddings::Gemini),
-    row(Operation::Embeddings, "cohere-v2", "", &embeddings::COHERE),
+    row(
+        Operation::Embeddings,
+        "openai-chat",
+        "",
+        &openai_chat::embeddings::OpenAi,
+    ),
+    row(Operation::Embeddings, "gemini", "", &gemini::embeddings::Gemini),
+    row(
+        Operation::Embeddings,
+        "cohere-v2",
+        "",
+        &cohere_v2::embeddings::COHERE,
+    ),
     // Bedrock hands a body of the model's own on: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
     row(
         Operation::Embeddings,
         "bedrock-converse",
         "titan-embed",
-        &embeddings::Titan,
+        &bedrock_converse::embeddings::Titan,
     ),
     row(
         Operation::Embeddings,
         "bedrock-converse",
         "cohere.embed",
-        &embeddings::COHERE_ON_BEDROCK,
+        &cohere_v2::embeddings::COHERE_ON_BEDROCK,
     ),
 ];
 
@@ -72,4 +82,112 @@ pub fn serving(
         .iter()
         .find(|row| row.operation == operation && row.beside == dialect.name() && model.contains(row.models))
         .map(|row| row.dialect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Delta, Request};
+    use crate::dialect::{Fidelity, Quirks, Target};
+    use crate::test;
+
+    fn request(body: &str) -> Request {
+        Request::parse(body.as_bytes().to_vec())
+            .unwrap()
+            .of(Operation::Embeddings)
+    }
+
+    #[test]
+    fn what_a_provider_cannot_take_is_refused_with_its_member() {
+        let texts = |count: usize| format!("[{}]", vec![r#""a""#; count].join(","));
+        let image = r#"[{"content":[{"type":"image_url","image_url":{"url":"https://x/a.png"}}]}]"#;
+        let file = r#"[{"content":[{"type":"file","file":{"file_data":"data:a/b;base64,QQ=="}}]}]"#;
+        let titan: &dyn Dialect = &bedrock_converse::embeddings::Titan;
+        for (dialect, model, input, more, expected) in [
+            (
+                &gemini::embeddings::Gemini as &dyn Dialect,
+                "m",
+                texts(101),
+                "",
+                "input: 101 of them",
+            ),
+            (
+                &cohere_v2::embeddings::COHERE,
+                "m",
+                texts(97),
+                "",
+                "input: 97 of them",
+            ),
+            (titan, "titan-embed-text-v2", texts(2), "", "input: 2 of them"),
+            (
+                &gemini::embeddings::Gemini,
+                "m",
+                "[1,2]".to_owned(),
+                "",
+                "input: tokens",
+            ),
+            (
+                &cohere_v2::embeddings::COHERE,
+                "m",
+                "[[1],[2]]".to_owned(),
+                "",
+                "input: tokens",
+            ),
+            (
+                &cohere_v2::embeddings::COHERE,
+                "m",
+                texts(1),
+                r#","input_type":"FACT_VERIFICATION""#,
+                "input_type: ",
+            ),
+            (
+                &cohere_v2::embeddings::COHERE,
+                "m",
+                texts(1),
+                r#","encoding_format":"int8""#,
+                "encoding_format: ",
+            ),
+            (
+                &cohere_v2::embeddings::COHERE,
+                "m",
+                file.to_owned(),
+                "",
+                "input[0]: ",
+            ),
+            (titan, "titan-embed-text-v2", image.to_owned(), "", "input[0]: "),
+            (titan, "titan-embed-image-v1", image.to_owned(), "", "input[0]: "),
+            (
+                titan,
+                "titan-embed-text-v1",
+                texts(1),
+                r#","dimensions":256"#,
+                "dimensions: ",
+            ),
+            (
+                titan,
+                "titan-embed-text-v2",
+                texts(1),
+                r#","dimensions":"many""#,
+                "dimensions: ",
+            ),
+        ] {
+            let request = request(&format!(r#"{{"input":{input}{more}}}"#));
+            let target = Target {
+                model,
+                stream: false,
+                default_max_tokens: 1,
+                quirks: &Quirks::NONE,
+            };
+            let message = dialect.encode(&request, &target).unwrap_err().message;
+            assert!(message.starts_with(expected), "{input} {more}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_nobody_asked_for_is_an_error() {
+        let mut out = Vec::new();
+        let mut decoder = gemini::embeddings::Gemini.decoder(Fidelity::Full);
+        decoder.finish(&mut out);
+        assert!(matches!(out.as_slice(), [Delta::Error(_)]));
+    }
 }

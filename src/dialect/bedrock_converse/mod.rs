@@ -9,6 +9,7 @@
 //! Signing is not done here. Every member of a response is read as far as the unified form has a place for it;
 //! `fidelity` changes nothing.
 
+pub(super) mod embeddings;
 mod gaps;
 mod media;
 mod request;

@@ -14,7 +14,7 @@ static BY_STATUS: &[(u16, Kind)] = &[
 ];
 
 /// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
-pub(in crate::dialect) fn of_response(status: u16, body: &[u8]) -> Error {
+pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let known = BY_STATUS.iter().find(|(known, _)| *known == status);
     let kind = known.map_or_else(|| Kind::of_provider_status(status), |(_, kind)| *kind);
     let said = serde_json::from_slice::<&RawValue>(body)

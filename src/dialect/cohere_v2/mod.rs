@@ -10,7 +10,8 @@
 //!
 //! Every member of a response is read as far as the unified form has a place for it; `fidelity` changes nothing.
 
-pub(super) mod error;
+pub(super) mod embeddings;
+mod error;
 mod gaps;
 mod request;
 mod response;

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// Data in the request.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect) struct Inline<'a> {
+pub(super) struct Inline<'a> {
     mime_type: Cow<'a, str>,
     #[serde(serialize_with = "json::long")]
     data: Cow<'a, str>,
@@ -19,7 +19,7 @@ pub(in crate::dialect) struct Inline<'a> {
 /// Data elsewhere.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect) struct File<'a> {
+pub(super) struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     mime_type: Option<&'static str>,
     file_uri: Cow<'a, str>,
@@ -40,7 +40,7 @@ impl File<'_> {
 
 /// Either of them.
 #[derive(Debug)]
-pub(in crate::dialect) enum Media<'a> {
+pub(super) enum Media<'a> {
     Inline(Inline<'a>),
     File(File<'a>),
 }
@@ -69,7 +69,7 @@ static TYPES: &[(&str, &str)] = &[
 ];
 
 /// What is at `url`. An error names what cannot be carried.
-pub(in crate::dialect) fn at<'a>(url: impl Into<Cow<'a, str>>, what: &str) -> Result<Media<'a>, String> {
+pub(super) fn at<'a>(url: impl Into<Cow<'a, str>>, what: &str) -> Result<Media<'a>, String> {
     let url = url.into();
     if let Cow::Borrowed(url) = url
         && let Some(DataUrl { media_type, base64 }) = DataUrl::parse(url)
@@ -110,7 +110,7 @@ fn inline<'a>(media_type: Cow<'a, str>, data: Cow<'a, str>) -> Media<'a> {
 }
 
 /// What a part of a kind of its own holds: sound (`input_audio`) or film (`video_url`). `None`: neither of them.
-pub(in crate::dialect) fn other<'a>(kind: &str, raw: &'a RawValue) -> Option<Result<Media<'a>, String>> {
+pub(super) fn other<'a>(kind: &str, raw: &'a RawValue) -> Option<Result<Media<'a>, String>> {
     let inside = Members::of(raw).get(kind).map(Members::of).unwrap_or_default();
     match kind {
         "input_audio" => {

@@ -10,8 +10,9 @@
 //! Vertex speaks the same as AI Studio, but for what [`Host`] says. Arguments of calls come whole: pieces of them
 //! (`partialArgs`) come only to who asks for them in `toolConfig`, which is ours to write.
 
+pub(super) mod embeddings;
 mod gaps;
-pub(super) mod media;
+mod media;
 mod models;
 mod request;
 mod response;

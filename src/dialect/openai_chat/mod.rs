@@ -5,14 +5,14 @@
 //! content as an array, thinking under three names.
 
 mod completions;
+pub(super) mod embeddings;
 mod gaps;
 mod messages;
-pub(super) mod request;
+mod request;
 mod response;
 mod wire;
 
 pub(super) use completions::{COMPLETIONS, OpenAiCompletions};
-pub(super) use response::unnamed;
 
 use super::shared::openai_error;
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};

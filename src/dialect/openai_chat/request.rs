@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// Finds what `encode` would refuse.
-pub(in crate::dialect) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
+pub(super) fn check(request: &Request, target: &Target<'_>) -> Result<(), Error> {
     own(request, target).map(drop)
 }
 
@@ -43,7 +43,7 @@ fn own<'a>(request: &'a Request, target: &Target<'_>) -> Result<Own<'a>, Error> 
     })
 }
 
-pub(in crate::dialect) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+pub(super) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
     let operation = request.operation();
     let Own {
         thinking,

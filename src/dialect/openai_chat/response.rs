@@ -443,13 +443,7 @@ fn reasoning(detail: ReasoningDetail<'_>) -> impl Iterator<Item = Reasoning> {
 }
 
 /// Pushes the members of an object that are not in `known`.
-pub(in crate::dialect) fn unnamed(
-    data: &str,
-    known: &[&str],
-    choice: u32,
-    place: Place,
-    out: &mut Vec<Delta>,
-) {
+pub(super) fn unnamed(data: &str, known: &[&str], choice: u32, place: Place, out: &mut Vec<Delta>) {
     let Ok(members) = Members::read(data) else {
         return;
     };

@@ -4,6 +4,7 @@
 //! aws_error, google_error, openai_error   errors of hosts that several formats come from
 //! error                                   errors in words, and those of a response that cannot be read
 //! call_ids, calls                         ids of tool calls, and the functions that they called
+//! embeddings                              what the formats of embeddings share
 //! claude                                  what Claude's generations take, wherever they are served
 //! schema, location                        JSON schemas of tools; the user's place, for a search of the web
 //! citations, logprobs                     annotations and probabilities in the unified form
@@ -15,6 +16,7 @@ pub(super) mod call_ids;
 pub(super) mod calls;
 pub(super) mod citations;
 pub(super) mod claude;
+pub(super) mod embeddings;
 pub(super) mod error;
 pub(super) mod google_error;
 pub(super) mod location;

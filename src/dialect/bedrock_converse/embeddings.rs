@@ -5,10 +5,12 @@
 //! A request has one input, and there is no batch: several inputs would be several requests, and an exchange has one
 //! answer and one bill. They are refused, so that an endpoint which takes them can serve.
 
-use super::super::shared::aws_error;
-use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
-use super::{NoStream, USAGE, begin, inputs, native, no_answer, refused, usage, vector};
 use crate::chat::{DataUrl, Delta, Input, Part, Request, UsageConvention};
+use crate::dialect::shared::aws_error;
+use crate::dialect::shared::embeddings::{
+    NoStream, USAGE, begin, count, inputs, native, no_answer, refused, usage, vector,
+};
+use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use crate::error::Error;
 use crate::json::{self, member};
 use crate::wire::Framing;
@@ -110,7 +112,7 @@ impl Dialect for Titan {
                 return;
             }
         }
-        super::count(out);
+        count(out);
         out.extend(usage(answer.count("inputTextTokenCount")));
     }
 

@@ -3,11 +3,12 @@
 //! A request keeps every member that is not the gateway's own, tokens and media included. `encoding_format` goes along; a
 //! provider that does not know it answers with numbers, and the client side sees to that.
 
-use super::super::openai_chat::{request, unnamed};
-use super::super::shared::openai_error;
-use super::super::{Decoder, Dialect, Encoded, Fidelity, Target};
-use super::{NoStream, USAGE, begin, is_vector, no_answer, usage, vector};
+use super::request;
+use super::response::unnamed;
 use crate::chat::{Delta, Place, Request, UsageConvention};
+use crate::dialect::shared::embeddings::{NoStream, USAGE, begin, is_vector, no_answer, usage, vector};
+use crate::dialect::shared::openai_error;
+use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target};
 use crate::error::Error;
 use crate::json::{Members, Shape, shape};
 use crate::wire::Framing;

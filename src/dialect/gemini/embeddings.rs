@@ -2,17 +2,17 @@
 //!
 //! Every request is a batch, also of one, as Google's own SDK writes it (`models.py` of googleapis/python-genai).
 
-use super::super::gemini::media;
-use super::super::shared::google_error;
-use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
-use super::{
-    NoStream, USAGE, begin, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
-};
+use super::media::{self, Media};
 use crate::chat::{Delta, Input, Part, Request, UsageConvention};
+use crate::dialect::shared::embeddings::{
+    NoStream, USAGE, begin, count, inputs, native, no_answer, purpose, refused, unknown_purpose, usage,
+    vector,
+};
+use crate::dialect::shared::google_error;
+use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use crate::error::Error;
 use crate::json::{self, Members, Shape, member, shape};
 use crate::wire::Framing;
-use media::Media;
 
 /// How many texts a batch may have: `at most 100 requests can be in one batch`, with status 400.
 const MAX_INPUTS: usize = 100;
@@ -92,7 +92,7 @@ impl Dialect for Gemini {
         for (at, raw) in (0..).zip(answer.objects("embeddings").take(MAX_INPUTS)) {
             vector(at, Members::of(raw).get("values"), out);
         }
-        super::count(out);
+        count(out);
         // Only newer models count.
         let counts = answer.get("usageMetadata").map(Members::of).unwrap_or_default();
         out.extend(usage(counts.count("promptTokenCount")));

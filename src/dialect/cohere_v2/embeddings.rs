@@ -4,12 +4,14 @@
 //! Cohere wants to know what the texts are for. Who does not say it gets `search_document`: most texts are embedded to be
 //! found, and vectors for another purpose would not match those that a store has already.
 
-use super::super::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
-use super::super::{cohere_v2, shared::aws_error};
-use super::{
-    NoStream, USAGE, begin, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
-};
+use super::error;
 use crate::chat::{Delta, Input, Part, Request, UsageConvention};
+use crate::dialect::shared::aws_error;
+use crate::dialect::shared::embeddings::{
+    NoStream, USAGE, begin, count, inputs, native, no_answer, purpose, refused, unknown_purpose, usage,
+    vector,
+};
+use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
 use crate::error::Error;
 use crate::json::{self, Items, Members, Shape, member, shape};
 use crate::wire::Framing;
@@ -108,7 +110,7 @@ impl Dialect for Cohere {
         for (at, raw) in (0..).zip(list.take(MAX_INPUTS)) {
             vector(at, Some(raw), out);
         }
-        super::count(out);
+        count(out);
         let billed = answer
             .get("meta")
             .and_then(|meta| Members::of(meta).get("billed_units"));
@@ -121,7 +123,7 @@ impl Dialect for Cohere {
 
     fn error(&self, status: u16, body: &[u8]) -> Error {
         match self.host {
-            Host::Cohere => cohere_v2::error::of_response(status, body),
+            Host::Cohere => error::of_response(status, body),
             Host::Bedrock => aws_error::of_response(status, body),
         }
     }

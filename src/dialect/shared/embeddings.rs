@@ -1,4 +1,4 @@
-//! Embeddings, the provider side: one file a wire format.
+//! What the wire formats of embeddings share; each of them has a file in its dialect's folder.
 //!
 //! ```text
 //! {"model":"m","input":["a","b"],"dimensions":256}
@@ -8,26 +8,16 @@
 //! A vector is never read here: it goes on as it came. What a caller says of its purpose (`input_type`) has two documented
 //! vocabularies, Cohere's and Gemini's, and each is understood for both.
 
-mod cohere;
-mod gemini;
-mod openai;
-mod titan;
-
-pub(super) use cohere::{COHERE, COHERE_ON_BEDROCK};
-pub(super) use gemini::Gemini;
-pub(super) use openai::OpenAi;
-pub(super) use titan::Titan;
-
-use super::Decoder;
-use super::features::GATEWAY;
 use crate::chat::{CacheTokens, Delta, Input, Piece, ReasoningTokens, Request, UsageConvention, UsageReport};
+use crate::dialect::Decoder;
+use crate::dialect::features::GATEWAY;
 use crate::error::{Error, Kind, quoted};
 use crate::json::{self, Members, Shape, Str};
 use crate::wire::Frame;
 use serde_json::value::RawValue;
 
 /// How all of them count: nothing is cached, and nothing is thought.
-const USAGE: UsageConvention = UsageConvention {
+pub(in crate::dialect) const USAGE: UsageConvention = UsageConvention {
     cache: CacheTokens::Included,
     reasoning: ReasoningTokens::Included,
 };
@@ -75,7 +65,7 @@ static SYNONYMS: &[(&str, &str)] = &[
 ];
 
 /// What `input_type` says, in Cohere's word and Gemini's; one of them may be empty.
-fn purpose(request: &Request) -> Result<Option<(&'static str, &'static str)>, Error> {
+pub(in crate::dialect) fn purpose(request: &Request) -> Result<Option<(&'static str, &'static str)>, Error> {
     let Some(said) = request.get::<Str<'_>>("input_type")? else {
         return Ok(None);
     };
@@ -87,7 +77,7 @@ fn purpose(request: &Request) -> Result<Option<(&'static str, &'static str)>, Er
     found.copied().map(Some).ok_or_else(|| unknown_purpose(said))
 }
 
-fn unknown_purpose(said: &str) -> Error {
+pub(in crate::dialect) fn unknown_purpose(said: &str) -> Error {
     Error::invalid(format!(
         "input_type: {} is no purpose that this endpoint knows; try search_document or search_query",
         quoted(said)
@@ -96,7 +86,7 @@ fn unknown_purpose(said: &str) -> Error {
 
 /// The inputs of a request, at most `most`, and none of them tokens: those of one model's tokenizer mean nothing to
 /// another's.
-fn inputs(request: &Request, most: usize) -> Result<Vec<Input<'_>>, Error> {
+pub(in crate::dialect) fn inputs(request: &Request, most: usize) -> Result<Vec<Input<'_>>, Error> {
     let inputs = request.inputs()?;
     if inputs.len() > most {
         return Err(Error::invalid(format!(
@@ -120,12 +110,12 @@ fn inputs(request: &Request, most: usize) -> Result<Vec<Input<'_>>, Error> {
 }
 
 /// The part at a place in the input can't be carried.
-fn refused(at: usize, what: &str) -> Error {
+pub(in crate::dialect) fn refused(at: usize, what: &str) -> Error {
     Error::invalid(format!("input[{at}]: {what}"))
 }
 
 /// The members that are neither read nor dropped: they are the provider's own, and go on as they came.
-fn native(request: &Request) -> impl Iterator<Item = (&str, &RawValue)> {
+pub(in crate::dialect) fn native(request: &Request) -> impl Iterator<Item = (&str, &RawValue)> {
     request
         .members()
         .filter(|(name, text)| {
@@ -136,7 +126,7 @@ fn native(request: &Request) -> impl Iterator<Item = (&str, &RawValue)> {
 }
 
 /// Pushes the vector of input `at`, if it is one.
-fn vector(at: u32, raw: Option<&RawValue>, out: &mut Vec<Delta>) {
+pub(in crate::dialect) fn vector(at: u32, raw: Option<&RawValue>, out: &mut Vec<Delta>) {
     if let Some(raw) = raw.filter(|raw| is_vector(raw)) {
         out.push(Delta::Piece {
             choice: at,
@@ -146,7 +136,7 @@ fn vector(at: u32, raw: Option<&RawValue>, out: &mut Vec<Delta>) {
 }
 
 /// Whether anything is in it.
-fn is_vector(raw: &RawValue) -> bool {
+pub(in crate::dialect) fn is_vector(raw: &RawValue) -> bool {
     match json::shape(raw) {
         Shape::Array => !raw.get().trim_matches(['[', ']']).trim().is_empty(),
         Shape::String => raw.get() != "\"\"",
@@ -155,7 +145,7 @@ fn is_vector(raw: &RawValue) -> bool {
 }
 
 /// Says how many vectors there were, all of which were pushed.
-fn count(out: &mut Vec<Delta>) {
+pub(in crate::dialect) fn count(out: &mut Vec<Delta>) {
     let is_one = |delta: &&Delta| {
         matches!(
             delta,
@@ -170,7 +160,7 @@ fn count(out: &mut Vec<Delta>) {
 }
 
 /// What was read: an embedding has no completion.
-fn usage(input: Option<u64>) -> Option<Delta> {
+pub(in crate::dialect) fn usage(input: Option<u64>) -> Option<Delta> {
     input.map(|input| {
         Delta::Usage(UsageReport {
             input: Some(input),
@@ -181,7 +171,7 @@ fn usage(input: Option<u64>) -> Option<Delta> {
 }
 
 /// The members of a whole answer, whose beginning is pushed; `None`, with an error pushed, when it is no object.
-fn begin<'a>(body: &'a str, out: &mut Vec<Delta>) -> Option<Members<'a>> {
+pub(in crate::dialect) fn begin<'a>(body: &'a str, out: &mut Vec<Delta>) -> Option<Members<'a>> {
     let Ok(members) = Members::read(body) else {
         out.push(Delta::Error(no_answer()));
         return None;
@@ -194,7 +184,7 @@ fn begin<'a>(body: &'a str, out: &mut Vec<Delta>) -> Option<Members<'a>> {
     Some(members)
 }
 
-fn no_answer() -> Error {
+pub(in crate::dialect) fn no_answer() -> Error {
     Error::new(
         Kind::ProviderUnavailable,
         "the provider sent something that is no list of embeddings",
@@ -203,7 +193,7 @@ fn no_answer() -> Error {
 
 /// Reads a stream that a provider sends though nobody can ask for one.
 #[derive(Debug)]
-struct NoStream;
+pub(in crate::dialect) struct NoStream;
 
 impl Decoder for NoStream {
     fn decode(&mut self, _frame: &Frame<'_>, _out: &mut Vec<Delta>) {}
@@ -215,7 +205,6 @@ impl Decoder for NoStream {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Dialect, Fidelity, Quirks, Target};
     use super::*;
     use crate::chat::Operation;
     use crate::test;
@@ -249,70 +238,6 @@ mod tests {
             );
         }
         assert_eq!(purpose(&request("{}")).unwrap(), None);
-    }
-
-    #[test]
-    fn what_a_provider_cannot_take_is_refused_with_its_member() {
-        let texts = |count: usize| format!("[{}]", vec![r#""a""#; count].join(","));
-        let image = r#"[{"content":[{"type":"image_url","image_url":{"url":"https://x/a.png"}}]}]"#;
-        let file = r#"[{"content":[{"type":"file","file":{"file_data":"data:a/b;base64,QQ=="}}]}]"#;
-        let titan: &dyn Dialect = &Titan;
-        for (dialect, model, input, more, expected) in [
-            (&Gemini as &dyn Dialect, "m", texts(101), "", "input: 101 of them"),
-            (&COHERE, "m", texts(97), "", "input: 97 of them"),
-            (titan, "titan-embed-text-v2", texts(2), "", "input: 2 of them"),
-            (&Gemini, "m", "[1,2]".to_owned(), "", "input: tokens"),
-            (&COHERE, "m", "[[1],[2]]".to_owned(), "", "input: tokens"),
-            (
-                &COHERE,
-                "m",
-                texts(1),
-                r#","input_type":"FACT_VERIFICATION""#,
-                "input_type: ",
-            ),
-            (
-                &COHERE,
-                "m",
-                texts(1),
-                r#","encoding_format":"int8""#,
-                "encoding_format: ",
-            ),
-            (&COHERE, "m", file.to_owned(), "", "input[0]: "),
-            (titan, "titan-embed-text-v2", image.to_owned(), "", "input[0]: "),
-            (titan, "titan-embed-image-v1", image.to_owned(), "", "input[0]: "),
-            (
-                titan,
-                "titan-embed-text-v1",
-                texts(1),
-                r#","dimensions":256"#,
-                "dimensions: ",
-            ),
-            (
-                titan,
-                "titan-embed-text-v2",
-                texts(1),
-                r#","dimensions":"many""#,
-                "dimensions: ",
-            ),
-        ] {
-            let request = request(&format!(r#"{{"input":{input}{more}}}"#));
-            let target = Target {
-                model,
-                stream: false,
-                default_max_tokens: 1,
-                quirks: &Quirks::NONE,
-            };
-            let message = dialect.encode(&request, &target).unwrap_err().message;
-            assert!(message.starts_with(expected), "{input} {more}: {message}");
-        }
-    }
-
-    #[test]
-    fn a_stream_that_nobody_asked_for_is_an_error() {
-        let mut out = Vec::new();
-        let mut decoder = Gemini.decoder(Fidelity::Full);
-        decoder.finish(&mut out);
-        assert!(matches!(out.as_slice(), [Delta::Error(_)]));
     }
 
     #[test]
