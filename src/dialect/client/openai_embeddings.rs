@@ -3,9 +3,13 @@
 //! An answer of an OpenAI-compatible provider goes on as it came, but for vectors in another form than the caller asked
 //! for: OpenAI's own SDKs ask for base64 unless told otherwise, and not every provider knows it.
 
-use super::openai_chat::{add_metadata, charge, error_body, member, metadata, priced};
-use super::{Answer, ClientDialect, Encoder, vector};
+use super::encoder::{Answer, ClientDialect, Encoder};
+use super::metadata::{add_metadata, member, metadata};
+use super::openai_error::error_body;
+use super::usage::{charge, priced};
+use super::vector;
 use crate::chat::{Delta, Folded, Operation, Piece, Usage};
+use crate::dialect::shared::names;
 use crate::error::{Error, PreviousError};
 use crate::json::{self, Members, Shape};
 use crate::wire::Frame;
@@ -17,7 +21,7 @@ pub(super) struct OpenAiEmbeddings;
 
 impl ClientDialect for OpenAiEmbeddings {
     fn name(&self) -> &'static str {
-        "openai-embeddings"
+        names::OPENAI_EMBEDDINGS
     }
 
     fn operation(&self) -> Operation {

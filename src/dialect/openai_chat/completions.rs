@@ -2,7 +2,7 @@
 //!
 //! It differs from chat in the path, in the member that holds the prompt, and in the place of the text in an answer.
 
-use super::super::shared::openai_error;
+use super::super::shared::{names, openai_error};
 use super::super::{Decoder, Dialect, Encoded, Fidelity, Target};
 use super::response::{StreamDecoder, TextIn, decode_buffered};
 use super::{OpenAiChat, request};
@@ -10,16 +10,13 @@ use crate::chat::{Delta, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
 
-/// The dialect's name, on both sides.
-pub(in crate::dialect) const COMPLETIONS: &str = "openai-completions";
-
 /// The provider side of `openai-completions`.
 #[derive(Debug)]
 pub(in crate::dialect) struct OpenAiCompletions;
 
 impl Dialect for OpenAiCompletions {
     fn name(&self) -> &'static str {
-        COMPLETIONS
+        names::OPENAI_COMPLETIONS
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {

@@ -7,7 +7,7 @@ use super::request;
 use super::response::unnamed;
 use crate::chat::{Delta, Place, Request, UsageConvention};
 use crate::dialect::shared::embeddings::{NoStream, USAGE, begin, is_vector, no_answer, usage, vector};
-use crate::dialect::shared::openai_error;
+use crate::dialect::shared::{names, openai_error};
 use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target};
 use crate::error::Error;
 use crate::json::{Members, Shape, shape};
@@ -28,7 +28,7 @@ pub(in crate::dialect) struct OpenAi;
 
 impl Dialect for OpenAi {
     fn name(&self) -> &'static str {
-        "openai-embeddings"
+        names::OPENAI_EMBEDDINGS
     }
 
     fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {

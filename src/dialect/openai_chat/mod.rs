@@ -12,17 +12,14 @@ mod request;
 mod response;
 mod wire;
 
-pub(super) use completions::{COMPLETIONS, OpenAiCompletions};
+pub(super) use completions::OpenAiCompletions;
 
-use super::shared::openai_error;
+use super::shared::{names, openai_error};
 use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
 use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
 use response::TextIn;
-
-/// The dialect's name, on both sides.
-pub(super) const NAME: &str = "openai-chat";
 
 /// The provider side of `openai-chat`.
 #[derive(Debug)]
@@ -30,7 +27,7 @@ pub(super) struct OpenAiChat;
 
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
-        NAME
+        names::OPENAI_CHAT
     }
 
     fn gaps(&self) -> &'static Gaps {

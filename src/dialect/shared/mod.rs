@@ -8,6 +8,7 @@
 //! claude                                  what Claude's generations take, wherever they are served
 //! schema, location                        JSON schemas of tools; the user's place, for a search of the web
 //! citations, logprobs                     annotations and probabilities in the unified form
+//! names                                   names of dialects with a client side
 //! raws                                    members of an object that is being written
 //! ```
 
@@ -21,6 +22,7 @@ pub(super) mod error;
 pub(super) mod google_error;
 pub(super) mod location;
 pub(super) mod logprobs;
+pub(super) mod names;
 pub(super) mod openai_error;
 pub(super) mod raws;
 pub(super) mod schema;

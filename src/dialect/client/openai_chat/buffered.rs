@@ -1,13 +1,12 @@
 //! A buffered answer: one `chat.completion` or `text_completion`.
 
-use super::super::{Answer, Encoder};
 use super::mend::mended;
-use super::usage::priced;
-use super::{
-    Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, add_metadata, error_body, member, metadata,
-    shown,
-};
+use super::shapes::{Detail, Form, Head, ImageBody, Name, shown};
 use crate::chat::{Delta, Finish, Folded, FoldedChoice, Reasoning, Usage};
+use crate::dialect::client::encoder::{Answer, Encoder};
+use crate::dialect::client::metadata::{add_metadata, member, metadata};
+use crate::dialect::client::openai_error::{ErrorBody, error_body};
+use crate::dialect::client::usage::{UsageBody, priced};
 use crate::error::Error;
 use crate::json;
 use crate::wire::Frame;

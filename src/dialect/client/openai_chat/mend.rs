@@ -5,7 +5,7 @@
 //!
 //! What was read of the frame stands in the place of what was odd; all other members keep their bytes.
 
-use super::{Detail, ImageBody, shown};
+use super::shapes::{Detail, ImageBody, shown};
 use crate::chat::{Delta, Piece};
 use crate::json::{self, Members, Shape};
 use serde::Serialize;

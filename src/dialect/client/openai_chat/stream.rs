@@ -1,10 +1,12 @@
 //! A streamed answer: `chat.completion.chunk`s or `text_completion`s, or a provider's own where it speaks the same dialect.
 
-use super::super::{Answer, Encoder};
 use super::mend::mended;
-use super::usage::priced;
-use super::{Detail, ErrorBody, Form, Head, ImageBody, Name, UsageBody, member, metadata, shown};
+use super::shapes::{Detail, Form, Head, ImageBody, Name, shown};
 use crate::chat::{Delta, Finish, Piece, Place, Usage};
+use crate::dialect::client::encoder::{Answer, Encoder};
+use crate::dialect::client::metadata::{member, metadata};
+use crate::dialect::client::openai_error::ErrorBody;
+use crate::dialect::client::usage::{UsageBody, priced};
 use crate::error::Error;
 use crate::json::{self, Members, Str};
 use crate::wire::Frame;

@@ -92,7 +92,7 @@ impl From<&Charge> for CostDetails {
 }
 
 /// Writes the members that say what `usage` is charged, each after a comma; `null` where no price is known.
-pub(in crate::dialect::client) fn charge(usage: &Usage, rate: &Rate, out: &mut Vec<u8>) {
+pub(super) fn charge(usage: &Usage, rate: &Rate, out: &mut Vec<u8>) {
     let charge = rate.charge(usage);
     let [cost, is_byok, details] = CHARGED;
     json::member(out, cost, |out| {
@@ -105,7 +105,7 @@ pub(in crate::dialect::client) fn charge(usage: &Usage, rate: &Rate, out: &mut V
 
 /// The frame `data` of a provider, with what its counts are charged beside them, or with ours in their place; all other
 /// bytes stay. `None` where it has no counts.
-pub(in crate::dialect::client) fn priced(data: &[u8], usage: &Usage, rate: &Rate) -> Option<Vec<u8>> {
+pub(super) fn priced(data: &[u8], usage: &Usage, rate: &Rate) -> Option<Vec<u8>> {
     let members = Members::of_bytes(data)?;
     let raw = members
         .get("usage")
