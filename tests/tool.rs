@@ -631,12 +631,12 @@ const MARKS: [(Loss, &str); 3] = [
 
 /// A row for all features that fare alike, a column for all dialects that do.
 fn table_of_gaps() -> String {
-    let mark = |dialect: &dyn Dialect, feature: &str| {
+    let mark = |dialect: &Dialect, feature: &str| {
         let gap = dialect.gaps().list.iter().find(|gap| gap.feature == feature);
         let mark = gap.and_then(|gap| MARKS.iter().find(|(loss, _)| *loss == gap.loss));
         mark.map_or("", |(_, mark)| *mark)
     };
-    let column = |dialect: &&'static dyn Dialect| -> Vec<&str> {
+    let column = |dialect: &&'static Dialect| -> Vec<&str> {
         FEATURES
             .iter()
             .map(|feature| mark(*dialect, feature.name))

@@ -101,7 +101,7 @@ pub struct Provider {
     /// Its id.
     pub id: String,
     /// What it speaks, if an endpoint says nothing else.
-    pub dialect: &'static dyn Dialect,
+    pub dialect: &'static Dialect,
     /// What it speaks for some models: how their upstream ids begin, and the dialect.
     pub model_dialects: &'static [(&'static str, &'static str)],
     /// The Envoy cluster that leads to it. No other provider has the same.
@@ -246,7 +246,7 @@ pub struct Endpoint {
     /// The provider's name for the model.
     pub model: String,
     /// What the provider speaks for this model.
-    pub dialect: &'static dyn Dialect,
+    pub dialect: &'static Dialect,
     /// How the provider deviates from that dialect.
     pub quirks: &'static Quirks,
     /// What it costs; `None`: the configuration and the catalogue have no price of it, which does not make it free.
@@ -270,12 +270,12 @@ impl Endpoint {
     }
 
     /// The wire format in which it serves an operation, if it does.
-    pub fn dialect_for(&self, operation: Operation) -> Option<&'static dyn Dialect> {
+    pub fn dialect_for(&self, operation: Operation) -> Option<&'static Dialect> {
         dialect::serving(self.dialect, operation, &self.model)
     }
 
     /// How its tokens are counted where it speaks `dialect`.
-    pub fn usage(&self, dialect: &dyn Dialect) -> UsageConvention {
+    pub fn usage(&self, dialect: &Dialect) -> UsageConvention {
         let usual = dialect.usage();
         if self.quirks.reasoning_outside_completion {
             return UsageConvention {

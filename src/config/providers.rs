@@ -241,7 +241,7 @@ pub(super) fn endpoint_dialect(
     provider: &Provider,
     model: &str,
     node: Option<&Node<'_>>,
-) -> Option<(&'static dyn Dialect, &'static Quirks)> {
+) -> Option<(&'static Dialect, &'static Quirks)> {
     let by_model = provider
         .model_dialects
         .iter()

@@ -10,7 +10,6 @@
 //! Sources: <https://platform.openai.com/docs/api-reference/chat/create>,
 //! <https://openrouter.ai/docs/api-reference/parameters>.
 
-use super::{Dialect, Target};
 use crate::chat::{Operation, Request};
 use crate::error::Error;
 use crate::json::{self, Members, Shape};
@@ -49,17 +48,6 @@ pub struct Feature {
     sample: &'static str,
     /// The JSON of a value that asks for nothing; empty where there is none.
     neutral: &'static str,
-}
-
-/// What becomes of a feature on its way to a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is in what goes out.
-    Carried,
-    /// What goes out is the same without it.
-    Dropped,
-    /// Nothing goes out.
-    Refused,
 }
 
 const TALK: &str = r#"{"messages":[{"role":"user","content":"Hi."}]}"#;
@@ -267,19 +255,8 @@ impl Feature {
         }
     }
 
-    /// What becomes of the sample in what `dialect` writes for `target`.
-    pub fn fate(&self, dialect: &dyn Dialect, target: &Target<'_>) -> Fate {
-        let without = self.base();
-        let without = without.and_then(|request| dialect.encode(&request, target));
-        let with = self.sample().and_then(|request| dialect.encode(&request, target));
-        match (without, with) {
-            (_, Err(_)) => Fate::Refused,
-            (Ok(without), Ok(with)) if without == with => Fate::Dropped,
-            (_, Ok(_)) => Fate::Carried,
-        }
-    }
-
-    fn base(&self) -> Result<Request, Error> {
+    /// The request without it.
+    pub(super) fn base(&self) -> Result<Request, Error> {
         Ok(Request::parse(self.base.as_bytes().to_vec())?.of(self.operation))
     }
 

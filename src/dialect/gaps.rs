@@ -1,7 +1,6 @@
 //! What a dialect cannot carry of the unified form. Each dialect lists its gaps in one table; README's table is printed
 //! from them, and the tests here hold every dialect to its list, [feature](super::features) by feature.
 
-use super::Dialect;
 use super::features::Feature;
 use crate::chat::Request;
 use crate::error::Error;
@@ -83,33 +82,34 @@ pub(super) const fn with_more<const N: usize>(list: &[Gap], more: &[Gap]) -> [Ga
     out
 }
 
-/// Refuses a request with a parameter that the dialect cannot go without. What stands in messages and tools is refused
-/// where it is read.
-pub(super) fn refuse(dialect: &dyn Dialect, request: &Request) -> Result<(), Error> {
-    for gap in dialect.gaps().list {
-        let feature = Feature::find(gap.feature).filter(|_| gap.loss == Loss::Refused);
-        if let Some(feature) = feature.filter(|feature| feature.is_asked(request)) {
-            return Err(Error::invalid(format!(
-                "{}: {} {}",
-                feature.member(),
-                dialect.name(),
-                gap.reason
-            )));
+impl Gaps {
+    /// Refuses a request with a parameter that the dialect called `name` cannot go without. What stands in messages and
+    /// tools is refused where it is read.
+    pub(super) fn refuse(&self, name: &str, request: &Request) -> Result<(), Error> {
+        for gap in self.list.iter().filter(|gap| gap.loss == Loss::Refused) {
+            let feature = Feature::find(gap.feature);
+            if let Some(feature) = feature.filter(|feature| feature.is_asked(request)) {
+                return Err(Error::invalid(format!(
+                    "{}: {name} {}",
+                    feature.member(),
+                    gap.reason
+                )));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::features::{FEATURES, Fate};
-    use super::super::{DIALECTS, Quirks, Target};
+    use super::super::features::FEATURES;
+    use super::super::{DIALECTS, Dialect, Fate, Quirks, Target};
     use super::*;
     use crate::test;
     use std::collections::BTreeSet;
 
     /// The fate of a feature with every model of a dialect's table.
-    fn fates(feature: &Feature, dialect: &dyn Dialect) -> Vec<Fate> {
+    fn fates(feature: &Feature, dialect: &Dialect) -> Vec<Fate> {
         let fate = |model: &&'static str| {
             let target = Target {
                 model,
@@ -129,7 +129,7 @@ mod tests {
             let table = dialect.gaps();
             assert!(!table.models.is_empty(), "{} names no model", dialect.name());
             for feature in FEATURES {
-                let fates = fates(feature, *dialect);
+                let fates = fates(feature, dialect);
                 let gap = table.list.iter().find(|gap| gap.feature == feature.name);
                 let all = |fate| fates.iter().all(|found| *found == fate);
                 let holds = match gap.map(|gap| gap.loss) {

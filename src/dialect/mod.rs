@@ -8,7 +8,9 @@ mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
 mod cohere_v2;
+mod fate;
 mod features;
+mod format;
 mod gaps;
 mod gemini;
 mod ollama;
@@ -20,146 +22,35 @@ mod shared;
 #[cfg(test)]
 mod steps;
 
-pub use features::{FEATURES, Fate, Feature};
+pub use fate::Fate;
+pub use features::{FEATURES, Feature};
+pub use format::{Decoder, Dialect, Encoded, Fidelity, Target};
 pub use gaps::{Gap, Gaps, Loss};
 pub use quirks::{Edits, Quirks, ThinkingWords};
 pub use serving::{SERVING, Serving, serving};
 
-use crate::chat::{Delta, Operation, Piece, Request, UsageConvention};
+use crate::chat::{Delta, Operation, Piece, Request};
 use crate::error::{Error, Kind};
 use crate::json;
-use crate::wire::{Frame, Framing};
 use serde::Serialize;
-use std::fmt::Debug;
 
 /// Every dialect that a provider's chats may speak; what it speaks beside them is in `serving`.
-pub static DIALECTS: &[&dyn Dialect] = &[
-    &openai_chat::OpenAiChat,
-    &anthropic_messages::AnthropicMessages {
-        host: &anthropic_messages::host::ANTHROPIC,
-    },
-    &anthropic_messages::AnthropicMessages {
-        host: &anthropic_messages::host::VERTEX,
-    },
-    &anthropic_messages::AnthropicMessages {
-        host: &anthropic_messages::host::BEDROCK,
-    },
-    &bedrock_converse::BedrockConverse,
-    &gemini::Gemini {
-        host: &gemini::STUDIO,
-    },
-    &gemini::Gemini {
-        host: &gemini::VERTEX,
-    },
-    &ollama::Ollama,
-    &cohere_v2::CohereV2,
-    &openai_responses::OpenAiResponses,
+pub static DIALECTS: &[&Dialect] = &[
+    &openai_chat::DIALECT,
+    &anthropic_messages::ANTHROPIC,
+    &anthropic_messages::VERTEX,
+    &anthropic_messages::BEDROCK,
+    &bedrock_converse::DIALECT,
+    &gemini::STUDIO,
+    &gemini::VERTEX,
+    &ollama::DIALECT,
+    &cohere_v2::DIALECT,
+    &openai_responses::DIALECT,
 ];
 
 /// The dialect of this name.
-pub fn find(name: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
-}
-
-/// The provider side of a wire format.
-pub trait Dialect: Sync + Debug {
-    /// Its name in configuration, logs and fixtures.
-    fn name(&self) -> &'static str;
-
-    /// What it does not carry of the unified form of chats; nothing to say where it serves another operation.
-    fn gaps(&self) -> &'static Gaps {
-        &gaps::NONE
-    }
-
-    /// Writes `request` for `target`.
-    ///
-    /// # Errors
-    /// When the request is malformed, or holds something that this dialect cannot carry.
-    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error>;
-
-    /// Whether `request` can be written for `target`. A dialect that can tell without writing a long body does.
-    ///
-    /// # Errors
-    /// Those of [`Dialect::encode`].
-    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
-        self.encode(request, target).map(drop)
-    }
-
-    /// The limit on the tokens of one completion that [`Dialect::encode`] writes, or one above it; `None` where it writes
-    /// none.
-    ///
-    /// # Errors
-    /// When the request is malformed.
-    fn limit(&self, request: &Request, _target: &Target<'_>) -> Result<Option<u64>, Error> {
-        request.max_tokens()
-    }
-
-    /// Whether `web_search_options` make the provider search the web, where they go out at all.
-    fn searches(&self, _target: &Target<'_>) -> bool {
-        true
-    }
-
-    /// How a streamed response is framed.
-    fn framing(&self) -> Framing;
-
-    /// Reads a streamed response. `fidelity` says whether members that the unified form does not name are wanted.
-    fn decoder(&self, fidelity: Fidelity) -> Box<dyn Decoder>;
-
-    /// Reads a buffered response with status 200.
-    fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>);
-
-    /// Reads the body of a response with any other status.
-    fn error(&self, status: u16, body: &[u8]) -> Error;
-
-    /// How this dialect counts tokens.
-    fn usage(&self) -> UsageConvention;
-}
-
-/// Reads the frames of one streamed response.
-pub trait Decoder: Debug {
-    /// Takes one frame and pushes the steps that it means. A frame that cannot be read becomes a [`Delta::Error`].
-    fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>);
-
-    /// Whether the response has said that nothing more comes: it is complete, whatever becomes of the connection.
-    fn is_done(&self) -> bool {
-        false
-    }
-
-    /// The response has ended. A response that did not come to its end becomes a [`Delta::Error`].
-    fn finish(&mut self, out: &mut Vec<Delta>);
-}
-
-/// How much of a response is wanted as deltas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fidelity {
-    /// All: the client's bytes are made from the deltas.
-    Full,
-    /// What counting and deciding need: the client gets the provider's own frames.
-    Metering,
-}
-
-/// Where a request goes, as far as a dialect must know.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    /// The provider's name for the model.
-    pub model: &'a str,
-    /// Whether a stream is wanted.
-    pub stream: bool,
-    /// What to ask for where a dialect needs a limit on completion tokens and the caller gave none.
-    pub default_max_tokens: u64,
-    /// How the provider deviates from the dialect.
-    pub quirks: &'static Quirks,
-}
-
-/// A request in a provider's wire format.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoded {
-    /// The path, to be appended to that of the provider's base URL; begins with `/`.
-    pub path: String,
-    /// Headers that the dialect itself needs, beyond `content-type` (always `application/json`) and credentials.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: Vec<u8>,
+pub fn find(name: &str) -> Option<&'static Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.name == name)
 }
 
 /// `segment` as it may stand in a path: everything but unreserved characters and `@` (`claude-sonnet-4-5@20250929`) is
@@ -281,7 +172,7 @@ mod tests {
     fn names_of_dialects_are_unique() {
         for dialect in DIALECTS {
             assert!(
-                std::ptr::addr_eq(find(dialect.name()).unwrap(), *dialect),
+                std::ptr::eq(find(dialect.name()).unwrap(), *dialect),
                 "{}",
                 dialect.name()
             );

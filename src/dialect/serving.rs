@@ -16,14 +16,14 @@ pub struct Serving {
     /// What stands in the names of the models that it is for; empty: all.
     pub models: &'static str,
     /// The format.
-    pub dialect: &'static dyn Dialect,
+    pub dialect: &'static Dialect,
 }
 
 const fn row(
     operation: Operation,
     beside: &'static str,
     models: &'static str,
-    dialect: &'static dyn Dialect,
+    dialect: &'static Dialect,
 ) -> Serving {
     Serving {
         operation,
@@ -39,15 +39,15 @@ pub static SERVING: &[Serving] = &[
         Operation::Completions,
         "openai-chat",
         "",
-        &openai_chat::OpenAiCompletions,
+        &openai_chat::completions::DIALECT,
     ),
     row(
         Operation::Embeddings,
         "openai-chat",
         "",
-        &openai_chat::embeddings::OpenAi,
+        &openai_chat::embeddings::DIALECT,
     ),
-    row(Operation::Embeddings, "gemini", "", &gemini::embeddings::Gemini),
+    row(Operation::Embeddings, "gemini", "", &gemini::embeddings::DIALECT),
     row(
         Operation::Embeddings,
         "cohere-v2",
@@ -59,22 +59,18 @@ pub static SERVING: &[Serving] = &[
         Operation::Embeddings,
         "bedrock-converse",
         "titan-embed",
-        &bedrock_converse::embeddings::Titan,
+        &bedrock_converse::embeddings::TITAN,
     ),
     row(
         Operation::Embeddings,
         "bedrock-converse",
         "cohere.embed",
-        &cohere_v2::embeddings::COHERE_ON_BEDROCK,
+        &cohere_v2::embeddings::BEDROCK,
     ),
 ];
 
 /// The wire format in which a provider whose chats are in `dialect` serves `operation` with `model`, if it does.
-pub fn serving(
-    dialect: &'static dyn Dialect,
-    operation: Operation,
-    model: &str,
-) -> Option<&'static dyn Dialect> {
+pub fn serving(dialect: &'static Dialect, operation: Operation, model: &str) -> Option<&'static Dialect> {
     if operation == Operation::Chat {
         return Some(dialect);
     }
@@ -102,10 +98,10 @@ mod tests {
         let texts = |count: usize| format!("[{}]", vec![r#""a""#; count].join(","));
         let image = r#"[{"content":[{"type":"image_url","image_url":{"url":"https://x/a.png"}}]}]"#;
         let file = r#"[{"content":[{"type":"file","file":{"file_data":"data:a/b;base64,QQ=="}}]}]"#;
-        let titan: &dyn Dialect = &bedrock_converse::embeddings::Titan;
+        let titan: &Dialect = &bedrock_converse::embeddings::TITAN;
         for (dialect, model, input, more, expected) in [
             (
-                &gemini::embeddings::Gemini as &dyn Dialect,
+                &gemini::embeddings::DIALECT,
                 "m",
                 texts(101),
                 "",
@@ -120,7 +116,7 @@ mod tests {
             ),
             (titan, "titan-embed-text-v2", texts(2), "", "input: 2 of them"),
             (
-                &gemini::embeddings::Gemini,
+                &gemini::embeddings::DIALECT,
                 "m",
                 "[1,2]".to_owned(),
                 "",
@@ -186,7 +182,7 @@ mod tests {
     #[test]
     fn a_stream_that_nobody_asked_for_is_an_error() {
         let mut out = Vec::new();
-        let mut decoder = gemini::embeddings::Gemini.decoder(Fidelity::Full);
+        let mut decoder = gemini::embeddings::DIALECT.decoder(Fidelity::Full);
         decoder.finish(&mut out);
         assert!(matches!(out.as_slice(), [Delta::Error(_)]));
     }

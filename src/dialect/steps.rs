@@ -6,7 +6,7 @@ use crate::error::{Error, Kind};
 use crate::wire::{Frame, FrameKind};
 
 /// The body that `request` comes to.
-pub(super) fn encode(dialect: &dyn Dialect, model: &str, request: &str) -> Result<String, Error> {
+pub(super) fn encode(dialect: &Dialect, model: &str, request: &str) -> Result<String, Error> {
     let request = Request::parse(request.as_bytes().to_vec()).unwrap();
     let target = Target {
         model,
@@ -20,14 +20,14 @@ pub(super) fn encode(dialect: &dyn Dialect, model: &str, request: &str) -> Resul
 }
 
 /// What the caller is told of a request that is refused as wrong.
-pub(super) fn refusal(dialect: &dyn Dialect, model: &str, request: &str) -> String {
+pub(super) fn refusal(dialect: &Dialect, model: &str, request: &str) -> String {
     let error = encode(dialect, model, request).unwrap_err();
     assert_eq!(error.kind, Kind::InvalidRequest);
     error.message
 }
 
 /// Every event in turn, by name and data, then the end. A name that ends in `Exception` is one.
-pub(super) fn decode(dialect: &dyn Dialect, events: &[(&str, &str)]) -> Vec<Delta> {
+pub(super) fn decode(dialect: &Dialect, events: &[(&str, &str)]) -> Vec<Delta> {
     let mut decoder = dialect.decoder(Fidelity::Full);
     let mut out = Vec::new();
     for (event, data) in events {
@@ -52,7 +52,7 @@ pub(super) fn decode(dialect: &dyn Dialect, events: &[(&str, &str)]) -> Vec<Delt
 }
 
 /// The same for events without names.
-pub(super) fn decode_data(dialect: &dyn Dialect, events: &[&str]) -> Vec<Delta> {
+pub(super) fn decode_data(dialect: &Dialect, events: &[&str]) -> Vec<Delta> {
     let events: Vec<_> = events.iter().map(|data| ("", *data)).collect();
     decode(dialect, &events)
 }

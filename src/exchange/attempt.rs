@@ -153,7 +153,7 @@ enum Phase {
 /// How the body of an error is read.
 #[derive(Clone, Copy, Debug)]
 struct ReadError {
-    dialect: &'static dyn Dialect,
+    dialect: &'static Dialect,
     status: u16,
 }
 
@@ -205,7 +205,7 @@ impl Attempt {
     pub(super) fn headers(
         &mut self,
         head: &ResponseHead<'_>,
-        dialect: &'static dyn Dialect,
+        dialect: &'static Dialect,
         client: &'static dyn ClientDialect,
         answer: Answer,
         max_out: usize,

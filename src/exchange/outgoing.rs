@@ -29,7 +29,7 @@ impl fmt::Debug for Outgoing {
 /// A request in a provider's format.
 pub(super) struct Written {
     /// The format.
-    pub(super) dialect: &'static dyn Dialect,
+    pub(super) dialect: &'static Dialect,
     /// The request.
     pub(super) encoded: Encoded,
     /// The limit on the tokens of one completion in it, if there is one.

@@ -66,7 +66,7 @@ struct Stages {
 enum Reader {
     Stream(Box<dyn Decoder>),
     Buffered {
-        dialect: &'static dyn Dialect,
+        dialect: &'static Dialect,
         fidelity: Fidelity,
     },
 }
@@ -74,7 +74,7 @@ enum Reader {
 impl Pipeline {
     pub(super) fn new(
         framing: Framing,
-        dialect: &'static dyn Dialect,
+        dialect: &'static Dialect,
         client: &'static dyn ClientDialect,
         answer: Answer,
         chain: ResponseChain,

@@ -59,7 +59,7 @@ impl Served {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spoken {
     /// The format.
-    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) dialect: &'static Dialect,
     /// What it serves.
     pub(crate) operation: Operation,
     /// The dialect of the provider's chats.

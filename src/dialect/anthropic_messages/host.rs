@@ -1,14 +1,10 @@
 //! Who serves Anthropic's API, and what each of them does in another way. The messages themselves are the same.
 
-use super::error;
-use crate::dialect::shared::{aws_error, google_error};
 use crate::dialect::{Target, path_segment};
-use crate::error::Error;
-use crate::wire::Framing;
 
 /// One who serves the API.
 #[derive(Debug)]
-pub(in crate::dialect) struct Host {
+pub(super) struct Host {
     /// The dialect's name.
     pub(super) name: &'static str,
     /// Where requests go.
@@ -26,10 +22,6 @@ pub(in crate::dialect) struct Host {
     pub(super) is_anthropic: bool,
     /// How it searches the web.
     pub(super) search: Search,
-    /// How a stream is framed.
-    pub(super) framing: Framing,
-    /// Reads the body of a failed response.
-    pub(super) error: fn(u16, &[u8]) -> Error,
 }
 
 /// Where the version of the API stands.
@@ -53,7 +45,7 @@ pub(super) enum Search {
 }
 
 /// Anthropic itself. There is no other version: <https://docs.anthropic.com/en/api/versioning>.
-pub(in crate::dialect) static ANTHROPIC: Host = Host {
+pub(super) static ANTHROPIC: Host = Host {
     name: "anthropic-messages",
     path: |_| "/messages".to_owned(),
     version: Version::Header("2023-06-01"),
@@ -62,13 +54,11 @@ pub(in crate::dialect) static ANTHROPIC: Host = Host {
     beta_in_body: false,
     is_anthropic: true,
     search: Search::Plain,
-    framing: Framing::Sse,
-    error: error::of_response,
 };
 
 /// Vertex: <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>, and anthropics/anthropic-sdk-python
 /// `lib/vertex/_client.py`. It loads nothing by address (vercel/ai `packages/google-vertex/src/anthropic`).
-pub(in crate::dialect) static VERTEX: Host = Host {
+pub(super) static VERTEX: Host = Host {
     name: "anthropic-vertex",
     path: |target| {
         let operation = if target.stream {
@@ -85,18 +75,12 @@ pub(in crate::dialect) static VERTEX: Host = Host {
     beta_in_body: false,
     is_anthropic: false,
     search: Search::Beta("web-search-2025-03-05"),
-    framing: Framing::Sse,
-    // What Google itself refuses, it refuses in its own form.
-    error: |status, body| match error::said(status, body) {
-        Some(error) => error,
-        None => google_error::of_response(status, body),
-    },
 };
 
 /// Bedrock: <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>, and
 /// anthropics/anthropic-sdk-python `lib/bedrock/_client.py`. It loads nothing by address (vercel/ai
 /// `packages/amazon-bedrock/src/anthropic`).
-pub(in crate::dialect) static BEDROCK: Host = Host {
+pub(super) static BEDROCK: Host = Host {
     name: "anthropic-bedrock",
     path: |target| {
         let operation = if target.stream {
@@ -112,6 +96,4 @@ pub(in crate::dialect) static BEDROCK: Host = Host {
     beta_in_body: true,
     is_anthropic: false,
     search: Search::Never,
-    framing: Framing::EventStream,
-    error: aws_error::of_response,
 };

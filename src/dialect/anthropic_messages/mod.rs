@@ -12,7 +12,7 @@
 mod chunks;
 mod error;
 mod gaps;
-pub(super) mod host;
+mod host;
 mod request;
 mod response;
 mod search;
@@ -22,76 +22,58 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
-use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
-use crate::dialect::shared::claude::{Plan, Rules};
+use super::format::{Dialect, Target, always};
+use super::shared::claude::{Plan, Rules};
+use super::shared::{aws_error, google_error};
+use crate::chat::{CacheTokens, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
-use host::Host;
 
-/// The dialect, as one host speaks it.
-#[derive(Debug)]
-pub(super) struct AnthropicMessages {
-    pub(super) host: &'static Host,
-}
+/// The dialect, as Anthropic itself speaks it.
+pub(super) static ANTHROPIC: Dialect = Dialect {
+    name: host::ANTHROPIC.name,
+    gaps: &gaps::GAPS,
+    encode: |request, target| request::encode(request, target, &host::ANTHROPIC),
+    check: |request, target| request::check(request, target, &host::ANTHROPIC),
+    limit,
+    searches: always,
+    framing: Framing::Sse,
+    decoder: |_| Box::<response::Reader>::default(),
+    decode_buffered: |body, _, out| response::Reader::default().whole(body, out),
+    error: error::of_response,
+    usage: UsageConvention {
+        cache: CacheTokens::Excluded,
+        reasoning: ReasoningTokens::Included,
+    },
+};
 
-impl AnthropicMessages {
-    fn named(&self, error: Error) -> Error {
-        error.named("anthropic-messages", self.host.name)
-    }
-}
+/// The same, as Vertex speaks it.
+pub(super) static VERTEX: Dialect = Dialect {
+    name: host::VERTEX.name,
+    gaps: &gaps::HOSTED,
+    encode: |request, target| request::encode(request, target, &host::VERTEX),
+    check: |request, target| request::check(request, target, &host::VERTEX),
+    // What Google itself refuses, it refuses in its own form.
+    error: |status, body| match error::said(status, body) {
+        Some(error) => error,
+        None => google_error::of_response(status, body),
+    },
+    ..ANTHROPIC
+};
 
-impl Dialect for AnthropicMessages {
-    fn name(&self) -> &'static str {
-        self.host.name
-    }
+/// The same, as Bedrock speaks it.
+pub(super) static BEDROCK: Dialect = Dialect {
+    name: host::BEDROCK.name,
+    gaps: &gaps::BEDROCK,
+    encode: |request, target| request::encode(request, target, &host::BEDROCK),
+    check: |request, target| request::check(request, target, &host::BEDROCK),
+    framing: Framing::EventStream,
+    decoder: |_| Box::<chunks::Chunks>::default(),
+    error: aws_error::of_response,
+    ..ANTHROPIC
+};
 
-    fn gaps(&self) -> &'static Gaps {
-        match self.host.search {
-            _ if self.host.is_anthropic => &gaps::GAPS,
-            host::Search::Never => &gaps::BEDROCK,
-            host::Search::Plain | host::Search::Beta(_) => &gaps::HOSTED,
-        }
-    }
-
-    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-        super::gaps::refuse(self, request)?;
-        request::encode(request, target, self.host).map_err(|error| self.named(error))
-    }
-
-    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
-        super::gaps::refuse(self, request)?;
-        request::check(request, target, self.host).map_err(|error| self.named(error))
-    }
-
-    fn limit(&self, request: &Request, target: &Target<'_>) -> Result<Option<u64>, Error> {
-        let rules = Rules::find(target.model).unwrap_or(Rules::COMPATIBLE);
-        Plan::limit(request, target, rules).map(|(limit, _)| Some(limit))
-    }
-
-    fn framing(&self) -> Framing {
-        self.host.framing
-    }
-
-    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
-        match self.host.framing {
-            Framing::EventStream => Box::<chunks::Chunks>::default(),
-            Framing::Sse | Framing::Ndjson | Framing::Whole => Box::<response::Reader>::default(),
-        }
-    }
-
-    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
-        response::Reader::default().whole(body, out);
-    }
-
-    fn error(&self, status: u16, body: &[u8]) -> Error {
-        (self.host.error)(status, body)
-    }
-
-    fn usage(&self) -> UsageConvention {
-        UsageConvention {
-            cache: CacheTokens::Excluded,
-            reasoning: ReasoningTokens::Included,
-        }
-    }
+fn limit(request: &Request, target: &Target<'_>) -> Result<Option<u64>, Error> {
+    let rules = Rules::find(target.model).unwrap_or(Rules::COMPATIBLE);
+    Plan::limit(request, target, rules).map(|(limit, _)| Some(limit))
 }

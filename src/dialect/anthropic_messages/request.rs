@@ -126,7 +126,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
     let mut bytes = Vec::new();
     translate(request, target, host, &mut |body| {
         bytes = write_body(request, body);
-    })?;
+    })
+    .map_err(|error| error.named("anthropic-messages", host.name))?;
     let mut headers = Vec::new();
     if let Version::Header(version) = host.version {
         headers.push(("anthropic-version", version.to_owned()));
@@ -145,6 +146,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
 /// Finds what `encode` would refuse, and writes nothing.
 pub(super) fn check(request: &Request, target: &Target<'_>, host: &Host) -> Result<(), Error> {
     translate(request, target, host, &mut |_| ())
+        .map_err(|error| error.named("anthropic-messages", host.name))
 }
 
 /// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.

@@ -1,19 +1,16 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
-use super::{AnthropicMessages, host};
+use super::{ANTHROPIC, BEDROCK, VERTEX};
 use crate::chat::{Delta, Finish, Request, UsageReport};
 use crate::dialect::steps::{self, words};
 use crate::dialect::{Dialect, Fidelity, Target};
 use crate::error::{Error, Kind};
 use crate::test;
 
-static DIALECT: AnthropicMessages = AnthropicMessages {
-    host: &host::ANTHROPIC,
-};
 const MODEL: &str = "claude-sonnet-4-5";
 
 /// Encodes for a host that is not Anthropic.
-fn encode_hosted(host: &'static host::Host, request: &str) -> Result<crate::dialect::Encoded, Error> {
+fn encode_hosted(dialect: &Dialect, request: &str) -> Result<crate::dialect::Encoded, Error> {
     let request = Request::parse(request.as_bytes().to_vec()).unwrap();
     let target = Target {
         model: "claude-sonnet-4-5@20250929",
@@ -21,23 +18,23 @@ fn encode_hosted(host: &'static host::Host, request: &str) -> Result<crate::dial
         default_max_tokens: 64,
         quirks: &crate::dialect::Quirks::NONE,
     };
-    AnthropicMessages { host }.encode(&request, &target)
+    dialect.encode(&request, &target)
 }
 
 #[test]
 fn hosts_that_load_nothing_are_given_no_addresses() {
-    for host in [&host::VERTEX, &host::BEDROCK] {
+    for dialect in [&VERTEX, &BEDROCK] {
         for part in [
             r#"{"type":"image_url","image_url":{"url":"https://e.org/a.png"}}"#,
             r#"{"type":"file","file":{"file_data":"http://e.org/a.pdf"}}"#,
         ] {
             let request = format!(r#"{{"messages":[{{"role":"user","content":[{part}]}}]}}"#);
-            let error = encode_hosted(host, &request).unwrap_err();
+            let error = encode_hosted(dialect, &request).unwrap_err();
             assert_eq!(error.kind, Kind::InvalidRequest);
             assert!(
                 error
                     .message
-                    .starts_with(&format!("messages[0].content[0]: {} loads nothing", host.name))
+                    .starts_with(&format!("messages[0].content[0]: {} loads nothing", dialect.name))
                     && error.message.ends_with("as a base64 data: URL"),
                 "{}",
                 error.message
@@ -60,11 +57,11 @@ fn the_name_of_a_beta_can_break_no_header() {
 }
 
 fn encode(request: &str) -> String {
-    steps::encode(&DIALECT, MODEL, request).unwrap()
+    steps::encode(&ANTHROPIC, MODEL, request).unwrap()
 }
 
 fn refusal(request: &str) -> String {
-    steps::refusal(&DIALECT, MODEL, request)
+    steps::refusal(&ANTHROPIC, MODEL, request)
 }
 
 fn messages(messages: &str) -> String {
@@ -74,7 +71,7 @@ fn messages(messages: &str) -> String {
 }
 
 fn decode(events: &[&str]) -> Vec<Delta> {
-    steps::decode_data(&DIALECT, events)
+    steps::decode_data(&ANTHROPIC, events)
 }
 
 const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":10,"output_tokens":1}}}"#;
@@ -183,7 +180,7 @@ fn a_mark_beside_the_messages_goes_to_the_last_block_of_any_kind() {
     let request = format!(
         r#"{{"cache_control":{{"type":"ephemeral"}},"messages":[{{"role":"user","content":[{{"type":"text","text":"q"}},{pdf}]}}]}}"#
     );
-    let body = encode_hosted(&host::VERTEX, &request).unwrap().body;
+    let body = encode_hosted(&VERTEX, &request).unwrap().body;
     let body = String::from_utf8(body).unwrap();
     assert!(
         body.contains(r#"{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"QQ=="},"cache_control":{"type":"ephemeral"}}"#),
@@ -233,7 +230,7 @@ fn a_forced_tool_becomes_a_free_choice_while_thinking() {
     let forced = r#"{"messages":[{"role":"user","content":"q"}],"tool_choice":"required","tools":[{"type":"function","function":{"name":"f"}}]}"#;
     assert!(encode(forced).contains(r#""tool_choice":{"type":"any"}"#));
     assert!(
-        steps::encode(&DIALECT, "claude-opus-5-5", forced)
+        steps::encode(&ANTHROPIC, "claude-opus-5-5", forced)
             .unwrap()
             .contains(r#""tool_choice":{"type":"auto"}"#)
     );
@@ -403,7 +400,7 @@ fn a_stream_cannot_make_us_keep_more_and_more() {
 fn a_buffered_message_is_the_same_steps_at_once() {
     let mut out = Vec::new();
     let body = r#"{"id":"m","model":"c","content":[{"type":"thinking","thinking":"h","signature":"S"},{"type":"redacted_thinking","data":"D"},{"type":"text","text":"a"},{"type":"tool_use","id":"t","name":"f","input":{}},{"type":"later"}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":2}}"#;
-    DIALECT.decode_buffered(body, Fidelity::Full, &mut out);
+    ANTHROPIC.decode_buffered(body, Fidelity::Full, &mut out);
     let expected = [
         "start",
         "think 0 h",
@@ -428,7 +425,7 @@ fn a_buffered_body_that_is_no_message_is_an_error() {
         r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#,
     ] {
         let mut out = Vec::new();
-        DIALECT.decode_buffered(body, Fidelity::Full, &mut out);
+        ANTHROPIC.decode_buffered(body, Fidelity::Full, &mut out);
         let Some(Delta::Error(error)) = out.last() else {
             panic!("{body}")
         };

@@ -5,19 +5,23 @@
 //! A request has one input, and there is no batch: several inputs would be several requests, and an exchange has one
 //! answer and one bill. They are refused, so that an endpoint which takes them can serve.
 
-use crate::chat::{DataUrl, Delta, Input, Part, Request, UsageConvention};
+use crate::chat::{DataUrl, Delta, Input, Part, Request};
 use crate::dialect::shared::aws_error;
 use crate::dialect::shared::embeddings::{
-    NoStream, USAGE, begin, count, inputs, native, no_answer, refused, usage, vector,
+    self, begin, count, inputs, native, no_answer, refused, usage, vector,
 };
-use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
+use crate::dialect::{Dialect, Encoded, Fidelity, Target, path_segment};
 use crate::error::Error;
 use crate::json::{self, member};
-use crate::wire::Framing;
 
 /// The provider side.
-#[derive(Debug)]
-pub(in crate::dialect) struct Titan;
+pub(in crate::dialect) static TITAN: Dialect = embeddings::format(
+    "titan-embeddings",
+    encode,
+    |request, target| encode(request, target).map(drop),
+    decode,
+    aws_error::of_response,
+);
 
 /// What the three kinds of models take beside text.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,87 +46,65 @@ impl Model {
     }
 }
 
-impl Dialect for Titan {
-    fn name(&self) -> &'static str {
-        "titan-embeddings"
+fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    let model = Model::of(target.model);
+    let dimensions = request.get::<u64>("dimensions")?;
+    let inputs = inputs(request, 1)?;
+    let (text, image) = one(&inputs, model)?;
+    let mut body = Vec::with_capacity(request.capacity());
+    body.push(b'{');
+    if let Some(text) = text {
+        member(&mut body, "inputText", |body| json::write(body, text));
     }
-
-    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-        let model = Model::of(target.model);
-        let dimensions = request.get::<u64>("dimensions")?;
-        let inputs = inputs(request, 1)?;
-        let (text, image) = one(&inputs, model)?;
-        let mut body = Vec::with_capacity(request.capacity());
-        body.push(b'{');
-        if let Some(text) = text {
-            member(&mut body, "inputText", |body| json::write(body, text));
+    if let Some(image) = image {
+        member(&mut body, "inputImage", |body| json::write(body, image));
+    }
+    match (dimensions, model) {
+        (None, _) => {}
+        (Some(dimensions), Model::TextV2) => {
+            member(&mut body, "dimensions", |body| json::write(body, &dimensions));
         }
-        if let Some(image) = image {
-            member(&mut body, "inputImage", |body| json::write(body, image));
+        (Some(dimensions), Model::Image) => member(&mut body, "embeddingConfig", |body| {
+            body.push(b'{');
+            member(body, "outputEmbeddingLength", |body| {
+                json::write(body, &dimensions)
+            });
+            body.push(b'}');
+        }),
+        (Some(_), Model::TextV1) => {
+            return Err(Error::invalid(
+                "dimensions: this model's vectors have one length only",
+            ));
         }
-        match (dimensions, model) {
-            (None, _) => {}
-            (Some(dimensions), Model::TextV2) => {
-                member(&mut body, "dimensions", |body| json::write(body, &dimensions));
-            }
-            (Some(dimensions), Model::Image) => member(&mut body, "embeddingConfig", |body| {
-                body.push(b'{');
-                member(body, "outputEmbeddingLength", |body| {
-                    json::write(body, &dimensions)
-                });
-                body.push(b'}');
-            }),
-            (Some(_), Model::TextV1) => {
-                return Err(Error::invalid(
-                    "dimensions: this model's vectors have one length only",
-                ));
-            }
+    }
+    for (name, raw) in native(request) {
+        member(&mut body, name, |body| json::write(body, raw));
+    }
+    body.push(b'}');
+    Ok(Encoded {
+        path: format!("/model/{}/invoke", path_segment(target.model)),
+        headers: Vec::new(),
+        body,
+    })
+}
+
+fn decode(body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    let Some(answer) = begin(body, out) else { return };
+    // The models for images report failures so.
+    let failed = answer.text("message").filter(|message| !message.is_empty());
+    match (answer.get("embedding"), failed) {
+        (Some(values), _) => vector(0, Some(values), out),
+        (None, Some(_)) => {
+            out.push(Delta::Error(aws_error::of_exception("", body.as_bytes())));
+            return;
         }
-        for (name, raw) in native(request) {
-            member(&mut body, name, |body| json::write(body, raw));
+        (None, None) => {
+            out.push(Delta::Error(no_answer()));
+            return;
         }
-        body.push(b'}');
-        Ok(Encoded {
-            path: format!("/model/{}/invoke", path_segment(target.model)),
-            headers: Vec::new(),
-            body,
-        })
     }
-
-    fn framing(&self) -> Framing {
-        Framing::Whole
-    }
-
-    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
-        Box::new(NoStream)
-    }
-
-    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
-        let Some(answer) = begin(body, out) else { return };
-        // The models for images report failures so.
-        let failed = answer.text("message").filter(|message| !message.is_empty());
-        match (answer.get("embedding"), failed) {
-            (Some(values), _) => vector(0, Some(values), out),
-            (None, Some(_)) => {
-                out.push(Delta::Error(aws_error::of_exception("", body.as_bytes())));
-                return;
-            }
-            (None, None) => {
-                out.push(Delta::Error(no_answer()));
-                return;
-            }
-        }
-        count(out);
-        out.extend(usage(answer.count("inputTextTokenCount")));
-    }
-
-    fn error(&self, status: u16, body: &[u8]) -> Error {
-        aws_error::of_response(status, body)
-    }
-
-    fn usage(&self) -> UsageConvention {
-        USAGE
-    }
+    count(out);
+    out.extend(usage(answer.count("inputTextTokenCount")));
 }
 
 /// The text and the image of the only input.

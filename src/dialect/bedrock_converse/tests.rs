@@ -1,9 +1,9 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
-use super::BedrockConverse;
+use super::DIALECT;
 use crate::chat::{Delta, Finish, Request};
 use crate::dialect::steps::{self, words};
-use crate::dialect::{Dialect, Fidelity, Target};
+use crate::dialect::{Fidelity, Target};
 use crate::error::{Error, Kind};
 use crate::test;
 
@@ -15,15 +15,15 @@ fn encode(request: &str) -> String {
 }
 
 fn encode_for(model: &str, request: &str) -> Result<String, Error> {
-    steps::encode(&BedrockConverse, model, request)
+    steps::encode(&DIALECT, model, request)
 }
 
 fn refusal(request: &str) -> String {
-    steps::refusal(&BedrockConverse, CLAUDE, request)
+    steps::refusal(&DIALECT, CLAUDE, request)
 }
 
 fn decode(events: &[(&str, &str)]) -> Vec<Delta> {
-    steps::decode(&BedrockConverse, events)
+    steps::decode(&DIALECT, events)
 }
 
 const START: (&str, &str) = ("messageStart", r#"{"p":"abcd","role":"assistant"}"#);
@@ -68,7 +68,7 @@ fn the_model_is_one_segment_of_the_path() {
             default_max_tokens: 64,
             quirks: &crate::dialect::Quirks::NONE,
         };
-        BedrockConverse.encode(&request, &target).unwrap().path
+        DIALECT.encode(&request, &target).unwrap().path
     };
     assert_eq!(path(false), "/model/anthropic.claude-sonnet-4-5-v1%3A0/converse");
     assert_eq!(
@@ -308,7 +308,7 @@ fn a_buffered_response_is_the_same_steps_at_once() {
         {"toolUse":{"toolUseId":"s","name":"nova_grounding","input":{},"type":"server_tool_use"}},
         {"image":{"format":"png","source":{"bytes":"QQ=="}}}]}},
         "stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}"#;
-    BedrockConverse.decode_buffered(body, Fidelity::Full, &mut out);
+    DIALECT.decode_buffered(body, Fidelity::Full, &mut out);
     let expected = [
         "start",
         "think 0 h",
@@ -337,7 +337,7 @@ fn a_buffered_body_that_is_no_response_is_an_error() {
         r#"{"output":{}}"#,
     ] {
         let mut out = Vec::new();
-        BedrockConverse.decode_buffered(body, Fidelity::Full, &mut out);
+        DIALECT.decode_buffered(body, Fidelity::Full, &mut out);
         let Some(Delta::Error(error)) = out.last() else {
             panic!("{body}")
         };

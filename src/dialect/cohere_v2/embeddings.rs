@@ -5,38 +5,35 @@
 //! found, and vectors for another purpose would not match those that a store has already.
 
 use super::error;
-use crate::chat::{Delta, Input, Part, Request, UsageConvention};
+use crate::chat::{Delta, Input, Part, Request};
 use crate::dialect::shared::aws_error;
 use crate::dialect::shared::embeddings::{
-    NoStream, USAGE, begin, count, inputs, native, no_answer, purpose, refused, unknown_purpose, usage,
-    vector,
+    self, begin, count, inputs, native, no_answer, purpose, refused, unknown_purpose, usage, vector,
 };
-use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target, path_segment};
+use crate::dialect::{Dialect, Encoded, Fidelity, Target, path_segment};
 use crate::error::Error;
 use crate::json::{self, Items, Members, Shape, member, shape};
-use crate::wire::Framing;
 use serde::Serialize;
 
 /// How many texts one request may have.
 const MAX_INPUTS: usize = 96;
 
 /// Cohere's own API.
-pub(in crate::dialect) static COHERE: Cohere = Cohere {
-    name: "cohere-embeddings",
-    host: Host::Cohere,
-};
+pub(in crate::dialect) static COHERE: Dialect = embeddings::format(
+    "cohere-embeddings",
+    |request, target| encode(request, target, Host::Cohere),
+    |request, target| encode(request, target, Host::Cohere).map(drop),
+    decode,
+    error::of_response,
+);
 /// Its models on Bedrock: the same body, with the model in the path and AWS's errors. Bedrock counts in a header only.
-pub(in crate::dialect) static COHERE_ON_BEDROCK: Cohere = Cohere {
-    name: "bedrock-cohere-embeddings",
-    host: Host::Bedrock,
-};
-
-/// The provider side.
-#[derive(Debug)]
-pub(in crate::dialect) struct Cohere {
-    name: &'static str,
-    host: Host,
-}
+pub(in crate::dialect) static BEDROCK: Dialect = embeddings::format(
+    "bedrock-cohere-embeddings",
+    |request, target| encode(request, target, Host::Bedrock),
+    |request, target| encode(request, target, Host::Bedrock).map(drop),
+    decode,
+    aws_error::of_response,
+);
 
 /// Who runs the models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,92 +42,67 @@ enum Host {
     Bedrock,
 }
 
-impl Dialect for Cohere {
-    fn name(&self) -> &'static str {
-        self.name
+fn encode(request: &Request, target: &Target<'_>, host: Host) -> Result<Encoded, Error> {
+    let inputs = inputs(request, MAX_INPUTS)?;
+    let purpose = match purpose(request)? {
+        None => "search_document",
+        Some(("", said)) => return Err(unknown_purpose(said)),
+        Some((purpose, _)) => purpose,
+    };
+    let mut body = Vec::with_capacity(request.capacity());
+    body.push(b'{');
+    if host == Host::Cohere {
+        member(&mut body, "model", |body| json::write(body, target.model));
     }
+    member(&mut body, "input_type", |body| json::write(body, purpose));
+    member(&mut body, "embedding_types", |body| json::write(body, &["float"]));
+    if let Some(dimensions) = request.get::<u64>("dimensions")? {
+        member(&mut body, "output_dimension", |body| {
+            json::write(body, &dimensions)
+        });
+    }
+    for (name, raw) in native(request) {
+        member(&mut body, name, |body| json::write(body, raw));
+    }
+    write_inputs(&inputs, &mut body)?;
+    body.push(b'}');
+    Ok(Encoded {
+        path: match host {
+            // The base URL ends in `/v2`.
+            Host::Cohere => "/embed".to_owned(),
+            Host::Bedrock => format!("/model/{}/invoke", path_segment(target.model)),
+        },
+        headers: Vec::new(),
+        body,
+    })
+}
 
-    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-        let inputs = inputs(request, MAX_INPUTS)?;
-        let purpose = match purpose(request)? {
-            None => "search_document",
-            Some(("", said)) => return Err(unknown_purpose(said)),
-            Some((purpose, _)) => purpose,
-        };
-        let mut body = Vec::with_capacity(request.capacity());
-        body.push(b'{');
-        if self.host == Host::Cohere {
-            member(&mut body, "model", |body| json::write(body, target.model));
+fn decode(body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    let Some(answer) = begin(body, out) else { return };
+    let embeddings = answer.get("embeddings");
+    // Without `embedding_types` the list stands there itself; a model that does not know them answers so.
+    let list: Items<'_> = match embeddings.map(shape) {
+        Some(Shape::Array) => answer.items("embeddings"),
+        Some(Shape::Object) => embeddings
+            .map(|by_type| Members::of(by_type).items("float"))
+            .unwrap_or_default(),
+        _ => {
+            out.push(Delta::Error(no_answer()));
+            return;
         }
-        member(&mut body, "input_type", |body| json::write(body, purpose));
-        member(&mut body, "embedding_types", |body| json::write(body, &["float"]));
-        if let Some(dimensions) = request.get::<u64>("dimensions")? {
-            member(&mut body, "output_dimension", |body| {
-                json::write(body, &dimensions)
-            });
-        }
-        for (name, raw) in native(request) {
-            member(&mut body, name, |body| json::write(body, raw));
-        }
-        write_inputs(&inputs, &mut body)?;
-        body.push(b'}');
-        Ok(Encoded {
-            path: match self.host {
-                // The base URL ends in `/v2`.
-                Host::Cohere => "/embed".to_owned(),
-                Host::Bedrock => format!("/model/{}/invoke", path_segment(target.model)),
-            },
-            headers: Vec::new(),
-            body,
-        })
+    };
+    for (at, raw) in (0..).zip(list.take(MAX_INPUTS)) {
+        vector(at, Some(raw), out);
     }
-
-    fn framing(&self) -> Framing {
-        Framing::Whole
-    }
-
-    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
-        Box::new(NoStream)
-    }
-
-    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
-        let Some(answer) = begin(body, out) else { return };
-        let embeddings = answer.get("embeddings");
-        // Without `embedding_types` the list stands there itself; a model that does not know them answers so.
-        let list: Items<'_> = match embeddings.map(shape) {
-            Some(Shape::Array) => answer.items("embeddings"),
-            Some(Shape::Object) => embeddings
-                .map(|by_type| Members::of(by_type).items("float"))
-                .unwrap_or_default(),
-            _ => {
-                out.push(Delta::Error(no_answer()));
-                return;
-            }
-        };
-        for (at, raw) in (0..).zip(list.take(MAX_INPUTS)) {
-            vector(at, Some(raw), out);
-        }
-        count(out);
-        let billed = answer
-            .get("meta")
-            .and_then(|meta| Members::of(meta).get("billed_units"));
-        let billed = billed.map(Members::of).unwrap_or_default();
-        let count = |name| billed.count(name);
-        let images = count("image_tokens");
-        let tokens = count("input_tokens").map(|tokens| tokens.saturating_add(images.unwrap_or(0)));
-        out.extend(usage(tokens.or(images)));
-    }
-
-    fn error(&self, status: u16, body: &[u8]) -> Error {
-        match self.host {
-            Host::Cohere => error::of_response(status, body),
-            Host::Bedrock => aws_error::of_response(status, body),
-        }
-    }
-
-    fn usage(&self) -> UsageConvention {
-        USAGE
-    }
+    count(out);
+    let billed = answer
+        .get("meta")
+        .and_then(|meta| Members::of(meta).get("billed_units"));
+    let billed = billed.map(Members::of).unwrap_or_default();
+    let count = |name| billed.count(name);
+    let images = count("image_tokens");
+    let tokens = count("input_tokens").map(|tokens| tokens.saturating_add(images.unwrap_or(0)));
+    out.extend(usage(tokens.or(images)));
 }
 
 /// Texts alone go as such, which every model takes; with an image among them, all go as contents.

@@ -1,29 +1,29 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
-use super::CohereV2;
+use super::DIALECT;
+use crate::dialect::Fidelity;
 use crate::dialect::steps::{self, words};
-use crate::dialect::{Dialect, Fidelity};
 use crate::test;
 
 fn refusal(request: &str) -> String {
-    steps::refusal(&CohereV2, "command-a-03-2025", request)
+    steps::refusal(&DIALECT, "command-a-03-2025", request)
 }
 
 /// What a request with these members beside its message becomes.
 fn member(model: &str, members: &str, name: &str) -> String {
     let request = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],{members}}}"#);
-    let body = steps::encode(&CohereV2, model, &request).unwrap();
+    let body = steps::encode(&DIALECT, model, &request).unwrap();
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     body[name].to_string()
 }
 
 fn decode(events: &[&str]) -> Vec<String> {
-    words(&steps::decode_data(&CohereV2, events))
+    words(&steps::decode_data(&DIALECT, events))
 }
 
 fn buffered(body: &str) -> Vec<String> {
     let mut out = Vec::new();
-    CohereV2.decode_buffered(body, Fidelity::Full, &mut out);
+    DIALECT.decode_buffered(body, Fidelity::Full, &mut out);
     words(&out)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What it cannot carry is in [`gaps`](super::gaps).
 
-use super::Host;
+use super::host::Host;
 use super::models::{Model, Thinking};
 use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
@@ -103,7 +103,8 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
     let mut bytes = Vec::new();
     translate(request, target, host, &mut |body| {
         bytes = write_body(request, body);
-    })?;
+    })
+    .map_err(|error| error.named("gemini", host.name))?;
     let operation = if target.stream {
         "streamGenerateContent?alt=sse"
     } else {
@@ -123,7 +124,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
 
 /// Finds what `encode` would refuse, and writes nothing.
 pub(super) fn check(request: &Request, target: &Target<'_>, host: &Host) -> Result<(), Error> {
-    translate(request, target, host, &mut |_| ())
+    translate(request, target, host, &mut |_| ()).map_err(|error| error.named("gemini", host.name))
 }
 
 /// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.

@@ -12,7 +12,7 @@ mod offsets;
 
 use super::wire::{finish, usage};
 use crate::chat::{Delta, Finish, Piece, Place};
-use crate::dialect::Decoder;
+use crate::dialect::format::{Decoder, Fidelity};
 use crate::dialect::shared::google_error;
 use crate::error::{Error, Kind};
 use crate::json::{Members, Str};
@@ -65,9 +65,16 @@ impl Decoder for Reader {
     }
 }
 
+/// Reads a buffered response.
+pub(super) fn read_buffered(body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    let mut reader = Reader::default();
+    reader.read(body, out);
+    reader.finish(out);
+}
+
 impl Reader {
     /// Reads one frame, or a buffered response.
-    pub(super) fn read(&mut self, data: &str, out: &mut Vec<Delta>) {
+    fn read(&mut self, data: &str, out: &mut Vec<Delta>) {
         if self.phase == Phase::Closed {
             return;
         }

@@ -1,12 +1,10 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
-use super::{Gemini, STUDIO, VERTEX};
+use super::{STUDIO, VERTEX};
 use crate::chat::{Delta, Finish, Request, UsageReport};
+use crate::dialect::Target;
 use crate::dialect::steps::{self, words};
-use crate::dialect::{Dialect, Target};
 use crate::test;
-
-static DIALECT: Gemini = Gemini { host: &STUDIO };
 
 #[test]
 fn vertex_is_told_the_type_of_what_is_elsewhere() {
@@ -21,7 +19,7 @@ fn vertex_is_told_the_type_of_what_is_elsewhere() {
             default_max_tokens: 64,
             quirks: &crate::dialect::Quirks::NONE,
         };
-        Gemini { host: &VERTEX }.encode(&request, &target).err()
+        VERTEX.encode(&request, &target).err()
     };
     assert!(refused("gs://bucket/a.png").is_none());
     assert_eq!(
@@ -31,17 +29,17 @@ fn vertex_is_told_the_type_of_what_is_elsewhere() {
 }
 
 fn refusal(request: &str) -> String {
-    steps::refusal(&DIALECT, "gemini-2.0-flash", request)
+    steps::refusal(&STUDIO, "gemini-2.0-flash", request)
 }
 
 fn contents(model: &str, messages: &str) -> String {
-    let body = steps::encode(&DIALECT, model, &format!(r#"{{"messages":{messages}}}"#)).unwrap();
+    let body = steps::encode(&STUDIO, model, &format!(r#"{{"messages":{messages}}}"#)).unwrap();
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     body["contents"].to_string()
 }
 
 fn decode(events: &[&str]) -> Vec<Delta> {
-    steps::decode_data(&DIALECT, events)
+    steps::decode_data(&STUDIO, events)
 }
 
 fn frame(parts: &str, more: &str) -> String {
@@ -140,7 +138,7 @@ fn a_seed_within_32_bits_is_kept_and_a_longer_one_always_folded_alike() {
     let seed = |seed: &str| {
         let request = format!(r#"{{"messages":[{{"role":"user","content":"a"}}],"seed":{seed}}}"#);
         let body: serde_json::Value =
-            serde_json::from_str(&steps::encode(&DIALECT, "gemini-2.0-flash", &request).unwrap()).unwrap();
+            serde_json::from_str(&steps::encode(&STUDIO, "gemini-2.0-flash", &request).unwrap()).unwrap();
         body["generationConfig"]["seed"].as_i64().unwrap()
     };
     assert_eq!((seed("-7"), seed("2147483647")), (-7, 2_147_483_647));
@@ -204,7 +202,7 @@ fn completion_tokens_that_are_left_out_at_the_end_are_zero() {
                 report.update(&later);
             }
         }
-        report.unify(DIALECT.usage())
+        report.unify(STUDIO.usage())
     };
     let end = r#"{"candidates":[{"finishReason":"MAX_TOKENS"}],"usageMetadata":{"promptTokenCount":9,"thoughtsTokenCount":60}}"#;
     assert_eq!((counts(&[end]).completion, counts(&[end]).reasoning), (60, 60));

@@ -2,7 +2,7 @@
 
 use super::error;
 use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, UsageReport};
-use crate::dialect::{Decoder, next, say};
+use crate::dialect::{Decoder, Fidelity, next, say};
 use crate::error::{Error, Kind};
 use crate::hash;
 use crate::json::{self, Members, Shape, Str};
@@ -36,9 +36,16 @@ impl Decoder for Reader {
     }
 }
 
+/// Reads a buffered response.
+pub(super) fn read_buffered(body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
+    let mut reader = Reader::default();
+    reader.read(body, out);
+    reader.finish(out);
+}
+
 impl Reader {
     /// Reads one line, or a buffered response.
-    pub(super) fn read(&mut self, data: &str, out: &mut Vec<Delta>) {
+    fn read(&mut self, data: &str, out: &mut Vec<Delta>) {
         if self.ended {
             return;
         }

@@ -1,6 +1,6 @@
 //! What the fixtures cannot say well: refusals, hostile input.
 
-use super::Ollama;
+use super::DIALECT;
 use crate::chat::{Delta, Piece};
 use crate::dialect::steps;
 use crate::test;
@@ -12,7 +12,7 @@ fn check_refusal(members: &str, message: &str) {
     } else {
         format!("{{\"messages\":{user},{members}}}")
     };
-    assert_eq!(steps::refusal(&Ollama, "m", &request), message);
+    assert_eq!(steps::refusal(&DIALECT, "m", &request), message);
 }
 
 fn part(part: &str) -> String {
@@ -59,7 +59,7 @@ fn what_ollama_cannot_carry_is_refused_with_its_place() {
 }
 
 fn decode(lines: &[&str]) -> Vec<Delta> {
-    steps::decode_data(&Ollama, lines)
+    steps::decode_data(&DIALECT, lines)
 }
 
 #[test]

@@ -2,48 +2,24 @@
 //!
 //! It differs from chat in the path, in the member that holds the prompt, and in the place of the text in an answer.
 
-use super::super::shared::{names, openai_error};
-use super::super::{Decoder, Dialect, Encoded, Fidelity, Target};
+use super::request;
 use super::response::{StreamDecoder, TextIn, decode_buffered};
-use super::{OpenAiChat, request};
-use crate::chat::{Delta, Request, UsageConvention};
-use crate::error::Error;
+use crate::dialect::format::{Dialect, TOTALS, always, callers_limit};
+use crate::dialect::gaps;
+use crate::dialect::shared::{names, openai_error};
 use crate::wire::Framing;
 
 /// The provider side of `openai-completions`.
-#[derive(Debug)]
-pub(in crate::dialect) struct OpenAiCompletions;
-
-impl Dialect for OpenAiCompletions {
-    fn name(&self) -> &'static str {
-        names::OPENAI_COMPLETIONS
-    }
-
-    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-        request::encode(request, target)
-    }
-
-    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
-        request::check(request, target)
-    }
-
-    fn framing(&self) -> Framing {
-        Framing::Sse
-    }
-
-    fn decoder(&self, fidelity: Fidelity) -> Box<dyn Decoder> {
-        Box::new(StreamDecoder::new(TextIn::Choice, fidelity))
-    }
-
-    fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>) {
-        decode_buffered(body, TextIn::Choice, fidelity, out);
-    }
-
-    fn error(&self, status: u16, body: &[u8]) -> Error {
-        openai_error::of_body(status, body)
-    }
-
-    fn usage(&self) -> UsageConvention {
-        OpenAiChat.usage()
-    }
-}
+pub(in crate::dialect) static DIALECT: Dialect = Dialect {
+    name: names::OPENAI_COMPLETIONS,
+    gaps: &gaps::NONE,
+    encode: request::encode,
+    check: request::check,
+    limit: callers_limit,
+    searches: always,
+    framing: Framing::Sse,
+    decoder: |fidelity| Box::new(StreamDecoder::new(TextIn::Choice, fidelity)),
+    decode_buffered: |body, fidelity, out| decode_buffered(body, TextIn::Choice, fidelity, out),
+    error: openai_error::of_body,
+    usage: TOTALS,
+};

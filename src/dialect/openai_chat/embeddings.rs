@@ -5,13 +5,11 @@
 
 use super::request;
 use super::response::unnamed;
-use crate::chat::{Delta, Place, Request, UsageConvention};
-use crate::dialect::shared::embeddings::{NoStream, USAGE, begin, is_vector, no_answer, usage, vector};
+use crate::chat::{Delta, Place};
+use crate::dialect::shared::embeddings::{self, begin, is_vector, no_answer, usage, vector};
 use crate::dialect::shared::{names, openai_error};
-use crate::dialect::{Decoder, Dialect, Encoded, Fidelity, Target};
-use crate::error::Error;
+use crate::dialect::{Dialect, Fidelity};
 use crate::json::{Members, Shape, shape};
-use crate::wire::Framing;
 
 /// The members of an answer that are understood, or that the gateway writes itself.
 const RESPONSE_MEMBERS: &[&str] = &[
@@ -23,71 +21,46 @@ const ENTRY_MEMBERS: &[&str] = &["object", "index", "embedding"];
 const MAX_ENTRIES: u32 = 2_048;
 
 /// The provider side.
-#[derive(Debug)]
-pub(in crate::dialect) struct OpenAi;
+pub(in crate::dialect) static DIALECT: Dialect = embeddings::format(
+    names::OPENAI_EMBEDDINGS,
+    request::encode,
+    request::check,
+    decode,
+    openai_error::of_body,
+);
 
-impl Dialect for OpenAi {
-    fn name(&self) -> &'static str {
-        names::OPENAI_EMBEDDINGS
+fn decode(body: &str, fidelity: Fidelity, out: &mut Vec<Delta>) {
+    let Some(answer) = begin(body, out) else { return };
+    if let Some(raw) = answer.get("error") {
+        out.push(Delta::Error(openai_error::in_band(raw)));
+        return;
     }
-
-    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-        request::encode(request, target)
+    if answer.get("data").is_none_or(|data| shape(data) != Shape::Array) {
+        out.push(Delta::Error(no_answer()));
+        return;
     }
-
-    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
-        request::check(request, target)
+    if fidelity == Fidelity::Full {
+        unnamed(body, RESPONSE_MEMBERS, 0, Place::Response, out);
     }
-
-    fn framing(&self) -> Framing {
-        Framing::Whole
-    }
-
-    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
-        Box::new(NoStream)
-    }
-
-    fn decode_buffered(&self, body: &str, fidelity: Fidelity, out: &mut Vec<Delta>) {
-        let Some(answer) = begin(body, out) else { return };
-        if let Some(raw) = answer.get("error") {
-            out.push(Delta::Error(openai_error::in_band(raw)));
-            return;
+    let mut count = 0_usize;
+    for (position, raw) in (0..MAX_ENTRIES).zip(answer.items("data")) {
+        let entry = Members::of(raw);
+        let at = entry.count("index").and_then(|index| u32::try_from(index).ok());
+        let at = at.filter(|at| *at < MAX_ENTRIES).unwrap_or(position);
+        let embedding = entry.get("embedding").filter(|raw| is_vector(raw));
+        // The first shows the form of all.
+        if fidelity == Fidelity::Full || count == 0 {
+            vector(at, embedding, out);
         }
-        if answer.get("data").is_none_or(|data| shape(data) != Shape::Array) {
-            out.push(Delta::Error(no_answer()));
-            return;
-        }
+        count = count.saturating_add(usize::from(embedding.is_some()));
         if fidelity == Fidelity::Full {
-            unnamed(body, RESPONSE_MEMBERS, 0, Place::Response, out);
+            unnamed(raw.get(), ENTRY_MEMBERS, at, Place::Choice, out);
         }
-        let mut count = 0_usize;
-        for (position, raw) in (0..MAX_ENTRIES).zip(answer.items("data")) {
-            let entry = Members::of(raw);
-            let at = entry.count("index").and_then(|index| u32::try_from(index).ok());
-            let at = at.filter(|at| *at < MAX_ENTRIES).unwrap_or(position);
-            let embedding = entry.get("embedding").filter(|raw| is_vector(raw));
-            // The first shows the form of all.
-            if fidelity == Fidelity::Full || count == 0 {
-                vector(at, embedding, out);
-            }
-            count = count.saturating_add(usize::from(embedding.is_some()));
-            if fidelity == Fidelity::Full {
-                unnamed(raw.get(), ENTRY_MEMBERS, at, Place::Choice, out);
-            }
-        }
-        out.push(Delta::Vectors(count));
-        let counts = answer.get("usage").map(Members::of).unwrap_or_default();
-        // Voyage gives the total only: https://docs.voyageai.com/reference/embeddings-api
-        out.extend(usage(
-            counts.count("prompt_tokens").or(counts.count("total_tokens")),
-        ));
     }
-
-    fn error(&self, status: u16, body: &[u8]) -> Error {
-        openai_error::of_body(status, body)
-    }
-
-    fn usage(&self) -> UsageConvention {
-        USAGE
-    }
+    out.push(Delta::Vectors(count));
+    let counts = answer.get("usage").map(Members::of).unwrap_or_default();
+    // Voyage gives the total only: https://docs.voyageai.com/reference/embeddings-api
+    out.extend(usage(
+        counts.count("prompt_tokens").or(counts.count("total_tokens")),
+    ));
 }

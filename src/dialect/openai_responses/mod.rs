@@ -20,58 +20,20 @@ mod tools;
 #[cfg(test)]
 mod tests;
 
-use super::{Decoder, Dialect, Encoded, Fidelity, Gaps, Target};
-use crate::chat::{CacheTokens, Delta, ReasoningTokens, Request, UsageConvention};
-use crate::error::Error;
+use super::format::{Dialect, TOTALS, always};
 use crate::wire::Framing;
 
 /// The dialect.
-#[derive(Debug)]
-pub(super) struct OpenAiResponses;
-
-impl Dialect for OpenAiResponses {
-    fn name(&self) -> &'static str {
-        "openai-responses"
-    }
-
-    fn gaps(&self) -> &'static Gaps {
-        &gaps::GAPS
-    }
-
-    fn encode(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-        super::gaps::refuse(self, request)?;
-        request::encode(request, target)
-    }
-
-    fn check(&self, request: &Request, target: &Target<'_>) -> Result<(), Error> {
-        super::gaps::refuse(self, request)?;
-        request::check(request, target)
-    }
-
-    fn limit(&self, request: &Request, _: &Target<'_>) -> Result<Option<u64>, Error> {
-        request::limit(request)
-    }
-
-    fn framing(&self) -> Framing {
-        Framing::Sse
-    }
-
-    fn decoder(&self, _fidelity: Fidelity) -> Box<dyn Decoder> {
-        Box::<response::Reader>::default()
-    }
-
-    fn decode_buffered(&self, body: &str, _fidelity: Fidelity, out: &mut Vec<Delta>) {
-        response::Reader::default().whole(body, out);
-    }
-
-    fn error(&self, status: u16, body: &[u8]) -> Error {
-        error::of_response(status, body)
-    }
-
-    fn usage(&self) -> UsageConvention {
-        UsageConvention {
-            cache: CacheTokens::Included,
-            reasoning: ReasoningTokens::Included,
-        }
-    }
-}
+pub(super) static DIALECT: Dialect = Dialect {
+    name: "openai-responses",
+    gaps: &gaps::GAPS,
+    encode: request::encode,
+    check: request::check,
+    limit: |request, _| request::limit(request),
+    searches: always,
+    framing: Framing::Sse,
+    decoder: |_| Box::<response::Reader>::default(),
+    decode_buffered: |body, _, out| response::Reader::default().whole(body, out),
+    error: error::of_response,
+    usage: TOTALS,
+};

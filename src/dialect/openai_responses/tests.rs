@@ -1,17 +1,17 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
-use super::OpenAiResponses;
+use super::DIALECT;
 use crate::chat::{Delta, Finish};
 use crate::dialect::steps::{self, words};
 use crate::error::Kind;
 use crate::test;
 
 fn refusal(request: &str) -> String {
-    steps::refusal(&OpenAiResponses, "gpt-5.1", request)
+    steps::refusal(&DIALECT, "gpt-5.1", request)
 }
 
 fn decode(events: &[&str]) -> Vec<Delta> {
-    steps::decode_data(&OpenAiResponses, events)
+    steps::decode_data(&DIALECT, events)
 }
 
 fn added(at: u64, item: &str) -> String {
@@ -111,7 +111,7 @@ fn large_base64_is_written_once() {
         r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{image}"}}}}]}}]}}"#
     );
     assert_eq!(
-        steps::encode(&OpenAiResponses, "gpt-5.1", &request)
+        steps::encode(&DIALECT, "gpt-5.1", &request)
             .unwrap()
             .matches(&image)
             .count(),

@@ -8,19 +8,14 @@
 //! A vector is never read here: it goes on as it came. What a caller says of its purpose (`input_type`) has two documented
 //! vocabularies, Cohere's and Gemini's, and each is understood for both.
 
-use crate::chat::{CacheTokens, Delta, Input, Piece, ReasoningTokens, Request, UsageConvention, UsageReport};
-use crate::dialect::Decoder;
+use crate::chat::{Delta, Input, Piece, Request, UsageReport};
 use crate::dialect::features::GATEWAY;
+use crate::dialect::format::{Decoder, Dialect, Encoded, Fidelity, TOTALS, Target, always, callers_limit};
+use crate::dialect::gaps;
 use crate::error::{Error, Kind, quoted};
 use crate::json::{self, Members, Shape, Str};
-use crate::wire::Frame;
+use crate::wire::{Frame, Framing};
 use serde_json::value::RawValue;
-
-/// How all of them count: nothing is cached, and nothing is thought.
-pub(in crate::dialect) const USAGE: UsageConvention = UsageConvention {
-    cache: CacheTokens::Included,
-    reasoning: ReasoningTokens::Included,
-};
 
 /// What the encoders of a body of their own read.
 const READ: &[&str] = &["dimensions", "encoding_format", "input", "input_type"];
@@ -63,6 +58,29 @@ static SYNONYMS: &[(&str, &str)] = &[
     ("passage", "search_document"),
     ("query", "search_query"),
 ];
+
+/// A format of embeddings: no stream, nothing cached and nothing thought.
+pub(in crate::dialect) const fn format(
+    name: &'static str,
+    encode: fn(&Request, &Target<'_>) -> Result<Encoded, Error>,
+    check: fn(&Request, &Target<'_>) -> Result<(), Error>,
+    decode_buffered: fn(&str, Fidelity, &mut Vec<Delta>),
+    error: fn(u16, &[u8]) -> Error,
+) -> Dialect {
+    Dialect {
+        name,
+        gaps: &gaps::NONE,
+        encode,
+        check,
+        limit: callers_limit,
+        searches: always,
+        framing: Framing::Whole,
+        decoder: |_| Box::new(NoStream),
+        decode_buffered,
+        error,
+        usage: TOTALS,
+    }
+}
 
 /// What `input_type` says, in Cohere's word and Gemini's; one of them may be empty.
 pub(in crate::dialect) fn purpose(request: &Request) -> Result<Option<(&'static str, &'static str)>, Error> {
@@ -193,7 +211,7 @@ pub(in crate::dialect) fn no_answer() -> Error {
 
 /// Reads a stream that a provider sends though nobody can ask for one.
 #[derive(Debug)]
-pub(in crate::dialect) struct NoStream;
+struct NoStream;
 
 impl Decoder for NoStream {
     fn decode(&mut self, _frame: &Frame<'_>, _out: &mut Vec<Delta>) {}
