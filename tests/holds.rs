@@ -181,12 +181,7 @@ mod tests {
     }
 
     /// What goes out for a request, at every place of its plan, and what is held for it; `None`: it is refused.
-    fn send(
-        config: &Rc<Config>,
-        client: &'static dyn ClientDialect,
-        body: &str,
-        free: u64,
-    ) -> Option<Vec<Sent>> {
+    fn send(config: &Rc<Config>, client: &'static ClientDialect, body: &str, free: u64) -> Option<Vec<Sent>> {
         let key = Some("team".to_owned());
         let mut exchange = Exchange::open(Rc::clone(config), client, "gen-1".to_owned(), key, NOW);
         exchange.read(body.as_bytes().to_vec()).ok()?;
@@ -225,7 +220,7 @@ mod tests {
     }
 
     /// What is held covers what could be charged for everything that goes out.
-    fn check(config: &Rc<Config>, client: &'static dyn ClientDialect, body: &str, free: u64) -> usize {
+    fn check(config: &Rc<Config>, client: &'static ClientDialect, body: &str, free: u64) -> usize {
         let Some(sent) = send(config, client, body, free) else {
             return 0;
         };

@@ -206,7 +206,7 @@ impl Attempt {
         &mut self,
         head: &ResponseHead<'_>,
         dialect: &'static Dialect,
-        client: &'static dyn ClientDialect,
+        client: &'static ClientDialect,
         answer: Answer,
         max_out: usize,
         now_ms: u64,

@@ -58,7 +58,7 @@ use visible::Routing;
 pub struct Exchange {
     id: String,
     config: Rc<Config>,
-    client: &'static dyn ClientDialect,
+    client: &'static ClientDialect,
     key: Option<String>,
     terms: Terms,
     /// The caller's name for the session that the request belongs to, from a header.
@@ -126,7 +126,7 @@ impl Exchange {
     /// An exchange that has just begun. `key` is the name of the client's key.
     pub fn open(
         config: Rc<Config>,
-        client: &'static dyn ClientDialect,
+        client: &'static ClientDialect,
         id: String,
         key: Option<String>,
         now_ms: u64,

@@ -75,7 +75,7 @@ impl Pipeline {
     pub(super) fn new(
         framing: Framing,
         dialect: &'static Dialect,
-        client: &'static dyn ClientDialect,
+        client: &'static ClientDialect,
         answer: Answer,
         chain: ResponseChain,
         foreign: Rc<Foreign>,

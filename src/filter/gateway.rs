@@ -32,7 +32,7 @@ pub(super) struct GatewayContext {
     slot: Option<Rc<Slot>>,
     id: String,
     /// The dialect of the path that was asked for.
-    client: &'static dyn ClientDialect,
+    client: &'static ClientDialect,
     terms: Terms,
     /// The caller, where callers have names.
     caller: Option<Rc<Caller>>,

@@ -10,7 +10,7 @@ use crate::exchange::Head;
 use proxy_wasm::types::Action;
 
 /// An error outside of any exchange, in the form of a client dialect.
-pub(super) fn error(dialect: &dyn ClientDialect, error: &Error) -> Head {
+pub(super) fn error(dialect: &ClientDialect, error: &Error) -> Head {
     json(error.status(), dialect.error(error, &[]))
 }
 

@@ -181,7 +181,7 @@ pub(crate) fn serve_operation(
 }
 
 /// Who answers to an operation.
-pub(crate) fn client_of(operation: Operation) -> &'static dyn ClientDialect {
+pub(crate) fn client_of(operation: Operation) -> &'static ClientDialect {
     let dialects = client::PATHS.iter().map(|(_, dialect)| *dialect);
     let mut found = dialects.filter(|dialect| dialect.operation() == operation);
     found.next().unwrap()

@@ -103,7 +103,7 @@ fn request(path: Option<&Path>) -> Result<Vec<u8>, String> {
 
 fn attempts(
     config: &Rc<Config>,
-    client: &'static dyn ClientDialect,
+    client: &'static ClientDialect,
     terms: Terms,
     body: Vec<u8>,
 ) -> Result<Vec<Attempt>, String> {

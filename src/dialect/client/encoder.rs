@@ -4,21 +4,46 @@ use crate::chat::{Delta, Operation, Usage};
 use crate::error::{Error, PreviousError};
 use crate::meter::Rate;
 use crate::wire::Frame;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
-/// How a caller is answered.
-pub trait ClientDialect: Sync + Debug {
+/// The form in which callers of a path are answered.
+pub struct ClientDialect {
+    /// See [`ClientDialect::name`].
+    pub(super) name: &'static str,
+    /// See [`ClientDialect::operation`].
+    pub(super) operation: Operation,
+    /// See [`ClientDialect::encoder`].
+    pub(super) encoder: fn(Answer) -> Box<dyn Encoder>,
+    /// See [`ClientDialect::error`].
+    pub(super) error: fn(&Error, &[PreviousError]) -> Vec<u8>,
+}
+
+impl ClientDialect {
     /// The dialect's name. Answers of a provider of the same name may be passed on as they are.
-    fn name(&self) -> &'static str;
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
 
-    /// What its callers want done.
-    fn operation(&self) -> Operation;
+    /// The operation that its callers ask for.
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
 
     /// Writes one answer.
-    fn encoder(&self, answer: Answer) -> Box<dyn Encoder>;
+    pub fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
+        (self.encoder)(answer)
+    }
 
     /// The body of an answer that is nothing but an error. `previous` lists earlier failures of the same exchange.
-    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8>;
+    pub fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
+        (self.error)(error, previous)
+    }
+}
+
+impl Debug for ClientDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClientDialect").field(&self.name).finish()
+    }
 }
 
 /// What an answer says about itself.

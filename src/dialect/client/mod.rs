@@ -13,17 +13,17 @@ mod vector;
 pub use encoder::{Answer, ClientDialect, Encoder};
 
 /// The client side of `openai-chat`.
-pub static OPENAI_CHAT: &dyn ClientDialect = &openai_chat::OpenAiChat;
+pub static OPENAI_CHAT: &ClientDialect = &openai_chat::CHAT;
 
 /// The paths that callers post to, and how they are answered there.
-pub static PATHS: &[(&str, &dyn ClientDialect)] = &[
-    ("/v1/chat/completions", &openai_chat::OpenAiChat),
-    ("/v1/completions", &openai_chat::OpenAiCompletions),
-    ("/v1/embeddings", &openai_embeddings::OpenAiEmbeddings),
+pub static PATHS: &[(&str, &ClientDialect)] = &[
+    ("/v1/chat/completions", &openai_chat::CHAT),
+    ("/v1/completions", &openai_chat::COMPLETIONS),
+    ("/v1/embeddings", &openai_embeddings::EMBEDDINGS),
 ];
 
 /// Who answers at this path.
-pub fn at(path: &str) -> Option<&'static dyn ClientDialect> {
+pub fn at(path: &str) -> Option<&'static ClientDialect> {
     PATHS
         .iter()
         .find(|(known, _)| *known == path)

@@ -10,36 +10,24 @@ use super::usage::{charge, priced};
 use super::vector;
 use crate::chat::{Delta, Folded, Operation, Piece, Usage};
 use crate::dialect::shared::names;
-use crate::error::{Error, PreviousError};
+use crate::error::Error;
 use crate::json::{self, Members, Shape};
 use crate::wire::Frame;
 use serde_json::value::RawValue;
 
 /// The client side of `openai-embeddings`.
-#[derive(Debug)]
-pub(super) struct OpenAiEmbeddings;
-
-impl ClientDialect for OpenAiEmbeddings {
-    fn name(&self) -> &'static str {
-        names::OPENAI_EMBEDDINGS
-    }
-
-    fn operation(&self) -> Operation {
-        Operation::Embeddings
-    }
-
-    fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
+pub(super) static EMBEDDINGS: ClientDialect = ClientDialect {
+    name: names::OPENAI_EMBEDDINGS,
+    operation: Operation::Embeddings,
+    encoder: |answer| {
         Box::new(List {
             answer,
             folded: Folded::default(),
             done: false,
         })
-    }
-
-    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
-        error_body(error, previous)
-    }
-}
+    },
+    error: error_body,
+};
 
 /// Writes one list of embeddings.
 #[derive(Debug)]

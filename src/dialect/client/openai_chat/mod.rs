@@ -12,54 +12,25 @@ use super::encoder::{Answer, ClientDialect, Encoder};
 use super::openai_error::error_body;
 use crate::chat::Operation;
 use crate::dialect::shared::names;
-use crate::error::{Error, PreviousError};
 use buffered::Buffered;
 use shapes::Form;
 use stream::Stream;
 
 /// The client side of `openai-chat`.
-#[derive(Debug)]
-pub(super) struct OpenAiChat;
+pub(super) static CHAT: ClientDialect = ClientDialect {
+    name: names::OPENAI_CHAT,
+    operation: Operation::Chat,
+    encoder: |answer| encoder(answer, Form::Chat),
+    error: error_body,
+};
 
 /// The client side of `openai-completions`.
-#[derive(Debug)]
-pub(super) struct OpenAiCompletions;
-
-impl ClientDialect for OpenAiChat {
-    fn name(&self) -> &'static str {
-        names::OPENAI_CHAT
-    }
-
-    fn operation(&self) -> Operation {
-        Operation::Chat
-    }
-
-    fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
-        encoder(answer, Form::Chat)
-    }
-
-    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
-        error_body(error, previous)
-    }
-}
-
-impl ClientDialect for OpenAiCompletions {
-    fn name(&self) -> &'static str {
-        names::OPENAI_COMPLETIONS
-    }
-
-    fn operation(&self) -> Operation {
-        Operation::Completions
-    }
-
-    fn encoder(&self, answer: Answer) -> Box<dyn Encoder> {
-        encoder(answer, Form::Completion)
-    }
-
-    fn error(&self, error: &Error, previous: &[PreviousError]) -> Vec<u8> {
-        error_body(error, previous)
-    }
-}
+pub(super) static COMPLETIONS: ClientDialect = ClientDialect {
+    name: names::OPENAI_COMPLETIONS,
+    operation: Operation::Completions,
+    encoder: |answer| encoder(answer, Form::Completion),
+    error: error_body,
+};
 
 fn encoder(answer: Answer, form: Form) -> Box<dyn Encoder> {
     if answer.stream {
