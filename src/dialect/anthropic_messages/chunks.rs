@@ -6,8 +6,9 @@
 use super::response::Reader;
 use crate::base64;
 use crate::chat::Delta;
+use crate::dialect::Decoder;
 use crate::dialect::shared::aws_error;
-use crate::dialect::{Decoder, garbled};
+use crate::dialect::shared::error::garbled;
 use crate::json::Members;
 use crate::wire::{Frame, FrameKind};
 use serde_json::value::RawValue;

@@ -6,8 +6,10 @@
 use super::error;
 use super::wire::{Block, BlockDelta, BlockKind, Citation, Event, Message, Usage, finish};
 use crate::chat::{Delta, Format, Piece, Place, Reasoning};
+use crate::dialect::Decoder;
 use crate::dialect::shared::citations::{Citations, Source};
-use crate::dialect::{Decoder, garbled, next, say};
+use crate::dialect::shared::error::garbled;
+use crate::dialect::shared::say::{next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Str};
 use crate::wire::Frame;

@@ -5,7 +5,7 @@
 
 use crate::chat::{Content, DataUrl, Message, Part, ReasoningDetail, Role};
 use crate::dialect::shared::call_ids::call_id;
-use crate::dialect::to_front;
+use crate::dialect::shared::write::to_front;
 use crate::error::{Error, quoted};
 use crate::json;
 use serde::Serialize;

@@ -7,9 +7,10 @@ mod blocks;
 
 use super::wire::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, Response, finish};
 use crate::chat::Delta;
+use crate::dialect::Decoder;
 use crate::dialect::shared::aws_error;
 use crate::dialect::shared::citations::Citations;
-use crate::dialect::{Decoder, garbled};
+use crate::dialect::shared::error::garbled;
 use crate::error::{Error, Kind};
 use crate::json::Str;
 use crate::wire::{Frame, FrameKind};

@@ -7,7 +7,8 @@ use crate::chat::{Effort, FunctionTool, ReasoningRequest, Request, ResponseForma
 use crate::dialect::features::native;
 use crate::dialect::shared::raws::Raws;
 use crate::dialect::shared::schema::schema;
-use crate::dialect::{Encoded, Target, write_body};
+use crate::dialect::shared::write::write_body;
+use crate::dialect::{Encoded, Target};
 use crate::error::{Error, cut, quoted};
 use crate::json::{Members, Str};
 use serde::ser::SerializeMap;

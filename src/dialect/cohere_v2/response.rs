@@ -7,7 +7,9 @@
 use super::error;
 use super::wire::{annotations, finish, logprobs, usage};
 use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning};
-use crate::dialect::{Decoder, garbled, next, say};
+use crate::dialect::Decoder;
+use crate::dialect::shared::error::garbled;
+use crate::dialect::shared::say::{next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Str};
 use crate::wire::Frame;

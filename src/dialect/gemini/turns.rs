@@ -7,7 +7,7 @@ use super::media::{self, File, Inline, Media};
 use super::models::Model;
 use crate::chat::{Content, Format, Message, Part as Given, ReasoningDetail, Role};
 use crate::dialect::shared::calls::Called;
-use crate::dialect::to_front;
+use crate::dialect::shared::write::to_front;
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Shape};
 use serde::Serialize;

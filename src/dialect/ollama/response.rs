@@ -2,7 +2,8 @@
 
 use super::error;
 use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, UsageReport};
-use crate::dialect::{Decoder, Fidelity, next, say};
+use crate::dialect::shared::say::{next, say};
+use crate::dialect::{Decoder, Fidelity};
 use crate::error::{Error, Kind};
 use crate::hash;
 use crate::json::{self, Members, Shape, Str};

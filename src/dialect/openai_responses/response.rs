@@ -9,7 +9,9 @@ mod item;
 
 use super::error;
 use crate::chat::{Delta, Finish, Piece, Place, UsageReport};
-use crate::dialect::{Decoder, garbled, say};
+use crate::dialect::Decoder;
+use crate::dialect::shared::error::garbled;
+use crate::dialect::shared::say::say;
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Str};
 use crate::wire::Frame;

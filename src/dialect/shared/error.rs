@@ -69,6 +69,12 @@ pub(in crate::dialect) fn silent(status: Option<u16>) -> Error {
     }
 }
 
+/// The error of a response of which something, `what`, is no JSON or not of its form.
+pub(in crate::dialect) fn garbled(what: &str) -> Error {
+    let message = format!("the provider sent {what} that cannot be read");
+    Error::of_provider(Kind::ProviderUnavailable, &message, None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

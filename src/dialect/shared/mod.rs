@@ -9,7 +9,8 @@
 //! schema, location                        JSON schemas of tools; the user's place, for a search of the web
 //! citations, logprobs                     annotations and probabilities in the unified form
 //! names                                   names of dialects with a client side
-//! raws                                    members of an object that is being written
+//! raws, write                             members of an object that is being written; small steps of writing
+//! say                                     small steps of reading
 //! ```
 
 pub(super) mod aws_error;
@@ -25,4 +26,6 @@ pub(super) mod logprobs;
 pub(super) mod names;
 pub(super) mod openai_error;
 pub(super) mod raws;
+pub(super) mod say;
 pub(super) mod schema;
+pub(super) mod write;

@@ -4,7 +4,7 @@ use super::{MAX_OPEN, Open, OpenKind, Phase, Reader};
 use crate::chat::{Delta, Format, Piece, Reasoning};
 use crate::dialect::bedrock_converse::wire::{Block, Change, CitedText, Thought, ThoughtText, ToolUse};
 use crate::dialect::shared::citations::{Citations, Source};
-use crate::dialect::{next, say};
+use crate::dialect::shared::say::{next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Listed, Members, Str};
 use serde_json::value::RawValue;

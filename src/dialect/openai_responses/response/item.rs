@@ -3,7 +3,7 @@
 use crate::chat::{Delta, Format, Piece, Place, Reasoning};
 use crate::dialect::shared::citations::Source;
 use crate::dialect::shared::logprobs::{self, Token};
-use crate::dialect::{next, say};
+use crate::dialect::shared::say::{next, say};
 use crate::json::{Items, Members, Str};
 use serde_json::value::RawValue;
 
