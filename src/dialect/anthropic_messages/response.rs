@@ -7,51 +7,29 @@ use super::error;
 use super::wire::{Block, BlockDelta, BlockKind, Citation, Event, Message, Usage, finish};
 use crate::chat::{Delta, Format, Piece, Place, Reasoning};
 use crate::dialect::Decoder;
+use crate::dialect::shared::blocks::{Blocks, Phase};
 use crate::dialect::shared::citations::{Citations, Source};
 use crate::dialect::shared::error::garbled;
-use crate::dialect::shared::say::{next, say};
-use crate::error::{Error, Kind};
+use crate::dialect::shared::say::{next, say, say_thought};
+use crate::error::Error;
 use crate::json::{self, Str};
 use crate::wire::Frame;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// How many blocks may be open at once. Anthropic opens one at a time; the cap bounds what a stream can make us keep.
-const MAX_OPEN: usize = 64;
-
 /// Reads one response.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    phase: Phase,
-    open: Vec<Open>,
+    blocks: Blocks<u32, Open>,
     calls: u32,
     thoughts: u32,
     /// How many characters of text there were.
     length: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// Nothing has come.
-    #[default]
-    Expecting,
-    /// The message has begun.
-    Open,
-    /// The reason for its end has come; counts may follow.
-    Finished,
-    /// Nothing more is said, whatever comes.
-    Closed,
-}
-
 /// A block that has begun.
 #[derive(Debug)]
-struct Open {
-    at: u32,
-    kind: OpenKind,
-}
-
-#[derive(Debug)]
-enum OpenKind {
+enum Open {
     Text(Citations),
     Thinking {
         index: u32,
@@ -67,7 +45,7 @@ enum OpenKind {
 
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
-        if self.phase == Phase::Closed || frame.data.is_empty() || frame.data == "[DONE]" {
+        if self.blocks.phase == Phase::Closed || frame.data.is_empty() || frame.data == "[DONE]" {
             return;
         }
         let Ok(event) = serde_json::from_str::<Event<'_>>(frame.data) else {
@@ -101,25 +79,18 @@ impl Decoder for Reader {
                 }
                 self.stop(reason, out);
             }
-            "message_stop" if self.phase == Phase::Finished => self.phase = Phase::Closed,
+            "message_stop" if self.blocks.phase == Phase::Finished => self.blocks.phase = Phase::Closed,
             "error" => self.fail(error::of_event(event.error), out),
             _ => {}
         }
     }
 
     fn is_done(&self) -> bool {
-        self.phase == Phase::Closed
+        self.blocks.phase == Phase::Closed
     }
 
     fn finish(&mut self, out: &mut Vec<Delta>) {
-        match self.phase {
-            Phase::Closed => {}
-            Phase::Finished => self.phase = Phase::Closed,
-            Phase::Expecting | Phase::Open => {
-                let message = "the response ended before the model said why it stopped";
-                self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
-            }
-        }
+        self.blocks.finish(out);
     }
 }
 
@@ -136,17 +107,12 @@ impl Reader {
         self.finish(out);
     }
 
-    /// The answer is whole once its reason has come: nothing after that can fail it.
     pub(super) fn fail(&mut self, error: Error, out: &mut Vec<Delta>) {
-        if self.phase != Phase::Finished {
-            out.push(Delta::Error(error));
-        }
-        self.phase = Phase::Closed;
-        self.open = Vec::new();
+        self.blocks.fail(error, out);
     }
 
     fn start(&mut self, event: &Event<'_>, out: &mut Vec<Delta>) {
-        if self.phase != Phase::Expecting {
+        if self.blocks.phase != Phase::Expecting {
             return;
         }
         match event
@@ -155,13 +121,13 @@ impl Reader {
         {
             Some(Ok(message)) => self.message(message, out),
             Some(Err(_)) => self.fail(garbled("an event"), out),
-            None => self.phase = Phase::Open,
+            None => self.blocks.phase = Phase::Open,
         }
     }
 
     /// A message with all that it has so far: everything, when it is buffered.
     fn message(&mut self, message: Message<'_>, out: &mut Vec<Delta>) {
-        self.phase = Phase::Open;
+        self.blocks.phase = Phase::Open;
         let owned = |text: Str<'_>| text.into_string();
         out.push(Delta::Start {
             id: message.id.map(owned),
@@ -171,7 +137,7 @@ impl Reader {
             self.block_start(at, raw, out);
             self.block_stop(at, out);
         }
-        if let (Phase::Open, Some(usage)) = (self.phase, &message.usage) {
+        if let (Phase::Open, Some(usage)) = (self.blocks.phase, &message.usage) {
             count(usage, true, out);
             if message.stop_reason.is_none() {
                 // The completion has only begun: its count here is that of its first token, or a guess.
@@ -187,10 +153,10 @@ impl Reader {
 
     fn stop(&mut self, reason: Option<Str<'_>>, out: &mut Vec<Delta>) {
         let Some(native) = reason else { return };
-        if matches!(self.phase, Phase::Finished | Phase::Closed) {
+        if self.blocks.phase.has_ended() {
             return;
         }
-        self.phase = Phase::Finished;
+        self.blocks.phase = Phase::Finished;
         let reason = finish(&native);
         out.push(Delta::Finish {
             choice: 0,
@@ -200,23 +166,22 @@ impl Reader {
     }
 
     fn block_start(&mut self, at: u32, raw: &RawValue, out: &mut Vec<Delta>) {
-        if matches!(self.phase, Phase::Finished | Phase::Closed) {
+        if self.blocks.phase.has_ended() {
             return;
         }
-        self.phase = Phase::Open;
+        self.blocks.phase = Phase::Open;
         // A block whose place is taken anew has lost its end.
         self.block_stop(at, out);
-        if self.open.len() >= MAX_OPEN {
-            let message = "the response has too many blocks open at once";
-            return self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
+        if self.blocks.fails_as_full("blocks", out) {
+            return;
         }
         match self.opened(raw, out) {
-            Ok(kind) => self.open.push(Open { at, kind }),
+            Ok(open) => self.blocks.open(at, open),
             Err(_) => self.fail(garbled("a block"), out),
         }
     }
 
-    fn opened(&mut self, raw: &RawValue, out: &mut Vec<Delta>) -> Result<OpenKind, serde_json::Error> {
+    fn opened(&mut self, raw: &RawValue, out: &mut Vec<Delta>) -> Result<Open, serde_json::Error> {
         let BlockKind { kind } = serde_json::from_str(raw.get())?;
         match &*kind {
             "text" => {
@@ -232,13 +197,13 @@ impl Reader {
                 {
                     citations.push(source, self.length, out);
                 }
-                Ok(OpenKind::Text(citations))
+                Ok(Open::Text(citations))
             }
             "thinking" => {
                 let block: Block<'_> = serde_json::from_str(raw.get())?;
                 let index = next(&mut self.thoughts);
-                think(index, block.thinking, block.signature, out);
-                Ok(OpenKind::Thinking { index })
+                say_thought(index, block.thinking, block.signature, out);
+                Ok(Open::Thinking { index })
             }
             "redacted_thinking" => {
                 let block: Block<'_> = serde_json::from_str(raw.get())?;
@@ -255,7 +220,7 @@ impl Reader {
                         out,
                     );
                 }
-                Ok(OpenKind::Other)
+                Ok(Open::Other)
             }
             "tool_use" => {
                 let block: Block<'_> = serde_json::from_str(raw.get())?;
@@ -264,42 +229,34 @@ impl Reader {
                 let name = block.name.unwrap_or_default().into_string();
                 say(Piece::ToolCall { index, id, name }, out);
                 let input = json::present(block.input).map(ToOwned::to_owned);
-                Ok(OpenKind::Tool {
+                Ok(Open::Tool {
                     index,
                     instead: Some(input.unwrap_or_else(|| json::to_raw(&Empty {}))),
                 })
             }
-            _ => Ok(OpenKind::Other),
+            _ => Ok(Open::Other),
         }
     }
 
     fn block_delta(&mut self, at: u32, delta: BlockDelta<'_>, out: &mut Vec<Delta>) {
-        if matches!(self.phase, Phase::Finished | Phase::Closed) {
+        if self.blocks.phase.has_ended() {
             return;
         }
-        self.phase = Phase::Open;
+        self.blocks.phase = Phase::Open;
         let kind = delta.kind.as_deref().unwrap_or("");
-        let room = self.open.len() < MAX_OPEN;
-        let open = self
-            .open
-            .iter_mut()
-            .find(|open| open.at == at)
-            .map(|open| &mut open.kind);
-        match (kind, open) {
+        let is_full = self.blocks.is_full();
+        match (kind, self.blocks.at(at)) {
             ("text_delta", _) => self.text(delta.text, out),
-            ("thinking_delta" | "signature_delta", Some(OpenKind::Thinking { index })) => {
-                think(*index, delta.thinking, delta.signature, out);
+            ("thinking_delta" | "signature_delta", Some(Open::Thinking { index })) => {
+                say_thought(*index, delta.thinking, delta.signature, out);
             }
             // A block that was never announced: nothing that was thought is lost for that.
-            ("thinking_delta" | "signature_delta", None) if room => {
+            ("thinking_delta" | "signature_delta", None) if !is_full => {
                 let index = next(&mut self.thoughts);
-                self.open.push(Open {
-                    at,
-                    kind: OpenKind::Thinking { index },
-                });
-                think(index, delta.thinking, delta.signature, out);
+                self.blocks.open(at, Open::Thinking { index });
+                say_thought(index, delta.thinking, delta.signature, out);
             }
-            ("input_json_delta", Some(OpenKind::Tool { index, instead })) => {
+            ("input_json_delta", Some(Open::Tool { index, instead })) => {
                 if let Some(json) = delta.partial_json.filter(|json| !json.is_empty()) {
                     *instead = None;
                     say(
@@ -311,7 +268,7 @@ impl Reader {
                     );
                 }
             }
-            ("citations_delta", Some(OpenKind::Text(citations))) => {
+            ("citations_delta", Some(Open::Text(citations))) => {
                 if let Some(source) = delta.citation.and_then(source) {
                     citations.push(source, self.length, out);
                 }
@@ -321,23 +278,22 @@ impl Reader {
     }
 
     fn block_stop(&mut self, at: u32, out: &mut Vec<Delta>) {
-        if let Some(found) = self.open.iter().position(|open| open.at == at) {
-            let open = self.open.remove(found);
+        if let Some(open) = self.blocks.take(at) {
             self.close(open, out);
         }
     }
 
     /// Some compatible servers leave out the ends of blocks.
     fn close_all(&mut self, out: &mut Vec<Delta>) {
-        for open in std::mem::take(&mut self.open) {
+        for open in self.blocks.take_all() {
             self.close(open, out);
         }
     }
 
     fn close(&self, open: Open, out: &mut Vec<Delta>) {
-        match open.kind {
-            OpenKind::Text(mut citations) => citations.give(self.length, out),
-            OpenKind::Tool {
+        match open {
+            Open::Text(mut citations) => citations.give(self.length, out),
+            Open::Tool {
                 index,
                 instead: Some(input),
             } => {
@@ -349,7 +305,7 @@ impl Reader {
                     out,
                 );
             }
-            OpenKind::Tool { instead: None, .. } | OpenKind::Thinking { .. } | OpenKind::Other => {}
+            Open::Tool { instead: None, .. } | Open::Thinking { .. } | Open::Other => {}
         }
     }
 
@@ -358,30 +314,6 @@ impl Reader {
             self.length = self.length.saturating_add(text.chars().count());
             say(Piece::Text(text.into_string()), out);
         }
-    }
-}
-
-fn think(index: u32, text: Option<Str<'_>>, signature: Option<Str<'_>>, out: &mut Vec<Delta>) {
-    let format = Format::Anthropic;
-    if let Some(text) = text.filter(|text| !text.is_empty()) {
-        say(
-            Piece::Reasoning(Reasoning::Text {
-                index,
-                text: text.into_string(),
-                format,
-            }),
-            out,
-        );
-    }
-    if let Some(signature) = signature.filter(|signature| !signature.is_empty()) {
-        say(
-            Piece::Reasoning(Reasoning::Signature {
-                index,
-                signature: signature.into_string(),
-                format,
-            }),
-            out,
-        );
     }
 }
 

@@ -9,21 +9,17 @@ use super::wire::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, Resp
 use crate::chat::Delta;
 use crate::dialect::Decoder;
 use crate::dialect::shared::aws_error;
+use crate::dialect::shared::blocks::{Blocks, Phase};
 use crate::dialect::shared::citations::Citations;
 use crate::dialect::shared::error::garbled;
-use crate::error::{Error, Kind};
 use crate::json::Str;
 use crate::wire::{Frame, FrameKind};
 use serde::Deserialize;
 
-/// How many blocks may be open at once. Bedrock opens one at a time; the cap bounds what a stream can make us keep.
-const MAX_OPEN: usize = 64;
-
 /// Reads one response.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    phase: Phase,
-    open: Vec<Open>,
+    blocks: Blocks<u32, Open>,
     calls: u32,
     thoughts: u32,
     /// The counts have come.
@@ -32,28 +28,9 @@ pub(super) struct Reader {
     length: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// Nothing has come.
-    #[default]
-    Expecting,
-    /// The message has begun.
-    Open,
-    /// The reason for its end has come; counts may follow.
-    Finished,
-    /// Nothing more is said, whatever comes.
-    Closed,
-}
-
 /// A block that has begun.
 #[derive(Debug)]
-struct Open {
-    at: u32,
-    kind: OpenKind,
-}
-
-#[derive(Debug)]
-enum OpenKind {
+enum Open {
     Text(Citations),
     Thinking {
         index: u32,
@@ -72,33 +49,26 @@ enum OpenKind {
 
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
-        match (self.phase, frame.kind) {
+        match (self.blocks.phase, frame.kind) {
             (Phase::Closed, _) => {}
-            (_, FrameKind::Exception) => {
-                self.fail(aws_error::of_exception(frame.event, frame.data.as_bytes()), out)
-            }
+            (_, FrameKind::Exception) => self
+                .blocks
+                .fail(aws_error::of_exception(frame.event, frame.data.as_bytes()), out),
             (Phase::Finished, FrameKind::Event) if frame.event != "metadata" => {}
             (_, FrameKind::Event) => {
                 if self.event(frame.event, frame.data, out).is_err() {
-                    self.fail(garbled("an event"), out);
+                    self.blocks.fail(garbled("an event"), out);
                 }
             }
         }
     }
 
     fn is_done(&self) -> bool {
-        self.phase == Phase::Closed || (self.phase == Phase::Finished && self.counted)
+        self.blocks.phase == Phase::Closed || (self.blocks.phase == Phase::Finished && self.counted)
     }
 
     fn finish(&mut self, out: &mut Vec<Delta>) {
-        match self.phase {
-            Phase::Closed => {}
-            Phase::Finished => self.phase = Phase::Closed,
-            Phase::Expecting | Phase::Open => {
-                let message = "the response ended before the model said why it stopped";
-                self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
-            }
-        }
+        self.blocks.finish(out);
     }
 }
 
@@ -122,8 +92,10 @@ impl Reader {
                 }
             }
             // AWS answers some mistakes with an error object under status 200.
-            Ok(Response { output: None, .. }) => self.fail(aws_error::of_exception("", body.as_bytes()), out),
-            Err(_) => self.fail(garbled("a message"), out),
+            Ok(Response { output: None, .. }) => self
+                .blocks
+                .fail(aws_error::of_exception("", body.as_bytes()), out),
+            Err(_) => self.blocks.fail(garbled("a message"), out),
         }
         self.finish(out);
     }
@@ -144,7 +116,7 @@ impl Reader {
                 } else if let Some(image) = start.image {
                     self.open(
                         at,
-                        OpenKind::Image {
+                        Open::Image {
                             format: image.format.into_string(),
                         },
                         out,
@@ -182,18 +154,9 @@ impl Reader {
         Ok(())
     }
 
-    /// The answer is whole once its reason has come: nothing after that can fail it.
-    fn fail(&mut self, error: Error, out: &mut Vec<Delta>) {
-        if self.phase != Phase::Finished {
-            out.push(Delta::Error(error));
-        }
-        self.phase = Phase::Closed;
-        self.open = Vec::new();
-    }
-
     fn begin(&mut self, out: &mut Vec<Delta>) {
-        if self.phase == Phase::Expecting {
-            self.phase = Phase::Open;
+        if self.blocks.phase == Phase::Expecting {
+            self.blocks.phase = Phase::Open;
             // Converse names neither the response nor the model.
             out.push(Delta::Start {
                 id: None,
@@ -203,13 +166,13 @@ impl Reader {
     }
 
     fn stop(&mut self, native: Str<'_>, out: &mut Vec<Delta>) {
-        if matches!(self.phase, Phase::Finished | Phase::Closed) {
+        if self.blocks.phase.has_ended() {
             return;
         }
-        for open in std::mem::take(&mut self.open) {
+        for open in self.blocks.take_all() {
             self.close(open, out);
         }
-        self.phase = Phase::Finished;
+        self.blocks.phase = Phase::Finished;
         out.push(Delta::Finish {
             choice: 0,
             reason: finish(&native),

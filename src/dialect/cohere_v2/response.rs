@@ -6,9 +6,11 @@
 
 use super::error;
 use super::wire::{annotations, finish, logprobs, usage};
-use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning};
+use crate::chat::{Delta, Finish, Format, Piece, Reasoning};
 use crate::dialect::Decoder;
-use crate::dialect::shared::error::garbled;
+use crate::dialect::shared::blocks::{Blocks, Phase};
+use crate::dialect::shared::error::{garbled, unfinished};
+use crate::dialect::shared::logprobs::piece;
 use crate::dialect::shared::say::{next, say};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Str};
@@ -16,29 +18,21 @@ use crate::wire::Frame;
 use serde_json::value::RawValue;
 use std::iter;
 
-/// How many calls may be open at once. Cohere opens one at a time; the cap bounds what a stream can make us keep.
-const MAX_OPEN: usize = 64;
-
 /// Reads one response.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// Whether the response has begun.
-    begun: bool,
-    /// Whether nothing more is said, whatever comes.
-    closed: bool,
+    /// The calls that are open, by their number in the provider's events.
+    open: Blocks<Option<u64>, Call>,
     /// The next block of reasoning.
     blocks: u32,
     /// The block that reasoning goes on in, and whether it is a plan.
     block: Option<(u32, bool)>,
     calls: u32,
-    open: Vec<Call>,
 }
 
 /// A call that has begun.
 #[derive(Debug)]
 struct Call {
-    /// Its number in the provider's events.
-    at: Option<u64>,
     index: u32,
     /// Whether any of its arguments have come.
     said: bool,
@@ -46,24 +40,21 @@ struct Call {
 
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
-        if self.closed || frame.data.is_empty() || frame.data == "[DONE]" {
+        if self.open.phase == Phase::Closed || frame.data.is_empty() || frame.data == "[DONE]" {
             return;
         }
         match read(frame.data) {
             Some(event) => self.event(&event, out),
-            None => self.fail(garbled("an event"), out),
+            None => self.open.fail(garbled("an event"), out),
         }
     }
 
     fn is_done(&self) -> bool {
-        self.closed
+        self.open.phase == Phase::Closed
     }
 
     fn finish(&mut self, out: &mut Vec<Delta>) {
-        if !self.closed {
-            let message = "the response ended before the model said why it stopped";
-            self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
-        }
+        self.open.finish(out);
     }
 }
 
@@ -71,14 +62,14 @@ impl Reader {
     /// Reads a buffered response.
     pub(super) fn whole(mut self, body: &str, out: &mut Vec<Delta>) {
         let Some(response) = read(body) else {
-            return self.fail(garbled("a response"), out);
+            return self.open.fail(garbled("a response"), out);
         };
         let Some(message) = object(&response, "message") else {
-            return self.fail(said(&response), out);
+            return self.open.fail(said(&response), out);
         };
         self.start(&response, out);
         if let Some(value) = logprobs(response.objects("logprobs")) {
-            probable(value, out);
+            say(piece(value), out);
         }
         for block in message.objects("content") {
             self.block = None;
@@ -110,7 +101,7 @@ impl Reader {
                 // Those of thinking have no place in the unified form.
                 let item = event.get("logprobs").filter(|_| content.get("text").is_some());
                 if let Some(value) = item.and_then(|item| logprobs(iter::once(item))) {
-                    probable(value, out);
+                    say(piece(value), out);
                 }
                 self.content(&content, out);
             }
@@ -130,13 +121,14 @@ impl Reader {
             }
             "message-end" => self.end(&delta, out),
             // An error in the form of a failed response's body.
-            "" | "error" => self.fail(said(event), out),
+            "" | "error" => self.open.fail(said(event), out),
             _ => {}
         }
     }
 
     fn start(&mut self, response: &Members<'_>, out: &mut Vec<Delta>) {
-        if !std::mem::replace(&mut self.begun, true) {
+        if self.open.phase == Phase::Expecting {
+            self.open.phase = Phase::Open;
             let owned = |name| response.text(name).map(Str::into_string);
             let (id, model) = (owned("id"), owned("model"));
             out.push(Delta::Start { id, model });
@@ -177,19 +169,14 @@ impl Reader {
 
     fn call(&mut self, at: Option<u64>, call: &Members<'_>, out: &mut Vec<Delta>) {
         self.block = None;
-        if self.open.len() >= MAX_OPEN {
-            let message = "the response has too many calls open at once";
-            return self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
+        if self.open.fails_as_full("calls", out) {
+            return;
         }
         let function = object(call, "function").unwrap_or_default();
         let owned = |text: Option<Str<'_>>| text.unwrap_or_default().into_string();
         let (id, name) = (owned(call.text("id")), owned(function.text("name")));
         let index = next(&mut self.calls);
-        self.open.push(Call {
-            at,
-            index,
-            said: false,
-        });
+        self.open.open(at, Call { index, said: false });
         say(Piece::ToolCall { index, id, name }, out);
         self.arguments(at, call, out);
     }
@@ -200,7 +187,7 @@ impl Reader {
             return;
         };
         // A fragment for a call that is not open has no place.
-        let Some(call) = self.open.iter_mut().rfind(|call| call.at == at) else {
+        let Some(call) = self.open.at(at) else {
             return;
         };
         // Written for a function without arguments: vercel/ai packages/cohere/src/cohere-chat-language-model.ts.
@@ -212,13 +199,13 @@ impl Reader {
     }
 
     fn close(&mut self, at: Option<u64>, out: &mut Vec<Delta>) {
-        if let Some(found) = self.open.iter().rposition(|call| call.at == at) {
-            empty(&self.open.remove(found), out);
+        if let Some(call) = self.open.take(at) {
+            empty(&call, out);
         }
     }
 
     fn close_all(&mut self, out: &mut Vec<Delta>) {
-        for call in std::mem::take(&mut self.open) {
+        for call in self.open.take_all() {
             empty(&call, out);
         }
     }
@@ -235,20 +222,14 @@ impl Reader {
         let native = last.text("finish_reason").unwrap_or_default();
         let reason = finish(&native);
         if native.is_empty() || reason == Finish::Error {
-            return self.fail(stopped(last, &native), out);
+            return self.open.fail(stopped(last, &native), out);
         }
-        self.closed = true;
+        self.open.phase = Phase::Closed;
         out.push(Delta::Finish {
             choice: 0,
             reason,
             native: Some(native.into_string()),
         });
-    }
-
-    fn fail(&mut self, error: Error, out: &mut Vec<Delta>) {
-        self.closed = true;
-        self.open = Vec::new();
-        out.push(Delta::Error(error));
     }
 }
 
@@ -274,21 +255,13 @@ fn stopped(last: &Members<'_>, native: &str) -> Error {
         "TIMEOUT" => Kind::Timeout,
         _ => Kind::ProviderUnavailable,
     };
-    let mut error = error::of_body(last, kind).unwrap_or_else(|| {
-        let message = match native {
-            "" => "the response ended before the model said why it stopped",
-            "TIMEOUT" => "the provider ran out of time",
-            _ => "the provider failed while it answered",
-        };
-        Error::of_provider(kind, message, None)
+    let mut error = error::of_body(last, kind).unwrap_or_else(|| match native {
+        "" => unfinished(),
+        "TIMEOUT" => Error::of_provider(kind, "the provider ran out of time", None),
+        _ => Error::of_provider(kind, "the provider failed while it answered", None),
     });
     error.provider_code = (!native.is_empty()).then(|| native.to_owned());
     error
-}
-
-fn probable(value: Box<RawValue>, out: &mut Vec<Delta>) {
-    let (place, name) = (Place::Choice, "logprobs".to_owned());
-    say(Piece::Other { place, name, value }, out);
 }
 
 fn annotate(citation: &RawValue, out: &mut Vec<Delta>) {

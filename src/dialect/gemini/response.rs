@@ -11,9 +11,11 @@ mod logprobs;
 mod offsets;
 
 use super::wire::{finish, usage};
-use crate::chat::{Delta, Finish, Piece, Place};
+use crate::chat::{Delta, Finish};
 use crate::dialect::format::{Decoder, Fidelity};
-use crate::dialect::shared::google_error;
+use crate::dialect::shared::blocks::Phase;
+use crate::dialect::shared::error::{garbled, unfinished};
+use crate::dialect::shared::{self, google_error};
 use crate::error::{Error, Kind};
 use crate::json::{Members, Str};
 use crate::wire::Frame;
@@ -37,17 +39,6 @@ pub(super) struct Reader {
     counted: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// Nothing has come.
-    #[default]
-    Expecting,
-    /// The response has begun.
-    Open,
-    /// Nothing more is said, whatever comes.
-    Closed,
-}
-
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
         // Google has no such end; servers that speak its dialect may.
@@ -60,8 +51,7 @@ impl Decoder for Reader {
         if self.phase == Phase::Closed {
             return;
         }
-        let message = "the response ended before the model said why it stopped";
-        self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
+        self.fail(unfinished(), out);
     }
 }
 
@@ -83,10 +73,7 @@ impl Reader {
                 Some(detail) => self.fail(google_error::of_event(detail), out),
                 None => self.response(&response, out),
             },
-            Err(_) => {
-                let message = "the provider sent a response that cannot be read";
-                self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
-            }
+            Err(_) => self.fail(garbled("a response"), out),
         }
     }
 
@@ -140,8 +127,7 @@ impl Reader {
             choice.part(&Members::of(part), &self.id, out);
         }
         if let Some(value) = candidate.get("logprobsResult").and_then(logprobs::unified) {
-            let (place, name) = (Place::Choice, "logprobs".to_owned());
-            let piece = Piece::Other { place, name, value };
+            let piece = shared::logprobs::piece(value);
             out.push(Delta::Piece { choice: index, piece });
         }
         if let Some(raw) = candidate.get("groundingMetadata") {

@@ -1,7 +1,8 @@
 //! Ollama's responses as deltas. Every line of a stream has the form of a whole response; the last is marked as such.
 
 use super::error;
-use crate::chat::{Delta, Finish, Format, Piece, Place, Reasoning, UsageReport};
+use crate::chat::{Delta, Finish, Format, Piece, Reasoning, UsageReport};
+use crate::dialect::shared::logprobs::piece;
 use crate::dialect::shared::say::{next, say};
 use crate::dialect::{Decoder, Fidelity};
 use crate::error::{Error, Kind};
@@ -66,8 +67,7 @@ impl Reader {
             });
         }
         if let Some(value) = line.get("logprobs").and_then(logprobs) {
-            let (place, name) = (Place::Choice, "logprobs".to_owned());
-            say(Piece::Other { place, name, value }, out);
+            say(piece(value), out);
         }
         let message = line.get("message").map(Members::of).unwrap_or_default();
         self.message(&message, &line, out);

@@ -10,6 +10,7 @@ mod item;
 use super::error;
 use crate::chat::{Delta, Finish, Piece, Place, UsageReport};
 use crate::dialect::Decoder;
+use crate::dialect::shared::blocks::{Blocks, Phase};
 use crate::dialect::shared::error::garbled;
 use crate::dialect::shared::say::say;
 use crate::error::{Error, Kind};
@@ -19,66 +20,40 @@ use item::{Growth, Item, Progress};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// How many items may be open at once. OpenAI opens one at a time; the cap bounds what a stream can make us keep.
-const MAX_OPEN: usize = 64;
-
 /// Reads one response.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    phase: Phase,
-    open: Vec<Open>,
+    items: Blocks<u64, Item>,
     /// The index after all items that have begun.
     next: u64,
     progress: Progress,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// Nothing has come.
-    #[default]
-    Expecting,
-    /// The response has begun.
-    Open,
-    /// Nothing more is said, whatever comes.
-    Closed,
-}
-
-/// An item that has begun.
-#[derive(Debug)]
-struct Open {
-    at: u64,
-    item: Item,
-}
-
 impl Decoder for Reader {
     fn decode(&mut self, frame: &Frame<'_>, out: &mut Vec<Delta>) {
         // OpenAI has no such end; servers that speak its dialect may.
-        if self.phase == Phase::Closed || frame.data.is_empty() || frame.data == "[DONE]" {
+        if self.items.phase == Phase::Closed || frame.data.is_empty() || frame.data == "[DONE]" {
             return;
         }
         let Ok(raw) = serde_json::from_str::<&RawValue>(frame.data) else {
-            return self.fail(garbled("a response"), out);
+            return self.items.fail(garbled("a response"), out);
         };
         let event = Members::of(raw);
         let kind = event.text("type").unwrap_or(Str::from(frame.event));
         match &*kind {
             // A proxy in between has no types.
-            "error" => self.fail(error::of_event(raw), out),
-            "" if event.get("error").is_some() => self.fail(error::of_event(raw), out),
+            "error" => self.items.fail(error::of_event(raw), out),
+            "" if event.get("error").is_some() => self.items.fail(error::of_event(raw), out),
             kind => self.event(kind, &event, out),
         }
     }
 
     fn is_done(&self) -> bool {
-        self.phase == Phase::Closed
+        self.items.phase == Phase::Closed
     }
 
     fn finish(&mut self, out: &mut Vec<Delta>) {
-        if self.phase == Phase::Closed {
-            return;
-        }
-        let message = "the response ended before the model said why it stopped";
-        self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
+        self.items.finish(out);
     }
 }
 
@@ -87,14 +62,8 @@ impl Reader {
     pub(super) fn whole(mut self, body: &str, out: &mut Vec<Delta>) {
         match serde_json::from_str::<&RawValue>(body) {
             Ok(raw) => self.end("", &Members::of(raw), out),
-            Err(_) => self.fail(garbled("a response"), out),
+            Err(_) => self.items.fail(garbled("a response"), out),
         }
-    }
-
-    fn fail(&mut self, error: Error, out: &mut Vec<Delta>) {
-        out.push(Delta::Error(error));
-        self.phase = Phase::Closed;
-        self.open = Vec::new();
     }
 
     fn event(&mut self, kind: &str, event: &Members<'_>, out: &mut Vec<Delta>) {
@@ -118,7 +87,7 @@ impl Reader {
             }
             ("response.output_item.done", Some(item)) => {
                 // Without a place it is that of the item that is open, or of one that was never added.
-                let last = self.open.last().map_or(self.next, |open| open.at);
+                let last = self.items.last().unwrap_or(self.next);
                 self.done(index.unwrap_or(last), Some(&item), out);
             }
             _ => self.grow(kind, index, event, out),
@@ -126,10 +95,10 @@ impl Reader {
     }
 
     fn start(&mut self, response: &Members<'_>, out: &mut Vec<Delta>) {
-        if self.phase != Phase::Expecting {
+        if self.items.phase != Phase::Expecting {
             return;
         }
-        self.phase = Phase::Open;
+        self.items.phase = Phase::Open;
         let owned = |name| response.text(name).map(Str::into_string);
         let (id, model) = (owned("id"), owned("model"));
         out.push(Delta::Start { id, model });
@@ -138,12 +107,10 @@ impl Reader {
     fn begin(&mut self, at: u64, item: Item, out: &mut Vec<Delta>) {
         self.start(&Members::default(), out);
         self.next = self.next.saturating_add(1).max(at.saturating_add(1));
-        if self.open.len() >= MAX_OPEN {
-            let message = "the response has too many items open at once";
-            return self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
+        if !self.items.fails_as_full("items", out) {
+            item.announce(out);
+            self.items.open(at, item);
         }
-        item.announce(out);
-        self.open.push(Open { at, item });
     }
 
     /// An item grows. One that was never added is made, so that nothing is lost for that; but a call without a name can
@@ -151,14 +118,14 @@ impl Reader {
     fn grow(&mut self, kind: &str, index: Option<u64>, event: &Members<'_>, out: &mut Vec<Delta>) {
         let Some(growth) = Growth::of(kind) else { return };
         let at = index.unwrap_or(self.next.saturating_sub(1));
-        if !self.open.iter().any(|open| open.at == at) {
+        if self.items.at(at).is_none() {
             match growth.item() {
                 Some(item) => self.begin(at, item, out),
                 None => return,
             }
         }
-        if let Some(open) = self.open.iter_mut().find(|open| open.at == at) {
-            open.item.grow(growth, event, &mut self.progress, out);
+        if let Some(open) = self.items.at(at) {
+            open.grow(growth, event, &mut self.progress, out);
         }
     }
 
@@ -167,9 +134,8 @@ impl Reader {
             let item = Item::begin(item, &mut self.progress);
             self.begin(at, item, out);
         }
-        if let Some(found) = self.open.iter().position(|open| open.at == at) {
-            let open = self.open.remove(found);
-            open.item.end(item, &mut self.progress, out);
+        if let Some(open) = self.items.take(at) {
+            open.end(item, &mut self.progress, out);
         }
     }
 
@@ -183,8 +149,8 @@ impl Reader {
             for (at, raw) in (0..).zip(response.objects("output")) {
                 self.done(at, Some(&Members::of(raw)), out);
             }
-            for open in std::mem::take(&mut self.open) {
-                open.item.end(None, &mut self.progress, out);
+            for open in self.items.take_all() {
+                open.end(None, &mut self.progress, out);
             }
         }
         if let Some(raw) = response.get("usage") {
@@ -192,7 +158,7 @@ impl Reader {
         }
         if !is_whole {
             let error = response.get("error").map(error::of_detail);
-            return self.fail(error.unwrap_or_else(|| unfinished(status)), out);
+            return self.items.fail(error.unwrap_or_else(|| unfinished(status)), out);
         }
         self.others(response, out);
         let details = response.get("incomplete_details").map(Members::of);
@@ -212,7 +178,7 @@ impl Reader {
             reason,
             native: Some(native.to_owned()),
         });
-        self.phase = Phase::Closed;
+        self.items.phase = Phase::Closed;
     }
 
     /// What else the unified form has a place for: how it was served, and how often the provider's own search was used,

@@ -75,6 +75,12 @@ pub(in crate::dialect) fn garbled(what: &str) -> Error {
     Error::of_provider(Kind::ProviderUnavailable, &message, None)
 }
 
+/// The error of a response that did not come to its end.
+pub(in crate::dialect) fn unfinished() -> Error {
+    let message = "the response ended before the model said why it stopped";
+    Error::of_provider(Kind::ProviderUnavailable, message, None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! The probabilities of tokens in the unified form, which is that of OpenAI's chat:
 //! <https://platform.openai.com/docs/api-reference/chat/object>.
 
+use crate::chat::{Piece, Place};
 use crate::json::{self, Members, Str};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -26,6 +27,15 @@ impl<'a> Token<'a> {
             logprob: members.get(name),
             top_logprobs: top,
         }
+    }
+}
+
+/// The `logprobs` of a choice, which go out with the text that comes next.
+pub(in crate::dialect) fn piece(value: Box<RawValue>) -> Piece {
+    Piece::Other {
+        place: Place::Choice,
+        name: "logprobs".to_owned(),
+        value,
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! aws_error, google_error, openai_error   errors of hosts that several formats come from
 //! error                                   errors in words, and those of a response that cannot be read
+//! blocks                                  how far a response has come, and what of it is open
 //! call_ids, calls                         ids of tool calls, and the functions that they called
 //! embeddings                              what the formats of embeddings share
 //! claude                                  what Claude's generations take, wherever they are served
@@ -14,6 +15,7 @@
 //! ```
 
 pub(super) mod aws_error;
+pub(super) mod blocks;
 pub(super) mod call_ids;
 pub(super) mod calls;
 pub(super) mod citations;

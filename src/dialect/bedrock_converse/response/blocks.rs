@@ -1,32 +1,30 @@
 //! Blocks of a message as pieces: what is open, and what comes for it.
 
-use super::{MAX_OPEN, Open, OpenKind, Phase, Reader};
+use super::{Open, Reader};
 use crate::chat::{Delta, Format, Piece, Reasoning};
 use crate::dialect::bedrock_converse::wire::{Block, Change, CitedText, Thought, ThoughtText, ToolUse};
+use crate::dialect::shared::blocks::Phase;
 use crate::dialect::shared::citations::{Citations, Source};
-use crate::dialect::shared::say::{next, say};
-use crate::error::{Error, Kind};
+use crate::dialect::shared::say::{next, say, say_thought};
 use crate::json::{self, Listed, Members, Str};
 use serde_json::value::RawValue;
 
 impl Reader {
     /// Opens a block. One whose place is taken anew has lost its end.
-    pub(super) fn open(&mut self, at: u32, kind: OpenKind, out: &mut Vec<Delta>) {
+    pub(super) fn open(&mut self, at: u32, block: Open, out: &mut Vec<Delta>) {
         self.block_stop(at, out);
-        if self.open.len() >= MAX_OPEN {
-            let message = "the response has too many blocks open at once";
-            return self.fail(Error::of_provider(Kind::ProviderUnavailable, message, None), out);
+        if !self.blocks.fails_as_full("blocks", out) {
+            self.blocks.open(at, block);
         }
-        self.open.push(Open { at, kind });
     }
 
     pub(super) fn call(&mut self, at: u32, call: &ToolUse<'_>, out: &mut Vec<Delta>) {
         if call.kind.as_deref() == Some("server_tool_use") {
-            return self.open(at, OpenKind::Other, out);
+            return self.open(at, Open::Other, out);
         }
         let index = next(&mut self.calls);
-        self.open(at, OpenKind::Tool { index, bare: true }, out);
-        if self.phase == Phase::Open {
+        self.open(at, Open::Tool { index, bare: true }, out);
+        if self.blocks.phase == Phase::Open {
             say(
                 Piece::ToolCall {
                     index,
@@ -92,11 +90,8 @@ impl Reader {
             self.cite(at, citation, out);
         }
         if let Some(bytes) = change.image.and_then(|image| image.source?.bytes) {
-            let format = match self.open.iter().find(|open| open.at == at) {
-                Some(Open {
-                    kind: OpenKind::Image { format },
-                    ..
-                }) => format,
+            let format = match self.blocks.at(at) {
+                Some(Open::Image { format }) => format.as_str(),
                 _ => "png",
             };
             say(
@@ -109,20 +104,12 @@ impl Reader {
     }
 
     /// The block at this place; a new one of this kind if none is open there.
-    fn at(
-        &mut self,
-        at: u32,
-        kind: fn(&mut Self) -> OpenKind,
-        out: &mut Vec<Delta>,
-    ) -> Option<&mut OpenKind> {
-        if !self.open.iter().any(|open| open.at == at) {
-            let kind = kind(self);
-            self.open(at, kind, out);
+    fn at(&mut self, at: u32, fresh: fn(&mut Self) -> Open, out: &mut Vec<Delta>) -> Option<&mut Open> {
+        if self.blocks.at(at).is_none() {
+            let block = fresh(self);
+            self.open(at, block, out);
         }
-        self.open
-            .iter_mut()
-            .find(|open| open.at == at)
-            .map(|open| &mut open.kind)
+        self.blocks.at(at)
     }
 
     fn text(&mut self, at: u32, text: Str<'_>, out: &mut Vec<Delta>) {
@@ -135,46 +122,29 @@ impl Reader {
         }
     }
 
-    fn fresh_text(&mut self) -> OpenKind {
-        OpenKind::Text(Citations::new(self.length))
+    fn fresh_text(&mut self) -> Open {
+        Open::Text(Citations::new(self.length))
     }
 
-    fn fresh_thought(&mut self) -> OpenKind {
-        OpenKind::Thinking {
+    fn fresh_thought(&mut self) -> Open {
+        Open::Thinking {
             index: next(&mut self.thoughts),
         }
     }
 
     fn arguments(&mut self, at: u32, json: &str, out: &mut Vec<Delta>) {
-        let open = self.open.iter_mut().find(|open| open.at == at);
-        if let (
-            false,
-            Some(Open {
-                kind: OpenKind::Tool { index, bare },
-                ..
-            }),
-        ) = (json.is_empty(), open)
-        {
+        if let (false, Some(Open::Tool { index, bare })) = (json.is_empty(), self.blocks.at(at)) {
             *bare = false;
-            say(
-                Piece::ToolArguments {
-                    index: *index,
-                    json: json.to_owned(),
-                },
-                out,
-            );
+            let (index, json) = (*index, json.to_owned());
+            say(Piece::ToolArguments { index, json }, out);
         }
     }
 
     fn think(&mut self, at: u32, thought: Thought<'_>, out: &mut Vec<Delta>) {
-        if self
-            .open
-            .iter()
-            .any(|open| open.at == at && matches!(open.kind, OpenKind::Text(_)))
-        {
+        if matches!(self.blocks.at(at), Some(Open::Text(_))) {
             self.block_stop(at, out);
         }
-        let Some(OpenKind::Thinking { index }) = self.at(at, Self::fresh_thought, out) else {
+        let Some(Open::Thinking { index }) = self.at(at, Self::fresh_thought, out) else {
             return;
         };
         let index = *index;
@@ -182,79 +152,47 @@ impl Reader {
             text: thought.text,
             signature: thought.signature,
         });
-        // The signatures are Claude's own and hold wherever it is served; models of others give none.
-        let format = Format::Anthropic;
-        let filled = |text: &Str<'_>| !text.is_empty();
-        if let Some(text) = whole.text.filter(filled) {
-            reason(
-                Reasoning::Text {
-                    index,
-                    text: text.into_string(),
-                    format,
-                },
-                out,
-            );
-        }
-        if let Some(signature) = whole.signature.filter(filled) {
-            reason(
-                Reasoning::Signature {
-                    index,
-                    signature: signature.into_string(),
-                    format,
-                },
-                out,
-            );
-        }
-        if let Some(data) = thought.redacted_content.filter(filled) {
-            // Bedrock's own encoding: of no use at any other provider, not even Anthropic.
-            let format = Format::Unknown;
-            reason(
-                Reasoning::Encrypted {
-                    index,
-                    data: data.into_string(),
-                    id: None,
-                    format,
-                },
-                out,
-            );
+        // Models of others give no signatures.
+        say_thought(index, whole.text, whole.signature, out);
+        if let Some(data) = thought.redacted_content.filter(|data| !data.is_empty()) {
+            let sealed = Reasoning::Encrypted {
+                index,
+                data: data.into_string(),
+                id: None,
+                // Bedrock's own encoding: of no use at any other provider, not even Anthropic.
+                format: Format::Unknown,
+            };
+            say(Piece::Reasoning(sealed), out);
         }
     }
 
     fn cite(&mut self, at: u32, raw: &RawValue, out: &mut Vec<Delta>) {
         let Some(source) = source(raw) else { return };
         let length = self.length;
-        if let Some(OpenKind::Text(citations)) = self.at(at, Self::fresh_text, out) {
+        if let Some(Open::Text(citations)) = self.at(at, Self::fresh_text, out) {
             citations.push(source, length, out);
         }
     }
 
     pub(super) fn block_stop(&mut self, at: u32, out: &mut Vec<Delta>) {
-        if let Some(found) = self.open.iter().position(|open| open.at == at) {
-            let open = self.open.remove(found);
+        if let Some(open) = self.blocks.take(at) {
             self.close(open, out);
         }
     }
 
     pub(super) fn close(&self, open: Open, out: &mut Vec<Delta>) {
-        match open.kind {
-            OpenKind::Text(mut citations) => citations.give(self.length, out),
-            OpenKind::Tool { index, bare: true } => say(
+        match open {
+            Open::Text(mut citations) => citations.give(self.length, out),
+            Open::Tool { index, bare: true } => say(
                 Piece::ToolArguments {
                     index,
                     json: "{}".to_owned(),
                 },
                 out,
             ),
-            OpenKind::Tool { bare: false, .. }
-            | OpenKind::Thinking { .. }
-            | OpenKind::Image { .. }
-            | OpenKind::Other => {}
+            Open::Tool { bare: false, .. } | Open::Thinking { .. } | Open::Image { .. } | Open::Other => {}
         }
     }
-}
-
-fn reason(reasoning: Reasoning, out: &mut Vec<Delta>) {
-    say(Piece::Reasoning(reasoning), out);
 }
 
 fn data_url(format: &str, base64: &str) -> String {

@@ -1,6 +1,6 @@
 //! One item of a response: a message, thinking, a call, or what a tool of the provider's made.
 
-use crate::chat::{Delta, Format, Piece, Place, Reasoning};
+use crate::chat::{Delta, Format, Piece, Reasoning};
 use crate::dialect::shared::citations::Source;
 use crate::dialect::shared::logprobs::{self, Token};
 use crate::dialect::shared::say::{next, say};
@@ -195,10 +195,8 @@ impl Message {
         progress: &mut Progress,
         out: &mut Vec<Delta>,
     ) {
-        // They go out with the text that comes next.
         if let Some(value) = logprobs::unified(logprobs.objects().map(token)) {
-            let (place, name) = (Place::Choice, "logprobs".to_owned());
-            say(Piece::Other { place, name, value }, out);
+            say(logprobs::piece(value), out);
         }
         if !text.is_empty() {
             let mut whole = String::with_capacity(text.len());
