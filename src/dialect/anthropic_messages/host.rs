@@ -46,7 +46,7 @@ pub(super) enum Search {
 
 /// Anthropic itself. There is no other version: <https://docs.anthropic.com/en/api/versioning>.
 pub(super) static ANTHROPIC: Host = Host {
-    name: "anthropic-messages",
+    name: super::NAME,
     path: |_| "/messages".to_owned(),
     version: Version::Header("2023-06-01"),
     names_model: true,

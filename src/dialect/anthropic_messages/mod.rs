@@ -29,6 +29,9 @@ use crate::chat::{CacheTokens, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
 
+/// The dialect's name, and in messages that of the code that all its hosts have in common.
+const NAME: &str = "anthropic-messages";
+
 /// The dialect, as Anthropic itself speaks it.
 pub(super) static ANTHROPIC: Dialect = Dialect {
     name: host::ANTHROPIC.name,

@@ -2,14 +2,16 @@
 //!
 //! What it cannot carry is in [`gaps`](super::gaps).
 
+use super::NAME;
 use super::host::{Host, Search, Version};
 use super::search::{self, search};
-use super::turns::{Block, Turn, conversation, refuse_addresses};
+use super::turns::{Block, conversation, refuse_addresses};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::shared::claude::{Plan, Rules, Thinking};
 use crate::dialect::shared::raws::Raws;
 use crate::dialect::shared::schema::schema;
+use crate::dialect::shared::turns::{Turn, cannot_carry};
 use crate::dialect::shared::write::{named, write_body};
 use crate::dialect::{Encoded, Target};
 use crate::error::{Error, cut};
@@ -44,7 +46,7 @@ struct Body<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<Block<'a>>,
-    messages: Vec<Turn<'a>>,
+    messages: Vec<Turn<Block<'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<ToolEntry<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,7 +130,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
     translate(request, target, host, &mut |body| {
         bytes = write_body(request, body);
     })
-    .map_err(|error| error.named("anthropic-messages", host.name))?;
+    .map_err(|error| error.named(NAME, host.name))?;
     let mut headers = Vec::new();
     if let Version::Header(version) = host.version {
         headers.push(("anthropic-version", version.to_owned()));
@@ -146,8 +148,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
 
 /// Finds what `encode` would refuse, and writes nothing.
 pub(super) fn check(request: &Request, target: &Target<'_>, host: &Host) -> Result<(), Error> {
-    translate(request, target, host, &mut |_| ())
-        .map_err(|error| error.named("anthropic-messages", host.name))
+    translate(request, target, host, &mut |_| ()).map_err(|error| error.named(NAME, host.name))
 }
 
 /// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
@@ -276,10 +277,7 @@ fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {
                     || kind.starts_with("crosspoint:")
                     || Members::of(raw).get("custom").is_some() =>
             {
-                Err(Error::invalid(format!(
-                    "tools[{at}]: anthropic-messages cannot carry {}",
-                    cut(kind, 80)
-                )))
+                Err(cannot_carry(format_args!("tools[{at}]"), NAME, cut(kind, 80)))
             }
             Tool::Other { raw, .. } => Ok(ToolEntry::Native(raw)),
         })
@@ -313,10 +311,11 @@ fn output_config<'a>(
             schema,
         }),
         Some(ResponseFormat::Other(kind)) => {
-            return Err(Error::invalid(format!(
-                "response_format: anthropic-messages cannot carry {}",
-                cut(&kind, 80)
-            )));
+            return Err(cannot_carry(
+                format_args!("response_format"),
+                NAME,
+                cut(&kind, 80),
+            ));
         }
     };
     Ok((effort.is_some() || format.is_some()).then_some(OutputConfig { effort, format }))

@@ -3,29 +3,19 @@
 //! Messages of one speaker that follow each other share a turn, results of tools first in it. Instructions are taken
 //! together at the front wherever they stood. Blank text is left out, because Anthropic refuses it.
 
+use super::NAME;
 use crate::chat::{Content, DataUrl, Message, Part, ReasoningDetail, Role};
 use crate::dialect::shared::call_ids::call_id;
+use crate::dialect::shared::turns::{
+    Speaker, Turn, arguments, called_id, cannot_carry, carries_only_text, has_thought, name_speaker,
+    nothing_said, push,
+};
 use crate::dialect::shared::write::to_front;
 use crate::error::{Error, quoted};
 use crate::json;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// Whose turn it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Speaker {
-    User,
-    Assistant,
-}
-
-/// One turn.
-#[derive(Debug, Serialize)]
-pub(super) struct Turn<'a> {
-    role: Speaker,
-    content: Vec<Block<'a>>,
-}
 
 /// One block of a turn.
 #[derive(Debug, Serialize)]
@@ -89,7 +79,7 @@ pub(super) struct Conversation<'a> {
     /// The instructions.
     pub(super) system: Vec<Block<'a>>,
     /// What was said.
-    pub(super) turns: Vec<Turn<'a>>,
+    pub(super) turns: Vec<Turn<Block<'a>>>,
 }
 
 /// Writes `messages` as turns.
@@ -102,9 +92,9 @@ pub(super) fn conversation<'a>(messages: &'a [Message<'a>]) -> Result<Conversati
         let path = format!("messages[{at}]");
         match message.role {
             Role::System | Role::Developer => out.system.extend(texts(message, &path)?),
-            Role::User => out.push(Speaker::User, blocks(message, &path)?),
-            Role::Assistant => out.push(Speaker::Assistant, assistant(message, &path)?),
-            Role::Tool => out.push(Speaker::User, vec![tool_result(message, &path)?]),
+            Role::User => push(&mut out.turns, Speaker::User, blocks(message, &path)?),
+            Role::Assistant => push(&mut out.turns, Speaker::Assistant, assistant(message, &path)?),
+            Role::Tool => push(&mut out.turns, Speaker::User, vec![tool_result(message, &path)?]),
         }
     }
     for turn in &mut out.turns {
@@ -116,9 +106,7 @@ pub(super) fn conversation<'a>(messages: &'a [Message<'a>]) -> Result<Conversati
     }
     out.trim_prefill();
     if out.turns.is_empty() {
-        return Err(Error::invalid(
-            "messages: anthropic-messages needs at least one user or assistant message that is not empty",
-        ));
+        return Err(nothing_said(NAME));
     }
     Ok(out)
 }
@@ -166,26 +154,13 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn push(&mut self, role: Speaker, content: Vec<Block<'a>>) {
-        match self.turns.last_mut() {
-            _ if content.is_empty() => {}
-            Some(turn) if turn.role == role => turn.content.extend(content),
-            _ => self.turns.push(Turn { role, content }),
-        }
-    }
-
-    /// Whether the assistant's last turn began with thinking, if the conversation stands at the result of its call; else
-    /// it need not have.
+    /// See [`has_thought`].
     pub(super) fn has_thought(&self) -> bool {
-        let [.., before, last] = self.turns.as_slice() else {
-            return true;
-        };
-        let at_a_result = matches!(last.content.first(), Some(Block::ToolResult { .. }));
-        let thought = matches!(
-            before.content.first(),
-            Some(Block::Thinking { .. } | Block::RedactedThinking { .. })
-        );
-        thought || !at_a_result
+        has_thought(
+            &self.turns,
+            |block| matches!(block, Block::ToolResult { .. }),
+            |block| matches!(block, Block::Thinking { .. } | Block::RedactedThinking { .. }),
+        )
     }
 
     /// The last turn, if it is the assistant's, is what the answer begins with: Anthropic refuses white space at its end.
@@ -211,9 +186,7 @@ fn texts<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Block<'a>>, Err
     if blocks.iter().all(|block| matches!(block, Block::Text { .. })) {
         return Ok(blocks);
     }
-    Err(Error::invalid(format!(
-        "{path}.content: anthropic-messages carries only text in a system message"
-    )))
+    Err(carries_only_text(path, NAME, "a system message"))
 }
 
 /// The content of a message, with the speaker's name before its first text: no provider but OpenAI has a place for it,
@@ -224,9 +197,7 @@ fn blocks<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Block<'a>>, Er
         Block::Text { text, .. } => Some(text),
         _ => None,
     });
-    if let (Some(name), Some(text)) = (&message.name, first) {
-        *text = Cow::Owned(format!("{}: {text}", &**name));
-    }
+    name_speaker(message, first);
     Ok(out)
 }
 
@@ -238,11 +209,7 @@ fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<Vec<Block<'a>>, E
             .iter()
             .enumerate()
             .filter_map(|(at, part)| {
-                let refusal = |what: String| {
-                    Error::invalid(format!(
-                        "{path}.content[{at}]: anthropic-messages cannot carry {what}"
-                    ))
-                };
+                let refusal = |what: String| cannot_carry(format_args!("{path}.content[{at}]"), NAME, &what);
                 block(part).map_err(refusal).transpose()
             })
             .collect(),
@@ -349,12 +316,7 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Block<'a>>,
     let mut out = thinking(&message.reasoning_details);
     out.extend(blocks(message, path)?);
     for (at, call) in message.tool_calls.iter().enumerate() {
-        let input = call.function.arguments_object().map_err(|error| {
-            Error::invalid(format!(
-                "{path}.tool_calls[{at}].function.arguments: {}",
-                error.message
-            ))
-        })?;
+        let input = arguments(call, path, at)?;
         out.push(Block::ToolUse {
             id: tool_id(&call.id),
             name: &call.function.name,
@@ -422,11 +384,7 @@ fn thinking<'a>(details: &'a [ReasoningDetail<'a>]) -> Vec<Block<'a>> {
 }
 
 fn tool_result<'a>(message: &'a Message<'a>, path: &str) -> Result<Block<'a>, Error> {
-    let Some(id) = &message.tool_call_id else {
-        return Err(Error::invalid(format!(
-            "{path}.tool_call_id: missing in a tool message"
-        )));
-    };
+    let id = called_id(message, path)?;
     let mut content = content(&message.content, path)?;
     // The mark belongs on the result itself: blocks inside of it are not cached on their own.
     let mut mark = None;

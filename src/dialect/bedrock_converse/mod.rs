@@ -27,9 +27,12 @@ use crate::chat::{CacheTokens, ReasoningTokens, Request, UsageConvention};
 use crate::error::Error;
 use crate::wire::Framing;
 
+/// The dialect's name.
+const NAME: &str = "bedrock-converse";
+
 /// The dialect.
 pub(super) static DIALECT: Dialect = Dialect {
-    name: "bedrock-converse",
+    name: NAME,
     gaps: &gaps::GAPS,
     encode: request::encode,
     check: request::check,

@@ -4,12 +4,14 @@
 //! `tool_choice: none` leaves the choice to the model. Members that nobody knows go to the model as additional fields,
 //! which is what Converse has them for.
 
-use super::turns::{Block, CachePoint, Conversation, Turn, conversation};
+use super::NAME;
+use super::turns::{Block, CachePoint, Conversation, conversation};
 use crate::chat::{FunctionTool, Message, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::shared::claude::{Plan, Rules, Thinking};
 use crate::dialect::shared::raws::Raws;
 use crate::dialect::shared::schema::schema;
+use crate::dialect::shared::turns::{Turn, cannot_carry};
 use crate::dialect::shared::write::{named, write_body};
 use crate::dialect::{Encoded, Target, path_segment};
 use crate::error::{Error, cut};
@@ -44,7 +46,7 @@ const TIERS: &[(&str, &str)] = &[
 struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<Block<'a>>,
-    messages: Vec<Turn<'a>>,
+    messages: Vec<Turn<Block<'a>>>,
     #[serde(skip_serializing_if = "Inference::is_empty")]
     inference_config: Inference<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -332,10 +334,7 @@ fn tools<'a>(
         } = match tool {
             Tool::Function(function) => function,
             Tool::Other { kind, .. } => {
-                return Err(Error::invalid(format!(
-                    "tools[{at}]: bedrock-converse cannot carry {}",
-                    cut(kind, 80)
-                )));
+                return Err(cannot_carry(format_args!("tools[{at}]"), NAME, cut(kind, 80)));
             }
         };
         let description = description
@@ -394,10 +393,11 @@ fn output_config<'a>(
             },
         }),
         Some(ResponseFormat::Other(kind)) => {
-            return Err(Error::invalid(format!(
-                "response_format: bedrock-converse cannot carry {}",
-                cut(&kind, 80)
-            )));
+            return Err(cannot_carry(
+                format_args!("response_format"),
+                NAME,
+                cut(&kind, 80),
+            ));
         }
     };
     Ok((effort.is_some() || text_format.is_some()).then_some(OutputConfig { text_format, effort }))

@@ -3,29 +3,18 @@
 //! Messages of one speaker that follow each other share a turn, results of tools first in it. Blank text is left out,
 //! because Bedrock refuses it. A caller's `cache_control` becomes a cache point after its block.
 
-use super::media;
+use super::{NAME, media};
 use crate::chat::{Content, Format, Message, Part, ReasoningDetail, Role};
 use crate::dialect::shared::call_ids::call_id;
+use crate::dialect::shared::turns::{
+    Speaker, Turn, arguments, called_id, cannot_carry, carries_only_text, has_thought, name_speaker,
+    nothing_said, push,
+};
 use crate::error::{Error, cut};
 use crate::json::{Members, Str};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// Whose turn it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Speaker {
-    User,
-    Assistant,
-}
-
-/// One turn.
-#[derive(Debug, Serialize)]
-pub(super) struct Turn<'a> {
-    role: Speaker,
-    content: Vec<Block<'a>>,
-}
 
 /// One block of a turn.
 #[derive(Debug, Serialize)]
@@ -91,7 +80,7 @@ pub(super) struct Conversation<'a> {
     /// The instructions.
     pub(super) system: Vec<Block<'a>>,
     /// What was said.
-    pub(super) turns: Vec<Turn<'a>>,
+    pub(super) turns: Vec<Turn<Block<'a>>>,
     /// Whether the model takes cache points; the others refuse a request that has them.
     caches: bool,
     documents: media::Names,
@@ -118,15 +107,15 @@ pub(super) fn conversation<'a>(messages: &'a [Message<'a>], caches: bool) -> Res
             }
             Role::User => {
                 let blocks = out.blocks(message, &path)?;
-                out.push(Speaker::User, blocks);
+                push(&mut out.turns, Speaker::User, blocks);
             }
             Role::Assistant => {
                 let blocks = out.assistant(message, &path)?;
-                out.push(Speaker::Assistant, blocks);
+                push(&mut out.turns, Speaker::Assistant, blocks);
             }
             Role::Tool => {
                 let blocks = out.tool_result(message, &path)?;
-                out.push(Speaker::User, blocks);
+                push(&mut out.turns, Speaker::User, blocks);
             }
         }
     }
@@ -136,9 +125,7 @@ pub(super) fn conversation<'a>(messages: &'a [Message<'a>], caches: bool) -> Res
         }
     }
     if out.turns.is_empty() {
-        return Err(Error::invalid(
-            "messages: bedrock-converse needs at least one user or assistant message that is not empty",
-        ));
+        return Err(nothing_said(NAME));
     }
     Ok(out)
 }
@@ -156,29 +143,19 @@ fn results_first(content: &mut Vec<Block<'_>>) {
 }
 
 impl<'a> Conversation<'a> {
-    fn push(&mut self, role: Speaker, content: Vec<Block<'a>>) {
-        match self.turns.last_mut() {
-            _ if content.is_empty() => {}
-            Some(turn) if turn.role == role => turn.content.extend(content),
-            _ => self.turns.push(Turn { role, content }),
-        }
-    }
-
     /// Whether tools were called before: Converse wants their specifications then.
     pub(super) fn has_tools(&self) -> bool {
         let mut blocks = self.turns.iter().flat_map(|turn| &turn.content);
         blocks.any(|block| matches!(block, Block::ToolUse { .. } | Block::ToolResult { .. }))
     }
 
-    /// Whether the assistant's last turn began with thinking, if the conversation stands at the result of its call; else
-    /// it need not have.
+    /// See [`has_thought`].
     pub(super) fn has_thought(&self) -> bool {
-        let [.., before, last] = self.turns.as_slice() else {
-            return true;
-        };
-        let at_a_result = matches!(last.content.first(), Some(Block::ToolResult { .. }));
-        let thought = matches!(before.content.first(), Some(Block::ReasoningContent(_)));
-        thought || !at_a_result
+        has_thought(
+            &self.turns,
+            |block| matches!(block, Block::ToolResult { .. }),
+            |block| matches!(block, Block::ReasoningContent(_)),
+        )
     }
 
     /// The cache point for a mark that stands beside the messages.
@@ -196,9 +173,7 @@ impl<'a> Conversation<'a> {
         {
             return Ok(blocks);
         }
-        Err(Error::invalid(format!(
-            "{path}.content: bedrock-converse carries only text in a system message"
-        )))
+        Err(carries_only_text(path, NAME, "a system message"))
     }
 
     /// The content of a message, with the speaker's name before its first text: no provider but OpenAI has a place for
@@ -209,9 +184,7 @@ impl<'a> Conversation<'a> {
             Block::Text(text) => Some(text),
             _ => None,
         });
-        if let (Some(name), Some(text)) = (&message.name, first) {
-            *text = Cow::Owned(format!("{}: {text}", &**name));
-        }
+        name_speaker(message, first);
         Ok(out)
     }
 
@@ -222,11 +195,8 @@ impl<'a> Conversation<'a> {
             Content::Text(text) => out.extend(text_block(text)),
             Content::Parts(parts) => {
                 for (at, part) in parts.iter().enumerate() {
-                    self.part(part, &mut out).map_err(|what| {
-                        Error::invalid(format!(
-                            "{path}.content[{at}]: bedrock-converse cannot carry {what}"
-                        ))
-                    })?;
+                    self.part(part, &mut out)
+                        .map_err(|what| cannot_carry(format_args!("{path}.content[{at}]"), NAME, &what))?;
                 }
             }
         }
@@ -272,12 +242,7 @@ impl<'a> Conversation<'a> {
         let mut out = thinking(&message.reasoning_details);
         out.extend(self.blocks(message, path)?);
         for (at, call) in message.tool_calls.iter().enumerate() {
-            let input = call.function.arguments_object().map_err(|error| {
-                Error::invalid(format!(
-                    "{path}.tool_calls[{at}].function.arguments: {}",
-                    error.message
-                ))
-            })?;
+            let input = arguments(call, path, at)?;
             out.push(Block::ToolUse {
                 tool_use_id: tool_id(&call.id),
                 name: &call.function.name,
@@ -288,11 +253,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn tool_result(&mut self, message: &'a Message<'a>, path: &str) -> Result<Vec<Block<'a>>, Error> {
-        let Some(id) = &message.tool_call_id else {
-            return Err(Error::invalid(format!(
-                "{path}.tool_call_id: missing in a tool message"
-            )));
-        };
+        let id = called_id(message, path)?;
         // A result has no place for a cache point inside; one after it covers the same prompt.
         let (points, content): (Vec<_>, Vec<_>) = self
             .content(&message.content, path)?

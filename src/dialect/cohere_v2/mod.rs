@@ -24,9 +24,12 @@ mod tests;
 use super::format::{Dialect, TOTALS, always, callers_limit};
 use crate::wire::Framing;
 
+/// The dialect's name.
+const NAME: &str = "cohere-v2";
+
 /// The dialect.
 pub(super) static DIALECT: Dialect = Dialect {
-    name: "cohere-v2",
+    name: NAME,
     gaps: &gaps::GAPS,
     encode: request::encode,
     check: request::check,

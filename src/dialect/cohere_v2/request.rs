@@ -2,11 +2,13 @@
 //!
 //! What it cannot carry is in [`gaps`](super::gaps). Numbers out of Cohere's range become the nearest in it.
 
+use super::NAME;
 use super::turns::{Turn, conversation};
 use crate::chat::{Effort, FunctionTool, ReasoningRequest, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::shared::raws::Raws;
 use crate::dialect::shared::schema::schema;
+use crate::dialect::shared::turns::cannot_carry;
 use crate::dialect::shared::write::write_body;
 use crate::dialect::{Encoded, Target};
 use crate::error::{Error, cut, quoted};
@@ -166,10 +168,7 @@ fn functions<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<&'a FunctionTool<'a>>, E
         match tool {
             Tool::Function(function) => out.push(function),
             Tool::Other { kind, .. } => {
-                return Err(Error::invalid(format!(
-                    "tools[{at}]: cohere-v2 cannot carry {}",
-                    cut(kind, 80)
-                )));
+                return Err(cannot_carry(format_args!("tools[{at}]"), NAME, cut(kind, 80)));
             }
         }
     }
@@ -232,10 +231,11 @@ fn answer<'a>(request: &'a Request, out: &mut Raws<'a>) -> Result<(), Error> {
         Some(ResponseFormat::JsonObject) => None,
         Some(ResponseFormat::JsonSchema { schema, .. }) => Some(schema),
         Some(ResponseFormat::Other(kind)) => {
-            return Err(Error::invalid(format!(
-                "response_format: cohere-v2 cannot carry {}",
-                cut(&kind, 80)
-            )));
+            return Err(cannot_carry(
+                format_args!("response_format"),
+                NAME,
+                cut(&kind, 80),
+            ));
         }
     };
     let kind = "json_object";

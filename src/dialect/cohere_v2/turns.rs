@@ -3,7 +3,9 @@
 //! Instructions are taken together at the front wherever they stood, because some models refuse a system turn that is
 //! not the first. Blank text is left out, because Cohere refuses it.
 
+use super::NAME;
 use crate::chat::{Content, DataUrl, Format, Message, Part, ReasoningDetail, Role, ToolCall};
+use crate::dialect::shared::turns::{called_id, cannot_carry, carries_only_text, name_speaker, nothing_said};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members};
 use serde::Serialize;
@@ -111,9 +113,7 @@ pub(super) fn conversation<'a>(messages: &'a [Message<'a>], thinks: bool) -> Res
         }
     }
     if turns.is_empty() {
-        return Err(Error::invalid(
-            "messages: cohere-v2 needs at least one user or assistant message that is not empty",
-        ));
+        return Err(nothing_said(NAME));
     }
     if !system.is_empty() {
         let content = Said::of(system);
@@ -135,9 +135,7 @@ fn texts<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Block<'a>>, Err
     if blocks.iter().all(|block| block.text.is_some()) {
         return Ok(blocks);
     }
-    Err(Error::invalid(format!(
-        "{path}.content: cohere-v2 carries only text in a message of this role"
-    )))
+    Err(carries_only_text(path, NAME, "a message of this role"))
 }
 
 /// The content of a message, with the speaker's name before its first text: no provider but OpenAI has a place for it,
@@ -145,9 +143,7 @@ fn texts<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Block<'a>>, Err
 fn blocks<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Block<'a>>, Error> {
     let mut out = content(&message.content, path, block)?;
     let first = out.iter_mut().find_map(|block| block.text.as_mut());
-    if let (Some(name), Some(text)) = (&message.name, first) {
-        *text = Cow::Owned(format!("{}: {text}", &**name));
-    }
+    name_speaker(message, first);
     Ok(out)
 }
 
@@ -163,9 +159,8 @@ fn content<'a>(
         Content::Parts(parts) => {
             let mut out = Vec::with_capacity(parts.len());
             for (at, part) in parts.iter().enumerate() {
-                let found = block(part).map_err(|what| {
-                    Error::invalid(format!("{path}.content[{at}]: cohere-v2 cannot carry {what}"))
-                })?;
+                let found = block(part)
+                    .map_err(|what| cannot_carry(format_args!("{path}.content[{at}]"), NAME, &what))?;
                 out.extend(found);
             }
             Ok(out)
@@ -304,11 +299,7 @@ fn is_ours(detail: &ReasoningDetail<'_>) -> bool {
 
 /// The result of a call: a text, or blocks of text and of documents to cite.
 fn result<'a>(message: &'a Message<'a>, path: &str) -> Result<Turn<'a>, Error> {
-    let Some(tool_call_id) = message.tool_call_id.as_deref() else {
-        return Err(Error::invalid(format!(
-            "{path}.tool_call_id: missing in a tool message"
-        )));
-    };
+    let tool_call_id = called_id(message, path)?;
     let part = |part: &'a Part<'a>| match part {
         Part::Text { text, .. } => Ok(text_block(text)),
         Part::Other { kind, raw } if &**kind == "document" => Ok(Some(Block {

@@ -15,7 +15,7 @@ pub(super) struct Host {
 
 /// Google AI Studio.
 pub(super) static STUDIO: Host = Host {
-    name: "gemini",
+    name: super::NAME,
     models: "models/",
     paths: &["models/", "tunedModels/"],
     wants_types: false,

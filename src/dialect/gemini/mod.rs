@@ -28,6 +28,9 @@ use super::shared::google_error;
 use crate::chat::{CacheTokens, ReasoningTokens, UsageConvention};
 use crate::wire::Framing;
 
+/// The dialect's name, and in messages that of the code that all its hosts have in common.
+const NAME: &str = "gemini";
+
 /// The dialect, as Google AI Studio speaks it.
 pub(super) static STUDIO: Dialect = Dialect {
     name: host::STUDIO.name,

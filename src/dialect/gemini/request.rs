@@ -2,12 +2,14 @@
 //!
 //! What it cannot carry is in [`gaps`](super::gaps).
 
+use super::NAME;
 use super::host::Host;
 use super::models::{Model, Thinking};
 use super::turns::{Turn, conversation};
 use crate::chat::{FunctionTool, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::shared::raws::Raws;
+use crate::dialect::shared::turns::cannot_carry;
 use crate::dialect::shared::write::{named, write_body};
 use crate::dialect::{Encoded, Target, path_segment};
 use crate::error::{Error, cut, quoted};
@@ -105,7 +107,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
     translate(request, target, host, &mut |body| {
         bytes = write_body(request, body);
     })
-    .map_err(|error| error.named("gemini", host.name))?;
+    .map_err(|error| error.named(NAME, host.name))?;
     let operation = if target.stream {
         "streamGenerateContent?alt=sse"
     } else {
@@ -125,7 +127,7 @@ pub(super) fn encode(request: &Request, target: &Target<'_>, host: &Host) -> Res
 
 /// Finds what `encode` would refuse, and writes nothing.
 pub(super) fn check(request: &Request, target: &Target<'_>, host: &Host) -> Result<(), Error> {
-    translate(request, target, host, &mut |_| ()).map_err(|error| error.named("gemini", host.name))
+    translate(request, target, host, &mut |_| ()).map_err(|error| error.named(NAME, host.name))
 }
 
 /// Makes the body of `request` for `target` and gives it to `take`: everything that can be wrong is found on the way.
@@ -259,10 +261,11 @@ fn answer<'a>(request: &'a Request, out: &mut Raws<'a>) -> Result<(), Error> {
             out.keep("responseJsonSchema", Some(schema));
         }
         Some(ResponseFormat::Other(kind)) => {
-            return Err(Error::invalid(format!(
-                "response_format: gemini cannot carry {}",
-                cut(&kind, 80)
-            )));
+            return Err(cannot_carry(
+                format_args!("response_format"),
+                NAME,
+                cut(&kind, 80),
+            ));
         }
     }
     let modalities: Vec<Str<'_>> = request.get("modalities")?.unwrap_or_default();
@@ -322,10 +325,7 @@ fn tools<'a>(offered: &'a [Tool<'a>]) -> Result<Vec<ToolEntry<'a>>, Error> {
                     .iter()
                     .find(|(name, theirs)| *name == &**kind || *theirs == &**kind);
                 let Some((name, theirs)) = known else {
-                    return Err(Error::invalid(format!(
-                        "tools[{at}]: gemini cannot carry {}",
-                        cut(kind, 80)
-                    )));
+                    return Err(cannot_carry(format_args!("tools[{at}]"), NAME, cut(kind, 80)));
                 };
                 let members = Members::of(raw);
                 let mut entry = Raws::default();

@@ -3,10 +3,14 @@
 //! Messages of one speaker that follow each other share a turn, results of functions first in it. Blank text is left
 //! out, because Google refuses it. Signatures go back on the parts that they came with.
 
+use super::NAME;
 use super::media::{self, File, Inline, Media};
 use super::models::Model;
 use crate::chat::{Content, Format, Message, Part as Given, ReasoningDetail, Role};
 use crate::dialect::shared::calls::Called;
+use crate::dialect::shared::turns::{
+    arguments, called_id, cannot_carry, carries_only_text, name_speaker, nothing_said,
+};
 use crate::dialect::shared::write::to_front;
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Shape};
@@ -159,9 +163,7 @@ pub(super) fn conversation<'a>(
         }
     }
     if turns.is_empty() {
-        return Err(Error::invalid(
-            "messages: gemini needs at least one user or assistant message that is not empty",
-        ));
+        return Err(nothing_said(NAME));
     }
     Ok(Conversation {
         system: (!system.is_empty()).then_some(Turn {
@@ -199,9 +201,7 @@ fn texts<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Part<'a>>, Erro
     if parts.iter().all(Part::is_text) {
         return Ok(parts);
     }
-    Err(Error::invalid(format!(
-        "{path}.content: gemini carries only text in a system message"
-    )))
+    Err(carries_only_text(path, NAME, "a system message"))
 }
 
 /// The content of a message, with the speaker's name before its first text: no provider but OpenAI has a place for it,
@@ -212,9 +212,7 @@ fn parts<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Part<'a>>, Erro
         Kind::Text(text) => Some(text),
         _ => None,
     });
-    if let (Some(name), Some(text)) = (&message.name, first) {
-        *text = Cow::Owned(format!("{}: {text}", &**name));
-    }
+    name_speaker(message, first);
     Ok(out)
 }
 
@@ -225,9 +223,8 @@ fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<Vec<Part<'a>>, Er
         Content::Text(text) => out.extend(text_part(text)),
         Content::Parts(parts) => {
             for (at, given) in parts.iter().enumerate() {
-                let part = part(given).map_err(|what| {
-                    Error::invalid(format!("{path}.content[{at}]: gemini cannot carry {what}"))
-                })?;
+                let part = part(given)
+                    .map_err(|what| cannot_carry(format_args!("{path}.content[{at}]"), NAME, &what))?;
                 out.extend(part);
             }
         }
@@ -261,12 +258,7 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Resu
     }
     let mut calls = Vec::with_capacity(message.tool_calls.len());
     for (at, call) in message.tool_calls.iter().enumerate() {
-        let args = call.function.arguments_object().map_err(|error| {
-            Error::invalid(format!(
-                "{path}.tool_calls[{at}].function.arguments: {}",
-                error.message
-            ))
-        })?;
+        let args = arguments(call, path, at)?;
         let mut part = Part::from(Kind::FunctionCall(Call {
             id: &call.id,
             name: &call.function.name,
@@ -279,7 +271,7 @@ fn assistant<'a>(message: &'a Message<'a>, path: &str, model: Model<'_>) -> Resu
     out.extend(parts(message, path)?);
     for (at, url) in message.images.iter().enumerate() {
         let image = media::at(&**url, "image")
-            .map_err(|what| Error::invalid(format!("{path}.images[{at}]: gemini cannot carry {what}")))?;
+            .map_err(|what| cannot_carry(format_args!("{path}.images[{at}]"), NAME, &what))?;
         out.push(Part::from(image));
     }
     if !signatures.is_empty() {
@@ -367,11 +359,7 @@ fn thoughts<'a>(details: &'a [ReasoningDetail<'a>]) -> Vec<Part<'a>> {
 
 /// The result of a call, and after it what it shows: a result holds only JSON.
 fn outcome<'a>(message: &'a Message<'a>, called: &Called<'a>, path: &str) -> Result<Vec<Part<'a>>, Error> {
-    let Some(id) = &message.tool_call_id else {
-        return Err(Error::invalid(format!(
-            "{path}.tool_call_id: missing in a tool message"
-        )));
-    };
+    let id = called_id(message, path)?;
     let Some(name) = called.name(id).or(message.name.as_deref()) else {
         return Err(Error::invalid(format!(
             "{path}.tool_call_id: no message before it has a call of the id {}, and gemini needs the function's name",

@@ -23,9 +23,12 @@ mod tests;
 use super::format::{Dialect, TOTALS, always};
 use crate::wire::Framing;
 
+/// The dialect's name.
+const NAME: &str = "ollama";
+
 /// The dialect.
 pub(super) static DIALECT: Dialect = Dialect {
-    name: "ollama",
+    name: NAME,
     gaps: &gaps::GAPS,
     encode: request::encode,
     check: request::check,

@@ -3,11 +3,13 @@
 //! What it cannot carry is in [`gaps`](super::gaps). A call of one certain tool is asked for by offering no other. What a
 //! caller writes in Ollama's own words (`options`, `think`, `format`) goes before what is made of the unified ones.
 
+use super::NAME;
 use super::turns::{Turn, conversation};
 use crate::caps;
 use crate::chat::{Effort, ReasoningRequest, Request, ResponseFormat, Tool, ToolChoice};
 use crate::dialect::features::native;
 use crate::dialect::shared::raws::Raws;
+use crate::dialect::shared::turns::cannot_carry;
 use crate::dialect::shared::write::write_body;
 use crate::dialect::{Encoded, Target};
 use crate::error::{Error, cut};
@@ -158,10 +160,11 @@ fn answer<'a>(request: &'a Request, out: &mut Raws<'a>) -> Result<(), Error> {
         Some(ResponseFormat::JsonObject) => out.set("format", "json"),
         Some(ResponseFormat::JsonSchema { schema, .. }) => out.keep("format", Some(schema)),
         Some(ResponseFormat::Other(kind)) => {
-            return Err(Error::invalid(format!(
-                "response_format: ollama cannot carry {}",
-                cut(&kind, 80)
-            )));
+            return Err(cannot_carry(
+                format_args!("response_format"),
+                NAME,
+                cut(&kind, 80),
+            ));
         }
     }
     match request.reasoning()?.and_then(think) {
@@ -204,8 +207,7 @@ fn tools<'a>(offered: &'a [Tool<'a>], choice: Option<&ToolChoice>) -> Result<Vec
         let function = match tool {
             Tool::Function(function) => function,
             Tool::Other { kind, .. } => {
-                let kind = cut(kind, 80);
-                return Err(Error::invalid(format!("tools[{at}]: ollama cannot carry {kind}")));
+                return Err(cannot_carry(format_args!("tools[{at}]"), NAME, cut(kind, 80)));
             }
         };
         let is_wanted = match choice {

@@ -2,8 +2,10 @@
 //!
 //! Where an image stands among the texts of its message has no place in Ollama's form: models see it before the text.
 
+use super::NAME;
 use crate::chat::{Content, DataUrl, Message, Part, Role};
 use crate::dialect::shared::calls::Called;
+use crate::dialect::shared::turns::{arguments, cannot_carry, name_speaker};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members};
 use serde::Serialize;
@@ -78,9 +80,8 @@ fn turn<'a>(message: &'a Message<'a>, called: &Called<'a>, path: &str) -> Result
         turn.tool_call_id = message.tool_call_id.as_deref();
         let called = turn.tool_call_id.and_then(|id| called.name(id));
         turn.tool_name = message.name.as_deref().or(called);
-    } else if let Some(name) = message.name.as_ref().filter(|_| !content.is_empty()) {
-        // No provider but OpenAI has a place for the speaker's name, and OpenRouter writes it so.
-        content = Cow::Owned(format!("{}: {content}", &**name));
+    } else if !content.is_empty() {
+        name_speaker(message, Some(&mut content));
     }
     turn.content = content;
     Ok(turn)
@@ -95,8 +96,7 @@ fn content<'a>(content: &'a Content<'a>, path: &str) -> Result<(Cow<'a, str>, Ve
         Content::Text(whole) => text = Cow::Borrowed(whole),
         Content::Parts(parts) => {
             for (at, part) in parts.iter().enumerate() {
-                let cannot =
-                    |what: &str| Error::invalid(format!("{path}.content[{at}]: ollama cannot carry {what}"));
+                let cannot = |what: &str| cannot_carry(format_args!("{path}.content[{at}]"), NAME, what);
                 match part {
                     Part::Text { text: more, .. } => text += &**more,
                     Part::Image { url, .. } => match DataUrl::parse(url) {
@@ -140,12 +140,7 @@ fn thinking<'a>(message: &'a Message<'a>) -> Cow<'a, str> {
 
 fn calls<'a>(message: &'a Message<'a>, path: &str) -> Result<Vec<Call<'a>>, Error> {
     let call = |(at, call): (usize, &'a crate::chat::ToolCall<'a>)| {
-        let arguments = call.function.arguments_object().map_err(|error| {
-            Error::invalid(format!(
-                "{path}.tool_calls[{at}].function.arguments: {}",
-                error.message
-            ))
-        })?;
+        let arguments = arguments(call, path, at)?;
         Ok(Call {
             id: &call.id,
             function: Function {

@@ -1,7 +1,9 @@
 //! The conversation as a list of items: messages, calls, their results, and thinking, each an item of its own.
 
+use super::NAME;
 use crate::chat::{Content, DataUrl, Format, Message, Part as Given, ReasoningDetail, Role};
 use crate::dialect::shared::call_ids::call_id;
+use crate::dialect::shared::turns::{called_id, cannot_carry, carries_only_text, name_speaker};
 use crate::error::{Error, cut, quoted};
 use crate::json::{self, Members, Str};
 use serde::Serialize;
@@ -115,9 +117,7 @@ fn instruction<'a>(
     path: &str,
 ) -> Result<Option<Item<'a>>, Error> {
     if !is_text(&message.content) {
-        return Err(Error::invalid(format!(
-            "{path}.content: openai-responses carries only text in a system message"
-        )));
+        return Err(carries_only_text(path, NAME, "a system message"));
     }
     spoken(role, message, path)
 }
@@ -137,9 +137,7 @@ fn spoken<'a>(role: &'static str, message: &'a Message<'a>, path: &str) -> Resul
             Part::Image { .. } | Part::File { .. } => None,
         }),
     };
-    if let (Some(name), Some(text)) = (&message.name, first) {
-        *text = Cow::Owned(format!("{}: {text}", &**name));
-    }
+    name_speaker(message, first);
     Ok(Some(Item::Message { role, content }))
 }
 
@@ -148,16 +146,11 @@ fn spoken<'a>(role: &'static str, message: &'a Message<'a>, path: &str) -> Resul
 fn assistant<'a>(message: &'a Message<'a>, path: &str, out: &mut Vec<Item<'a>>) -> Result<(), Error> {
     out.extend(thinking(&message.reasoning_details));
     if !is_text(&message.content) {
-        return Err(Error::invalid(format!(
-            "{path}.content: openai-responses carries only text in an assistant message"
-        )));
+        return Err(carries_only_text(path, NAME, "an assistant message"));
     }
-    let text = joined(&message.content);
+    let mut text = joined(&message.content);
     if !text.is_empty() {
-        let text = match &message.name {
-            Some(name) => Cow::Owned(format!("{}: {text}", &**name)),
-            None => text,
-        };
+        name_speaker(message, Some(&mut text));
         out.push(Item::Message {
             role: "assistant",
             content: Said::Text(text),
@@ -222,11 +215,7 @@ fn thinking<'a>(details: &'a [ReasoningDetail<'a>]) -> impl Iterator<Item = Item
 }
 
 fn outcome<'a>(message: &'a Message<'a>, path: &str) -> Result<Item<'a>, Error> {
-    let Some(id) = &message.tool_call_id else {
-        return Err(Error::invalid(format!(
-            "{path}.tool_call_id: missing in a tool message"
-        )));
-    };
+    let id = called_id(message, path)?;
     let output = match &message.content {
         Content::Parts(given) if !is_text(&message.content) => Said::Parts(parts(given, path)?),
         content => Said::Text(joined(content)),
@@ -257,11 +246,7 @@ fn parts<'a>(given: &'a [Given<'a>], path: &str) -> Result<Vec<Part<'a>>, Error>
         .iter()
         .enumerate()
         .map(|(at, given)| {
-            part(given).map_err(|what| {
-                Error::invalid(format!(
-                    "{path}.content[{at}]: openai-responses cannot carry {what}"
-                ))
-            })
+            part(given).map_err(|what| cannot_carry(format_args!("{path}.content[{at}]"), NAME, &what))
         })
         .collect()
 }

@@ -2,11 +2,13 @@
 //!
 //! What becomes of what it cannot carry is in [`gaps`](super::gaps).
 
+use super::NAME;
 use super::input::{Item, items};
 use super::tools::{self, Entry};
 use crate::chat::{Effort, ReasoningRequest, Request, ResponseFormat};
 use crate::dialect::features::native;
 use crate::dialect::shared::raws::Raws;
+use crate::dialect::shared::turns::cannot_carry;
 use crate::dialect::shared::write::write_body;
 use crate::dialect::{Encoded, Target};
 use crate::error::{Error, cut};
@@ -176,10 +178,11 @@ fn answer<'a>(request: &'a Request, out: &mut Raws<'a>) -> Result<(), Error> {
             text.set("format", &format);
         }
         Some(ResponseFormat::Other(kind)) => {
-            return Err(Error::invalid(format!(
-                "response_format: openai-responses cannot carry {}",
-                cut(&kind, 80)
-            )));
+            return Err(cannot_carry(
+                format_args!("response_format"),
+                NAME,
+                cut(&kind, 80),
+            ));
         }
     }
     text.keep("verbosity", request.get("verbosity")?);

@@ -1,9 +1,11 @@
 //! Tools and their choice: flat, where chats have an object inside of each.
 
+use super::NAME;
 use crate::chat::{FunctionTool, Request, Tool, ToolChoice};
 use crate::dialect::shared::location::set_location;
 use crate::dialect::shared::raws::Raws;
 use crate::dialect::shared::schema::schema;
+use crate::dialect::shared::turns::cannot_carry;
 use crate::error::{Error, cut};
 use crate::json::{self, Members, Shape, Str};
 use serde::Serialize;
@@ -45,10 +47,7 @@ pub(super) fn tools<'a>(request: &'a Request, offered: &'a [Tool<'a>]) -> Result
                     || kind.starts_with("openrouter:")
                     || kind.starts_with("crosspoint:") =>
             {
-                return Err(Error::invalid(format!(
-                    "tools[{at}]: openai-responses cannot carry {}",
-                    cut(kind, 80)
-                )));
+                return Err(cannot_carry(format_args!("tools[{at}]"), NAME, cut(kind, 80)));
             }
             Tool::Other { raw, .. } => Entry::Native(raw),
         });
@@ -94,9 +93,7 @@ pub(super) fn choice(request: &Request) -> Result<Option<Cow<'_, RawValue>>, Err
         match given.text("type").as_deref() {
             Some("allowed_tools") => return Ok(Some(Cow::Owned(json::to_raw(&allowed(&given))))),
             Some("custom") => {
-                return Err(Error::invalid(
-                    "tool_choice: openai-responses cannot carry custom",
-                ));
+                return Err(cannot_carry(format_args!("tool_choice"), NAME, "custom"));
             }
             Some("function") | None => {}
             Some(_) => return Ok(Some(Cow::Borrowed(raw))),

@@ -12,6 +12,7 @@
 //! names                                   names of dialects with a client side
 //! raws, write                             members of an object that is being written; small steps of writing
 //! say                                     small steps of reading
+//! turns                                   conversations in turns, and what is refused in them
 //! ```
 
 pub(super) mod aws_error;
@@ -30,4 +31,5 @@ pub(super) mod openai_error;
 pub(super) mod raws;
 pub(super) mod say;
 pub(super) mod schema;
+pub(super) mod turns;
 pub(super) mod write;
