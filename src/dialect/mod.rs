@@ -53,6 +53,7 @@ pub fn find(name: &str) -> Option<&'static Dialect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
     use crate::test;
 
     #[test]
@@ -63,6 +64,34 @@ mod tests {
                 "{}",
                 dialect.name()
             );
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_error_object_gives_the_status() {
+        let others = SERVING.iter().map(|row| row.dialect);
+        for dialect in DIALECTS.iter().copied().chain(others) {
+            for body in [
+                "",
+                "<html>502</html>",
+                "{}",
+                "[]",
+                "[[]]",
+                "null",
+                r#"{"error":null}"#,
+                r#"{"error":{}}"#,
+                r#"{"error":7}"#,
+                r#"{"message":null}"#,
+                r#"{"message":7}"#,
+                r#"{"message":{}}"#,
+                "\u{fffe}",
+            ] {
+                let error = dialect.error(502, body.as_bytes());
+                let found = (error.kind, error.message.as_str());
+                let expected = (Kind::ProviderUnavailable, "the provider answered with status 502");
+                assert_eq!(found, expected, "{}: {body}", dialect.name);
+            }
+            assert_eq!(dialect.error(502, b"\xff\xfe").kind, Kind::ProviderUnavailable);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Anthropic's errors: <https://docs.anthropic.com/en/api/errors>. The same object is the body of a failed response, and
 //! the data of an `error` event in a stream that had begun well.
 
-use crate::dialect::shared::error::{refine, silent};
+use crate::dialect::shared::error::{self, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;
@@ -20,26 +20,21 @@ static KINDS: &[(&str, Kind)] = &[
     ("timeout_error", Kind::Timeout),
 ];
 
-/// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
+/// Reads the body of a failed response.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let fallback = Kind::of_provider_status(status);
     let nothing = || silent(Some(status));
-    let Ok(body) = serde_json::from_slice::<&RawValue>(body).map(Members::of) else {
-        return nothing();
-    };
+    let body = error::body(body);
     match (body.get("error"), body.text("message")) {
         (Some(detail), _) => of_detail(detail, fallback).unwrap_or_else(nothing),
-        (None, Some(message)) if !message.is_empty() => {
-            Error::of_provider(refine(fallback, &message), &message, None)
-        }
+        (None, Some(message)) if !message.is_empty() => error::told(fallback, &message, None),
         (None, _) => nothing(),
     }
 }
 
 /// The error in the body of a failed response, if it is one of Anthropic's.
 pub(super) fn said(status: u16, body: &[u8]) -> Option<Error> {
-    let body = serde_json::from_slice::<&RawValue>(body).map(Members::of).ok()?;
-    let detail = body.get("error")?;
+    let detail = error::body(body).get("error")?;
     Members::of(detail).text("type")?;
     of_detail(detail, Kind::of_provider_status(status))
 }
@@ -65,15 +60,8 @@ fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
         .as_deref()
         .filter(|message| !message.is_empty())
         .or(code)?;
-    let known = KINDS
-        .iter()
-        .find(|(name, _)| Some(*name) == code)
-        .map(|(_, kind)| *kind);
-    Some(Error::of_provider(
-        refine(known.unwrap_or(fallback), message),
-        message,
-        code,
-    ))
+    let kind = error::known(KINDS, code).unwrap_or(fallback);
+    Some(error::told(kind, message, code))
 }
 
 #[cfg(test)]
@@ -103,28 +91,6 @@ mod tests {
         let body =
             r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#;
         check(401, body, Kind::ProviderAuthentication, "invalid x-api-key");
-    }
-
-    #[test]
-    fn a_body_that_is_no_error_object_gives_the_status() {
-        for body in [
-            "",
-            "<html>502</html>",
-            "{}",
-            "[]",
-            "null",
-            r#"{"error":null}"#,
-            r#"{"error":{}}"#,
-            r#"{"error":7}"#,
-        ] {
-            check(
-                502,
-                body,
-                Kind::ProviderUnavailable,
-                "the provider answered with status 502",
-            );
-        }
-        assert_eq!(of_response(502, b"\xff\xfe").kind, Kind::ProviderUnavailable);
     }
 
     #[test]

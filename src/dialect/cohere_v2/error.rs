@@ -1,9 +1,8 @@
 //! Cohere's errors: <https://docs.cohere.com/reference/errors>. A body is `{"id":"…","message":"…"}`.
 
-use crate::dialect::shared::error::{refine, silent};
+use crate::dialect::shared::error::{self, silent};
 use crate::error::{Error, Kind};
 use crate::json::Members;
-use serde_json::value::RawValue;
 
 /// What a status means here that it does not mean elsewhere.
 static BY_STATUS: &[(u16, Kind)] = &[
@@ -13,14 +12,11 @@ static BY_STATUS: &[(u16, Kind)] = &[
     (499, Kind::ProviderUnavailable),
 ];
 
-/// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
+/// Reads the body of a failed response.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let known = BY_STATUS.iter().find(|(known, _)| *known == status);
     let kind = known.map_or_else(|| Kind::of_provider_status(status), |(_, kind)| *kind);
-    let said = serde_json::from_slice::<&RawValue>(body)
-        .ok()
-        .and_then(|raw| of_body(&Members::of(raw), kind));
-    said.unwrap_or_else(|| Error {
+    of_body(&error::body(body), kind).unwrap_or_else(|| Error {
         kind,
         ..silent(Some(status))
     })
@@ -31,7 +27,7 @@ pub(super) fn of_body(body: &Members<'_>, kind: Kind) -> Option<Error> {
     // `error` is how the end of a stream names it.
     let message = body.text("message").or_else(|| body.text("error"));
     let message = message.filter(|message| !message.is_empty())?;
-    Some(Error::of_provider(refine(kind, &message), &message, None))
+    Some(error::told(kind, &message, None))
 }
 
 #[cfg(test)]
@@ -63,23 +59,6 @@ mod tests {
         ] {
             check(status, r#"{"id":"i","message":"m"}"#, kind, "m");
         }
-    }
-
-    #[test]
-    fn a_body_that_is_no_error_object_gives_the_status() {
-        for body in [
-            "",
-            "<html>",
-            "{}",
-            "[]",
-            "null",
-            r#"{"message":null}"#,
-            r#"{"message":7}"#,
-        ] {
-            let message = "the provider answered with status 502";
-            check(502, body, Kind::ProviderUnavailable, message);
-        }
-        assert_eq!(of_response(502, b"\xff").kind, Kind::ProviderUnavailable);
         assert_eq!(of_response(498, b"").kind, Kind::ProviderAuthentication);
     }
 }

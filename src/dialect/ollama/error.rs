@@ -1,16 +1,16 @@
 //! Ollama's errors: `{"error":"…"}`, as the body of a failed response or as a line of a stream that had begun well
 //! (<https://docs.ollama.com/api/errors>).
 
-use crate::dialect::shared::error::{refine, silent};
+use crate::dialect::shared::error::{self, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape};
 use serde_json::value::RawValue;
 
-/// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
+/// Reads the body of a failed response.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     let kind = Kind::of_provider_status(status);
-    let said = Members::of_bytes(body).unwrap_or_default();
-    said.get("error")
+    error::body(body)
+        .get("error")
         .and_then(|detail| of_detail(detail, kind))
         .unwrap_or_else(|| silent(Some(status)))
 }
@@ -28,5 +28,5 @@ fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
         _ => Members::of(detail).text("message").map(json::Str::into_string),
     };
     let message = message.filter(|message: &String| !message.is_empty())?;
-    Some(Error::of_provider(refine(fallback, &message), &message, None))
+    Some(error::told(fallback, &message, None))
 }

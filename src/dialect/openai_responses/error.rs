@@ -1,6 +1,7 @@
 //! Errors of the Responses API. The body of a failed request is that of `openai-chat`; codes of its own come in events
 //! and in responses that failed: openai/openai-python `types/responses/response_error.py`.
 
+use crate::dialect::shared::error::known;
 use crate::dialect::shared::openai_error::{in_band, of_body};
 use crate::error::{Error, Kind};
 use crate::json::Members;
@@ -35,7 +36,7 @@ static KINDS: &[(&str, Kind)] = &[
     ("vector_store_timeout", Kind::Timeout),
 ];
 
-/// Reads the body of a failed request, which may be anything: a proxy in between answers in HTML.
+/// Reads the body of a failed request.
 pub(super) fn of_response(status: u16, body: &[u8]) -> Error {
     refined(of_body(status, body))
 }
@@ -55,10 +56,7 @@ pub(super) fn of_detail(detail: &RawValue) -> Error {
 }
 
 fn refined(mut error: Error) -> Error {
-    let code = error.provider_code.as_deref();
-    if let Some((_, kind)) = KINDS.iter().find(|(name, _)| Some(*name) == code) {
-        error.kind = *kind;
-    }
+    error.kind = known(KINDS, error.provider_code.as_deref()).unwrap_or(error.kind);
     error
 }
 

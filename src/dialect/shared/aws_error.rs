@@ -1,10 +1,9 @@
 //! Bedrock's errors. The same words name an exception in a stream and, in other places, the failure of a request:
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html#API_runtime_ConverseStream_Errors>.
 
-use crate::dialect::shared::error::{refine, silent};
+use super::error::{self, silent};
 use crate::error::{Error, Kind};
 use crate::json::Members;
-use serde_json::value::RawValue;
 
 /// What each exception means. AWS writes them with a small or a capital first letter, and sometimes with a namespace
 /// before a `#`. A refusal of our credential is the operator's business, not the caller's.
@@ -31,7 +30,7 @@ static KINDS: &[(&str, Kind)] = &[
     ("ValidationException", Kind::InvalidRequest),
 ];
 
-/// Reads the body of a failed response, which may be anything: a proxy in between answers in HTML.
+/// Reads the body of a failed response.
 pub(in crate::dialect) fn of_response(status: u16, body: &[u8]) -> Error {
     read(body, "", silent(Some(status)))
 }
@@ -43,9 +42,7 @@ pub(in crate::dialect) fn of_exception(name: &str, body: &[u8]) -> Error {
 
 /// `nothing`: the error when neither name nor body say anything.
 fn read(body: &[u8], name: &str, nothing: Error) -> Error {
-    // What cannot be read says nothing.
-    let body = serde_json::from_slice::<&RawValue>(body);
-    let body = body.map(Members::of).unwrap_or_default();
+    let body = error::body(body);
     // Around the type in the answer to a path that AWS does not know stands one object more.
     let around = || Members::of(body.get("Output")?).text("__type");
     let code = body.text("__type").or_else(around);
@@ -64,8 +61,8 @@ fn read(body: &[u8], name: &str, nothing: Error) -> Error {
     let Some(message) = said.as_deref().or(Some(code).filter(|code| !code.is_empty())) else {
         return nothing;
     };
-    let kind = refine(known.unwrap_or(nothing.kind), message);
-    Error::of_provider(kind, message, Some(code).filter(|code| !code.is_empty()))
+    let code = Some(code).filter(|code| !code.is_empty());
+    error::told(known.unwrap_or(nothing.kind), message, code)
 }
 
 #[cfg(test)]
@@ -92,27 +89,6 @@ mod tests {
         let body =
             r#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
         check(404, body, Kind::ProviderNotFound, "UnknownOperationException");
-    }
-
-    #[test]
-    fn a_body_that_is_no_error_object_gives_the_status() {
-        for body in [
-            "",
-            "<html>",
-            "{}",
-            "[]",
-            "null",
-            r#"{"message":null}"#,
-            r#"{"message":{}}"#,
-        ] {
-            check(
-                502,
-                body,
-                Kind::ProviderUnavailable,
-                "the provider answered with status 502",
-            );
-        }
-        assert_eq!(of_response(502, b"\xff").kind, Kind::ProviderUnavailable);
     }
 
     #[test]

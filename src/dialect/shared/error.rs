@@ -1,6 +1,7 @@
 //! What providers tell apart only in words: one table for all dialects.
 
 use crate::error::{Error, Kind};
+use crate::json::Members;
 
 /// What stands in a message, in small letters, and the kind that it means. The kinds that the status or the code of such
 /// an error give are the caller's fault or the caller's rate; these say more exactly whose.
@@ -37,9 +38,25 @@ static MEANINGS: &[(&str, Kind)] = &[
     ("exceeds the available context", Kind::ContextLengthExceeded),
 ];
 
+/// The members of the body of a failed response; none where it is no object: a proxy in between answers in HTML.
+pub(in crate::dialect) fn body(bytes: &[u8]) -> Members<'_> {
+    Members::of_bytes(bytes).unwrap_or_default()
+}
+
+/// The kind that a provider's table has for a code.
+pub(in crate::dialect) fn known(kinds: &[(&str, Kind)], code: Option<&str>) -> Option<Kind> {
+    let known = kinds.iter().find(|(name, _)| Some(*name) == code);
+    known.map(|(_, kind)| *kind)
+}
+
+/// An error in the provider's words: `kind` by its code or status, if the message does not say more exactly what is wrong.
+pub(in crate::dialect) fn told(kind: Kind, message: &str, code: Option<&str>) -> Error {
+    Error::of_provider(refine(kind, message), message, code)
+}
+
 /// The kind of an error that status and code call `kind`, by what its message says. A rate is still a rate, unless it is
 /// money that is used up.
-pub(in crate::dialect) fn refine(kind: Kind, message: &str) -> Kind {
+fn refine(kind: Kind, message: &str) -> Kind {
     let hears = |meant: Kind| match kind {
         Kind::InvalidRequest | Kind::Unprocessable => true,
         Kind::RateLimitExceeded => meant == Kind::PaymentRequired,

@@ -1,7 +1,7 @@
 //! Google's errors: <https://ai.google.dev/gemini-api/docs/troubleshooting>. The same object is the body of a failed
 //! response, and the data of an event in a stream that had begun well.
 
-use crate::dialect::shared::error::{refine, silent};
+use super::error::{self, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members};
 use serde_json::value::RawValue;
@@ -56,9 +56,8 @@ fn of_detail(detail: &RawValue, fallback: Kind) -> Option<Error> {
             .filter(|code| *code >= 400)
             .map_or(fallback, Kind::of_provider_status)
     };
-    let known = KINDS.iter().find(|(name, _)| Some(*name) == code);
-    let kind = known.map_or_else(by_number, |(_, kind)| *kind);
-    let mut error = Error::of_provider(refine(kind, message), message, code);
+    let kind = error::known(KINDS, code).unwrap_or_else(by_number);
+    let mut error = error::told(kind, message, code);
     error.retry_after_ms = members
         .objects("details")
         .find_map(|detail| retry_ms(&Members::of(detail).text("retryDelay")?));
@@ -127,23 +126,5 @@ mod tests {
         assert_eq!(retry_ms("7s"), Some(7_000));
         assert_eq!(retry_ms("0.847655010s"), Some(847));
         assert_eq!(retry_ms("soon"), None);
-    }
-
-    #[test]
-    fn a_body_that_is_no_error_object_gives_the_status() {
-        for body in [
-            "",
-            "<html>",
-            "{}",
-            "[]",
-            "[[]]",
-            "null",
-            r#"{"error":null}"#,
-            r#"{"error":7}"#,
-        ] {
-            let message = "the provider answered with status 502";
-            check(502, body, Kind::ProviderUnavailable, message);
-        }
-        assert_eq!(of_response(502, b"\xff").kind, Kind::ProviderUnavailable);
     }
 }

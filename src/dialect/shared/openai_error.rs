@@ -1,6 +1,6 @@
 //! What an OpenAI-compatible provider says when it fails: in a body of its own, or in band.
 
-use crate::dialect::shared::error::{refine, silent};
+use super::error::{self, silent};
 use crate::error::{Error, Kind};
 use crate::json::{self, Members, Shape, Str};
 use serde_json::value::RawValue;
@@ -10,18 +10,12 @@ const MAX_COMPLAINTS: usize = 5;
 
 /// The error of a response whose status is not 200.
 pub(in crate::dialect) fn of_body(status: u16, body: &[u8]) -> Error {
-    // What cannot be read says nothing.
-    let said = Members::of_bytes(body).unwrap_or_default();
-    match said.get("error") {
-        Some(raw) => read_error(raw, Some(status)),
-        None => of_members(&said, Some(status)),
-    }
+    of_whole(body, Some(status))
 }
 
 /// An error that is the whole body or chunk, as vLLM's and Mistral's are.
 pub(in crate::dialect) fn flat(body: &[u8], status: Option<u16>) -> Error {
-    // What cannot be read says nothing.
-    of_members(&serde_json::from_slice(body).unwrap_or_default(), status)
+    of_members(&error::body(body), status)
 }
 
 /// The error inside a response that had status 200.
@@ -31,17 +25,20 @@ pub(in crate::dialect) fn in_band(raw: &RawValue) -> Error {
 
 /// The data of an event that is called `error`, with or without a member of that name.
 pub(in crate::dialect) fn of_event(data: &str) -> Error {
-    // What cannot be read says nothing.
-    let said = Members::read(data).unwrap_or_default();
+    of_whole(data.as_bytes(), None)
+}
+
+fn of_whole(bytes: &[u8], status: Option<u16>) -> Error {
+    let said = error::body(bytes);
     match said.get("error") {
-        Some(raw) => read_error(raw, None),
-        None => of_members(&said, None),
+        Some(raw) => read_error(raw, status),
+        None => of_members(&said, status),
     }
 }
 
 fn read_error(raw: &RawValue, status: Option<u16>) -> Error {
     match json::shape(raw) {
-        Shape::String => error(text(raw), None, "", None, status),
+        Shape::String => classified(text(raw), None, "", None, status),
         _ => of_members(&Members::of(raw), status),
     }
 }
@@ -53,7 +50,7 @@ fn of_members(members: &Members<'_>, status: Option<u16>) -> Error {
     let inner = inner.text("code");
     let kind_name = members.text("type");
     let said = members.get("message").or_else(|| members.get("detail"));
-    error(
+    classified(
         said.and_then(message),
         code,
         kind_name.as_deref().unwrap_or(""),
@@ -97,7 +94,7 @@ fn text(raw: &RawValue) -> Option<String> {
         .map(Str::into_string)
 }
 
-fn error(
+fn classified(
     message: Option<String>,
     code: Option<&str>,
     kind_name: &str,
@@ -126,7 +123,7 @@ fn error(
     let code = code.or(Some(kind_name).filter(|name| !name.is_empty()));
     let kind = named.unwrap_or(by_status);
     match message.filter(|message| !message.is_empty()) {
-        Some(message) => Error::of_provider(refine(kind, &message), &message, code),
+        Some(message) => error::told(kind, &message, code),
         None => Error::of_provider(kind, &silent(status).message, code),
     }
 }
