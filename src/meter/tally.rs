@@ -1,6 +1,6 @@
 //! What one attempt used: the provider's reports as they come, and a count of what it delivered beside them.
 
-use super::{Bounds, TokenCounter};
+use super::{Bounds, Source, TokenCounter};
 use crate::chat::{Delta, Piece, Reasoning, Usage, UsageConvention, UsageReport};
 
 /// Counts one attempt.
@@ -16,31 +16,6 @@ pub struct Tally {
     own_prompt: Option<(u64, Source)>,
     delivered: TokenCounter,
     reasoning: TokenCounter,
-}
-
-/// Where a count comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The provider reported it.
-    Provider,
-    /// We counted it by the model's own vocabulary.
-    Tokenizer,
-    /// We estimated it. Of a prompt with tools or images that is always so: how these count is documented, not promised.
-    Estimate,
-    /// The provider charges for what it goes on to write, up to this limit of the caller's.
-    Limit,
-}
-
-impl Source {
-    /// The word in receipts.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Provider => "provider",
-            Self::Tokenizer => "tokenizer",
-            Self::Estimate => "estimate",
-            Self::Limit => "limit",
-        }
-    }
 }
 
 /// The tokens to bill for one attempt.
