@@ -8,7 +8,6 @@
 //! messages: 4300000 items; at most 65536 are allowed in one request
 //! ```
 
-use crate::chat::Request;
 use crate::error::{Error, Kind};
 use crate::json::{self, Shape, shape};
 use serde_json::value::RawValue;
@@ -135,13 +134,12 @@ static LISTS: &[List] = &[
 /// A list whose text is shorter than this is within every cap.
 const SHORTEST: usize = 2 * MAX_WORDS;
 
-/// Checks the lists of a request.
+/// Checks the lists of a request: its members, each with its JSON text.
 ///
 /// # Errors
 /// Names the list, how many items it has, and how many it may have.
-pub fn check(request: &Request) -> Result<(), Error> {
-    request
-        .members()
+pub fn check<'r>(members: impl Iterator<Item = (&'r str, &'r str)>) -> Result<(), Error> {
+    members
         .filter(|(_, text)| text.len() > SHORTEST)
         .try_for_each(|(name, text)| check_member(name, text))
 }
@@ -314,7 +312,12 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Request;
     use crate::test;
+
+    fn check(request: &Request) -> Result<(), Error> {
+        super::check(request.members())
+    }
 
     fn request(name: &str, value: &str) -> Request {
         Request::parse(format!("{{\"{name}\":{value}}}").into_bytes()).unwrap()

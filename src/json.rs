@@ -321,6 +321,15 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+/// What serde_json says of a value, without the position inside that value, which means nothing to a caller.
+pub fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text.get(..at).unwrap_or(&text).to_owned(),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,6 @@
 //!
 //! A dialect takes these when it must translate. Every error begins with the path inside the message or tool.
 
-use super::request::without_position;
 use crate::error::{Error, quoted};
 use crate::json::{self, Shape, Str};
 use serde::Deserialize;
@@ -559,7 +558,7 @@ impl<'a> ResponseFormat<'a> {
 
 fn read<'a, T: Deserialize<'a>>(path: &str, raw: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(raw.get()).map_err(|error| {
-        let what = without_position(&error);
+        let what = json::without_position(&error);
         Error::invalid(if path.is_empty() || path == "." {
             what
         } else {

@@ -105,7 +105,7 @@ impl Request {
             None | Some("null") => Ok(None),
             Some(text) => serde_json::from_str(text)
                 .map(Some)
-                .map_err(|error| Error::invalid(format!("{name}: {}", without_position(&error)))),
+                .map_err(|error| Error::invalid(format!("{name}: {}", json::without_position(&error)))),
         }
     }
 
@@ -160,7 +160,7 @@ impl Request {
             let error = serde_json::from_str::<Message<'_>>(raw.get()).err()?;
             Some(Error::invalid(format!(
                 "messages[{index}].{}",
-                without_position(&error)
+                json::without_position(&error)
             )))
         });
         wrong.unwrap_or_else(|| Error::invalid("messages: expected an array of messages"))
@@ -388,15 +388,6 @@ pub enum Effort {
     Minimal,
     /// Not at all.
     None,
-}
-
-/// What serde_json says of a value, without the position inside that value, which means nothing to a caller.
-pub(super) fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(at) => text.get(..at).unwrap_or(&text).to_owned(),
-        None => text,
-    }
 }
 
 #[cfg(test)]

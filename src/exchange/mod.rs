@@ -197,7 +197,7 @@ impl Exchange {
     /// When it is no request.
     pub fn read(&mut self, body: Vec<u8>) -> Result<(), Error> {
         let request = Request::parse(body)?.of(self.client.operation());
-        caps::check(&request)?;
+        caps::check(request.members())?;
         self.envelope = Envelope::of(&request)?;
         self.request = Some(request);
         Ok(())
