@@ -10,16 +10,17 @@ mod input;
 mod limit;
 mod message;
 mod operation;
+mod reasoning;
 mod request;
+mod tool;
 mod usage;
 
 pub use delta::{Delta, Finish, Format, Piece, Place, Reasoning};
 pub use fold::{Folded, FoldedCall, FoldedChoice};
 pub use input::Input;
-pub use message::{
-    CallFunction, Content, DataUrl, FunctionTool, Message, Part, ReasoningDetail, ResponseFormat, Role, Tool,
-    ToolCall, ToolChoice,
-};
+pub use message::{CallFunction, Content, DataUrl, Message, Part, ReasoningDetail, Role, ToolCall};
 pub use operation::Operation;
-pub use request::{Effort, ReasoningRequest, Request};
+pub use reasoning::{Effort, ReasoningRequest};
+pub use request::Request;
+pub use tool::{FunctionTool, ResponseFormat, Tool, ToolChoice};
 pub use usage::{CacheTokens, ReasoningTokens, Usage, UsageConvention, UsageReport};
