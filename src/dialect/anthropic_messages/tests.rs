@@ -1,25 +1,16 @@
 //! What the fixtures cannot say well: refusals, the order and number of deltas, hostile input.
 
 use super::{ANTHROPIC, BEDROCK, VERTEX};
-use crate::chat::{Delta, Finish, Request, UsageReport};
+use crate::chat::{Delta, Finish, UsageReport};
+use crate::dialect::Fidelity;
 use crate::dialect::steps::{self, words};
-use crate::dialect::{Dialect, Fidelity, Target};
-use crate::error::{Error, Kind};
+use crate::error::Kind;
 use crate::test;
 
 const MODEL: &str = "claude-sonnet-4-5";
 
-/// Encodes for a host that is not Anthropic.
-fn encode_hosted(dialect: &Dialect, request: &str) -> Result<crate::dialect::Encoded, Error> {
-    let request = Request::parse(request.as_bytes().to_vec()).unwrap();
-    let target = Target {
-        model: "claude-sonnet-4-5@20250929",
-        stream: false,
-        default_max_tokens: 64,
-        quirks: &crate::dialect::Quirks::NONE,
-    };
-    dialect.encode(&request, &target)
-}
+/// A model as hosts other than Anthropic name it.
+const HOSTED: &str = "claude-sonnet-4-5@20250929";
 
 #[test]
 fn hosts_that_load_nothing_are_given_no_addresses() {
@@ -29,7 +20,7 @@ fn hosts_that_load_nothing_are_given_no_addresses() {
             r#"{"type":"file","file":{"file_data":"http://e.org/a.pdf"}}"#,
         ] {
             let request = format!(r#"{{"messages":[{{"role":"user","content":[{part}]}}]}}"#);
-            let error = encode_hosted(dialect, &request).unwrap_err();
+            let error = steps::encode(dialect, HOSTED, &request).unwrap_err();
             assert_eq!(error.kind, Kind::InvalidRequest);
             assert!(
                 error
@@ -180,8 +171,7 @@ fn a_mark_beside_the_messages_goes_to_the_last_block_of_any_kind() {
     let request = format!(
         r#"{{"cache_control":{{"type":"ephemeral"}},"messages":[{{"role":"user","content":[{{"type":"text","text":"q"}},{pdf}]}}]}}"#
     );
-    let body = encode_hosted(&VERTEX, &request).unwrap().body;
-    let body = String::from_utf8(body).unwrap();
+    let body = steps::encode(&VERTEX, HOSTED, &request).unwrap();
     assert!(
         body.contains(r#"{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"QQ=="},"cache_control":{"type":"ephemeral"}}"#),
         "{body}"

@@ -8,6 +8,7 @@ pub(super) mod completions;
 pub(super) mod embeddings;
 mod gaps;
 mod messages;
+mod parts;
 mod request;
 mod response;
 mod wire;
