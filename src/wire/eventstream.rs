@@ -4,7 +4,7 @@
 //! before it`, big-endian. Both checksums are verified. Of the headers, only `:message-type`, `:event-type`,
 //! `:exception-type` and `:error-code` matter here.
 
-use super::{Frame, FrameError, FrameKind, append, consume, text};
+use super::frame::{Frame, FrameError, FrameKind, append, consume, text};
 
 const PRELUDE: usize = 12;
 const TRAILER: usize = 4;

@@ -3,7 +3,7 @@
 //! Lines end in LF, a CR before it belongs to the end; a BOM may stand first; blank lines are passed over; the last line
 //! may have no end. What a line holds is not looked at.
 
-use super::{Frame, FrameError, FrameKind, append, consume, text};
+use super::frame::{Frame, FrameError, FrameKind, append, consume, text};
 
 const BOM: &str = "\u{feff}";
 
@@ -81,9 +81,9 @@ fn emit(raw: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::KEEP;
     use super::*;
     use crate::test;
+    use crate::wire::frame::KEEP;
 
     /// The lines of `stream` when it comes in the given pieces.
     fn lines(pieces: &[&[u8]]) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! LF; comments are passed over. One deliberate difference: an event that the end of the response leaves without its
 //! blank line is handed on, because several providers end so.
 
-use super::{Frame, FrameError, FrameKind, KEEP, append, consume, text};
+use super::frame::{Frame, FrameError, FrameKind, KEEP, append, consume, text};
 use std::ops::Range;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
