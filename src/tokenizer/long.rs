@@ -3,10 +3,10 @@
 //! Only a run can be long: of letters, punctuation or white space. Where it may turn out to have ended earlier than it
 //! seemed to, the tokens up to there and from there on are counted beside the tokens of the whole.
 
-use super::Vocabulary;
 use super::classes::Class;
 use super::merge::Merge;
 use super::pieces::{Cursor, End, contraction};
+use super::vocabulary::Vocabulary;
 
 /// A long piece.
 #[derive(Clone, Debug)]

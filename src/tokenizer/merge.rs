@@ -5,8 +5,9 @@
 //! stand behind them. That takes room for the longest token only, however long the piece, and a count is there after
 //! every byte.
 
+use super::hash;
 use super::table::{MAX_TOKEN, between};
-use super::{Vocabulary, hash};
+use super::vocabulary::Vocabulary;
 
 /// So many beginnings are kept before all are forgotten that no token reaches back to.
 const MAX_KEPT: usize = 8 * MAX_TOKEN;

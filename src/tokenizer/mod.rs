@@ -30,6 +30,9 @@ mod pieces;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
+
+pub use vocabulary::Vocabulary;
 
 use long::Long;
 use merge::Merge;
@@ -39,33 +42,6 @@ use pieces::End;
 const CHUNK: usize = 1024;
 /// A piece that has not ended after so many bytes is not kept any longer.
 const LONG: usize = 256;
-
-/// A vocabulary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vocabulary {
-    /// `cl100k_base`: GPT-4, GPT-3.5, and the embeddings.
-    Cl100k,
-    /// `o200k_base`: GPT-4o and all that came after.
-    O200k,
-}
-
-impl Vocabulary {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Cl100k, Self::O200k];
-
-    /// How many tokens it has, special ones aside.
-    pub const fn size(self) -> u32 {
-        table::size(self)
-    }
-
-    /// OpenAI's name for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cl100k => "cl100k_base",
-            Self::O200k => "o200k_base",
-        }
-    }
-}
 
 /// Counts the tokens of a text that comes in pieces.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@
 //! <https://github.com/openai/tiktoken>; what is here finds the same pieces without one. Where the end of a piece depends
 //! on text that has not come yet, it says so.
 
-use super::Vocabulary;
 use super::classes::Class;
+use super::vocabulary::Vocabulary;
 
 /// Looks at a text from its beginning.
 #[derive(Clone, Copy)]

@@ -2,7 +2,8 @@
 //!
 //! A look-up reads one pilot, one slot and, where the fingerprints agree, the string itself: it is exact.
 
-use super::{Vocabulary, hash};
+use super::hash;
+use super::vocabulary::Vocabulary;
 use std::ops::Range;
 
 include!(concat!(env!("OUT_DIR"), "/vocabulary.rs"));
@@ -42,10 +43,12 @@ pub(super) fn between(from: u64, to: u64, len: usize) -> u64 {
     to.wrapping_sub(from.wrapping_mul(power))
 }
 
-/// How many tokens a vocabulary has.
-pub(super) const fn size(vocabulary: Vocabulary) -> u32 {
-    let splits = splits(vocabulary);
-    (splits.end - splits.start) as u32
+impl Vocabulary {
+    /// How many tokens it has, special ones aside.
+    pub const fn size(self) -> u32 {
+        let splits = splits(self);
+        (splits.end - splits.start) as u32
+    }
 }
 
 /// Where each token's parts meet, by rank.
