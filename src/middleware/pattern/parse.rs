@@ -1,6 +1,6 @@
 //! From the text of a pattern to its tree. Nothing here knows how a pattern is matched.
 
-use super::{MAX_STATES, PatternError};
+use super::error::{MAX_STATES, PatternError};
 
 /// How deep groups may stand inside groups; it bounds the recursion of everything that walks the tree.
 const MAX_DEPTH: usize = 40;

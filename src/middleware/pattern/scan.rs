@@ -22,7 +22,9 @@
 //! What is read afresh is read twice, which is little unless a candidate begins with nearly every character and never
 //! ends: `a|a[^b]*b` in a text of nothing but `a` reads each character as often as the limit has bytes.
 
-use super::{Patterns, Reading, State, StateId, is_word};
+use super::automaton::{Patterns, State, StateId};
+use super::parse::is_word;
+use super::reading::Reading;
 use std::rc::Rc;
 
 /// One text on its way through the patterns. Its memory does not grow with the text.

@@ -1,3 +1,4 @@
+use super::error::PatternError;
 use super::*;
 use crate::test;
 use std::rc::Rc;
