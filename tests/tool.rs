@@ -7,7 +7,7 @@
     reason = "this is how a test fails"
 )]
 
-use crosspoint::dialect::{DIALECTS, Dialect, FEATURES, Loss};
+use crosspoint::dialect::{DIALECTS, Dialect, FEATURES, Handling};
 use crosspoint::provider::{Address, ROWS, catalogue};
 use serde_json::Value;
 use std::io::Write as _;
@@ -623,17 +623,17 @@ fn the_readme_names_every_known_provider() {
 }
 
 /// How a loss is marked in README's table.
-const MARKS: [(Loss, &str); 3] = [
-    (Loss::Dropped, "–"),
-    (Loss::ByModel, "some"),
-    (Loss::Refused, "refused"),
+const MARKS: [(Handling, &str); 3] = [
+    (Handling::Drop, "–"),
+    (Handling::DropForSomeModels, "some"),
+    (Handling::Reject, "refused"),
 ];
 
 /// A row for all features that fare alike, a column for all dialects that do.
 fn table_of_gaps() -> String {
     let mark = |dialect: &Dialect, feature: &str| {
         let gap = dialect.gaps().list.iter().find(|gap| gap.feature == feature);
-        let mark = gap.and_then(|gap| MARKS.iter().find(|(loss, _)| *loss == gap.loss));
+        let mark = gap.and_then(|gap| MARKS.iter().find(|(handling, _)| *handling == gap.handling));
         mark.map_or("", |(_, mark)| *mark)
     };
     let column = |dialect: &&'static Dialect| -> Vec<&str> {

@@ -11,7 +11,7 @@ pub struct Gaps {
     /// Names of models: one of each generation or family for which the dialect writes another request.
     pub models: &'static [&'static str],
     /// The gaps.
-    pub list: &'static [Gap],
+    pub list: &'static [Unsupported],
 }
 
 /// No gaps.
@@ -22,59 +22,62 @@ pub(super) static NONE: Gaps = Gaps {
 
 /// A feature that a dialect does not carry.
 #[derive(Clone, Copy, Debug)]
-pub struct Gap {
+pub struct Unsupported {
     /// The name of the feature.
     pub feature: &'static str,
     /// What happens instead.
-    pub loss: Loss,
+    pub handling: Handling,
     /// Why: a sentence that begins with the dialect's name, without the name. Of a refusal it is what the caller reads.
     pub reason: &'static str,
 }
 
 /// What happens to what a dialect does not carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
+pub enum Handling {
     /// It is left out: a preference, without which the answer is still one to the question. With
     /// `provider.require_parameters` such an endpoint is passed over.
-    Dropped,
+    Drop,
     /// The same, for some of the models.
-    ByModel,
+    DropForSomeModels,
     /// The request is refused.
-    Refused,
+    Reject,
 }
 
 /// The commonest reason.
-pub(super) const NO_PLACE: &str = "has no place for it";
+pub(super) const NO_EQUIVALENT: &str = "has no place for it";
 
 /// A feature that is left out.
-pub(super) const fn dropped(feature: &'static str, reason: &'static str) -> Gap {
-    Gap {
+pub(super) const fn dropped(feature: &'static str, reason: &'static str) -> Unsupported {
+    Unsupported {
         feature,
-        loss: Loss::Dropped,
+        handling: Handling::Drop,
         reason,
     }
 }
 
 /// A feature that is left out for some of the models.
-pub(super) const fn by_model(feature: &'static str, reason: &'static str) -> Gap {
-    Gap {
+pub(super) const fn by_model(feature: &'static str, reason: &'static str) -> Unsupported {
+    Unsupported {
         feature,
-        loss: Loss::ByModel,
+        handling: Handling::DropForSomeModels,
         reason,
     }
 }
 
 /// A feature that is refused.
-pub(super) const fn refused(feature: &'static str, reason: &'static str) -> Gap {
-    Gap {
+pub(super) const fn refused(feature: &'static str, reason: &'static str) -> Unsupported {
+    Unsupported {
         feature,
-        loss: Loss::Refused,
+        handling: Handling::Reject,
         reason,
     }
 }
 
 /// `list` with `more` behind it, for a dialect that another host serves with less. `N` is the length of both.
-pub(super) const fn with_more<const N: usize>(list: &[Gap], more: &[Gap]) -> [Gap; N] {
+pub(super) const fn with_more<const N: usize>(
+    list: &[Unsupported],
+    more: &[Unsupported],
+) -> [Unsupported; N] {
     let mut out = [dropped("", ""); N];
     let (head, tail) = out.split_at_mut(list.len());
     head.copy_from_slice(list);
@@ -86,7 +89,7 @@ impl Gaps {
     /// Refuses a request with a parameter that the dialect called `name` cannot go without. What stands in messages and
     /// tools is refused where it is read.
     pub(super) fn refuse(&self, name: &str, request: &Request) -> Result<(), Error> {
-        for gap in self.list.iter().filter(|gap| gap.loss == Loss::Refused) {
+        for gap in self.list.iter().filter(|gap| gap.handling == Handling::Reject) {
             let feature = Feature::find(gap.feature);
             if let Some(feature) = feature.filter(|feature| feature.is_asked(request)) {
                 return Err(Error::invalid(format!(
@@ -103,23 +106,23 @@ impl Gaps {
 #[cfg(test)]
 mod tests {
     use super::super::features::FEATURES;
-    use super::super::{DIALECTS, Dialect, Fate, Quirks, Target};
+    use super::super::{DIALECTS, Dialect, Quirks, Target, Translation};
     use super::*;
     use crate::test;
     use std::collections::BTreeSet;
 
-    /// The fate of a feature with every model of a dialect's table.
-    fn fates(feature: &Feature, dialect: &Dialect) -> Vec<Fate> {
-        let fate = |model: &&'static str| {
+    /// What becomes of a feature with every model of a dialect's table.
+    fn translations(feature: &Feature, dialect: &Dialect) -> Vec<Translation> {
+        let translation = |model: &&'static str| {
             let target = Target {
                 model,
                 stream: false,
                 default_max_tokens: 8_192,
                 quirks: &Quirks::NONE,
             };
-            feature.fate(dialect, &target)
+            feature.translation(dialect, &target)
         };
-        dialect.gaps().models.iter().map(fate).collect()
+        dialect.gaps().models.iter().map(translation).collect()
     }
 
     #[test]
@@ -129,22 +132,22 @@ mod tests {
             let table = dialect.gaps();
             assert!(!table.models.is_empty(), "{} names no model", dialect.name());
             for feature in FEATURES {
-                let fates = fates(feature, dialect);
+                let found = translations(feature, dialect);
                 let gap = table.list.iter().find(|gap| gap.feature == feature.name);
-                let all = |fate| fates.iter().all(|found| *found == fate);
-                let holds = match gap.map(|gap| gap.loss) {
-                    None => all(Fate::Carried),
-                    Some(Loss::Dropped) => all(Fate::Dropped),
-                    Some(Loss::Refused) => all(Fate::Refused),
-                    Some(Loss::ByModel) => {
-                        fates.contains(&Fate::Carried)
-                            && fates.contains(&Fate::Dropped)
-                            && !fates.contains(&Fate::Refused)
+                let all = |one| found.iter().all(|found| *found == one);
+                let holds = match gap.map(|gap| gap.handling) {
+                    None => all(Translation::Carried),
+                    Some(Handling::Drop) => all(Translation::Dropped),
+                    Some(Handling::Reject) => all(Translation::Refused),
+                    Some(Handling::DropForSomeModels) => {
+                        found.contains(&Translation::Carried)
+                            && found.contains(&Translation::Dropped)
+                            && !found.contains(&Translation::Refused)
                     }
                 };
                 if !holds {
-                    let said = gap.map_or_else(|| "nothing".to_owned(), |gap| format!("{:?}", gap.loss));
-                    let found: Vec<_> = table.models.iter().zip(fates).collect();
+                    let said = gap.map_or_else(|| "nothing".to_owned(), |gap| format!("{:?}", gap.handling));
+                    let found: Vec<_> = table.models.iter().zip(found).collect();
                     wrong.push(format!(
                         "{}: its gaps say {said} of {:?}, but it is {found:?}",
                         dialect.name(),
@@ -182,7 +185,7 @@ mod tests {
         for dialect in DIALECTS {
             for gap in dialect.gaps().list {
                 let feature = Feature::find(gap.feature).unwrap();
-                if gap.loss != Loss::Refused {
+                if gap.handling != Handling::Reject {
                     continue;
                 }
                 let target = Target {

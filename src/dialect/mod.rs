@@ -1,14 +1,14 @@
-//! Wire formats. One directory or file a dialect, one row a dialect in [`DIALECTS`].
+//! Wire formats: a folder for each dialect, and a row in [`DIALECTS`].
 //!
 //! The provider side of a dialect writes a unified request for an endpoint and reads its responses as deltas. The client
-//! side ([`client`]) reads a caller's request and writes deltas back. Dialects never meet each other, only the unified
-//! form of [`crate::chat`]. Nothing here knows a host, a key or a clock.
+//! side ([`client`]) reads a caller's request and writes deltas back. Dialects meet only in the unified form of
+//! [`crate::chat`]: none imports from the folder of another, and what several need is in `shared`. Nothing here knows a
+//! host, a key or a clock.
 
 mod anthropic_messages;
 mod bedrock_converse;
 pub mod client;
 mod cohere_v2;
-mod fate;
 mod features;
 mod format;
 mod gaps;
@@ -22,14 +22,15 @@ mod serving;
 mod shared;
 #[cfg(test)]
 mod steps;
+mod translation;
 
-pub use fate::Fate;
 pub use features::{FEATURES, Feature};
 pub use format::{Decoder, Dialect, Encoded, Fidelity, Target};
-pub use gaps::{Gap, Gaps, Loss};
+pub use gaps::{Gaps, Handling, Unsupported};
 pub use path::{path_for, path_segment};
 pub use quirks::{Edits, Quirks, ThinkingWords};
 pub use serving::{SERVING, Serving, serving};
+pub use translation::Translation;
 
 /// Every dialect that a provider's chats may speak; what it speaks beside them is in `serving`.
 pub static DIALECTS: &[&Dialect] = &[

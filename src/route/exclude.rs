@@ -4,7 +4,7 @@ use super::wishes::Wish;
 use super::{Asked, Named, Preferences, Sort};
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider, Rules, Whose};
-use crate::dialect::{Fate, Feature};
+use crate::dialect::{Feature, Translation};
 use crate::error::{Availability, Error, Excluded, Kind, quoted};
 use crate::exchange::OWN_KEYS_HEADER;
 use crate::meter::{PicoUsd, Price};
@@ -301,7 +301,7 @@ fn lacks(name: &str, preferences: &Preferences, provider: &Provider, endpoint: &
         return true;
     };
     endpoint.facts.parameters.supports(feature.member()) == Some(false)
-        || feature.fate(endpoint.dialect, &target) != Fate::Carried
+        || feature.translation(endpoint.dialect, &target) != Translation::Carried
 }
 
 /// Whether the provider searches the web for this model when it is asked to. In OpenAI's chats nothing but a member says
@@ -324,7 +324,7 @@ fn lost<'a>(
     let dialect = endpoint.dialect_for(preferences.operation);
     let lacks = move |feature: &&&'static Feature| {
         endpoint.facts.parameters.supports(feature.member()) == Some(false)
-            || dialect.is_some_and(|dialect| feature.fate(dialect, &target) != Fate::Carried)
+            || dialect.is_some_and(|dialect| feature.translation(dialect, &target) != Translation::Carried)
     };
     required.filter(lacks).map(|feature| feature.name)
 }

@@ -1,6 +1,6 @@
 //! What OpenAI's Responses API cannot carry.
 
-use super::super::gaps::{Gaps, NO_PLACE, by_model, dropped, refused};
+use super::super::gaps::{Gaps, NO_EQUIVALENT, by_model, dropped, refused};
 
 const THINKING: &str = "serves models that do not think";
 const CACHES: &str = "caches prompts without being asked";
@@ -8,21 +8,21 @@ const CACHES: &str = "caches prompts without being asked";
 pub(super) static GAPS: Gaps = Gaps {
     models: &["gpt-5.1", "gpt-4o"],
     list: &[
-        dropped("top_k", NO_PLACE),
-        dropped("top_a", NO_PLACE),
-        dropped("min_p", NO_PLACE),
-        dropped("frequency_penalty", NO_PLACE),
-        dropped("presence_penalty", NO_PLACE),
-        dropped("repetition_penalty", NO_PLACE),
-        dropped("logit_bias", NO_PLACE),
-        dropped("seed", NO_PLACE),
-        dropped("stop", NO_PLACE),
+        dropped("top_k", NO_EQUIVALENT),
+        dropped("top_a", NO_EQUIVALENT),
+        dropped("min_p", NO_EQUIVALENT),
+        dropped("frequency_penalty", NO_EQUIVALENT),
+        dropped("presence_penalty", NO_EQUIVALENT),
+        dropped("repetition_penalty", NO_EQUIVALENT),
+        dropped("logit_bias", NO_EQUIVALENT),
+        dropped("seed", NO_EQUIVALENT),
+        dropped("stop", NO_EQUIVALENT),
         refused("n", "gives one choice per request; leave n out or set it to 1"),
-        dropped("prediction", NO_PLACE),
+        dropped("prediction", NO_EQUIVALENT),
         refused("response_format: grammar", "cannot carry grammar"),
         refused("modalities: image", "draws with a tool; offer image_generation"),
         refused("modalities: audio", "gives no audio"),
-        dropped("audio", NO_PLACE),
+        dropped("audio", NO_EQUIVALENT),
         dropped("image_config", "draws with a tool, which has settings of its own"),
         by_model("reasoning.effort", THINKING),
         by_model("reasoning.max_tokens", THINKING),
@@ -35,7 +35,7 @@ pub(super) static GAPS: Gaps = Gaps {
         refused("tools: custom", "cannot carry custom"),
         refused("functions", "has no such form of tools; send them as tools"),
         refused("function_call", "has no such form of tools; send tool_choice"),
-        dropped("x_search_filter", NO_PLACE),
+        dropped("x_search_filter", NO_EQUIVALENT),
         dropped("cache_control", CACHES),
         dropped("messages.cache_control", CACHES),
         dropped("messages.cache_control on a file", CACHES),
@@ -46,8 +46,8 @@ pub(super) static GAPS: Gaps = Gaps {
             "messages.reasoning",
             "takes back only thinking that it has encrypted",
         ),
-        dropped("messages.images", NO_PLACE),
-        dropped("messages.audio", NO_PLACE),
-        dropped("messages.annotations", NO_PLACE),
+        dropped("messages.images", NO_EQUIVALENT),
+        dropped("messages.audio", NO_EQUIVALENT),
+        dropped("messages.annotations", NO_EQUIVALENT),
     ],
 };

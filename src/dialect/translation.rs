@@ -5,7 +5,7 @@ use super::format::{Dialect, Target};
 
 /// What becomes of a feature on its way to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Translation {
     /// It is in what goes out.
     Carried,
     /// What goes out is the same without it.
@@ -16,14 +16,14 @@ pub enum Fate {
 
 impl Feature {
     /// What becomes of the sample in what `dialect` writes for `target`.
-    pub fn fate(&self, dialect: &Dialect, target: &Target<'_>) -> Fate {
+    pub fn translation(&self, dialect: &Dialect, target: &Target<'_>) -> Translation {
         let without = self.base();
         let without = without.and_then(|request| dialect.encode(&request, target));
         let with = self.sample().and_then(|request| dialect.encode(&request, target));
         match (without, with) {
-            (_, Err(_)) => Fate::Refused,
-            (Ok(without), Ok(with)) if without == with => Fate::Dropped,
-            (_, Ok(_)) => Fate::Carried,
+            (_, Err(_)) => Translation::Refused,
+            (Ok(without), Ok(with)) if without == with => Translation::Dropped,
+            (_, Ok(_)) => Translation::Carried,
         }
     }
 }
