@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     reason = "a test that does not do what it counts had better stop"
 )]
+#![allow(clippy::disallowed_methods, reason = "tests have clocks and an environment")]
 
 mod answers;
 mod configurations;
