@@ -6,8 +6,8 @@
 //! call, keeping the token and the clock are others' business.
 
 use super::token::MAX_HOLD_MS;
+use super::{BaseUrl, Secret};
 use crate::base64;
-use crate::config::{BaseUrl, Secret};
 use crate::error::quoted;
 use crate::json::{Members, Str};
 use crate::middleware::{Callout, Reply};

@@ -5,8 +5,8 @@
 //! one pass.
 //!
 //! ```
+//! use crosspoint::auth::Secret;
 //! use crosspoint::auth::sent::Sent;
-//! use crosspoint::config::Secret;
 //!
 //! let sent = Sent::new(vec![Secret::new("sk-0123456789".to_owned())]);
 //! let cleaned = sent.removed_from(b"no such key: sk-01234***789");
@@ -14,8 +14,8 @@
 //! assert_eq!(sent.removed_from(b"no such key"), None);
 //! ```
 
+use super::Secret;
 use crate::base64;
-use crate::config::Secret;
 use std::cell::OnceCell;
 use std::fmt;
 

@@ -4,8 +4,8 @@
 //! One worker claims the fetch by writing a lease into the record; a lease lapses, so that a worker that died with it
 //! keeps nobody waiting. A wrong clock, garbage bytes or an older layout give an empty record.
 
+use super::Secret;
 use super::google::Token;
-use crate::config::Secret;
 
 const VERSION: u8 = 1;
 /// How long before its end a token is replaced: what Google's own libraries do (googleapis/google-auth-library-python

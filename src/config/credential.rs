@@ -1,8 +1,7 @@
 //! Credentials: what authorises requests to a provider, and the secrets that it is made of.
 
-use super::BaseUrl;
 use crate::auth::google::{ServiceAccount, Source};
-use std::fmt;
+use crate::auth::{BaseUrl, Secret};
 
 /// What authorises requests to a provider.
 #[derive(Debug)]
@@ -80,27 +79,5 @@ impl Key {
             Self::Google(key) => key.account.iter().map(|key| &key.variable).collect(),
             Self::Aws(key) => vec![&key.access_key_id, &key.secret_access_key, &key.session_token],
         }
-    }
-}
-
-/// A credential. Never shown, not even by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub(crate) String);
-
-impl Secret {
-    /// A credential.
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The credential itself, for the one header that carries it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
     }
 }

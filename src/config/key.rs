@@ -1,10 +1,11 @@
 //! `key`: how requests to a provider are authorised.
 
 use super::parse::Env;
-use super::providers::{base_url, parse_base_url};
+use super::providers::base_url;
 use super::reader::Node;
-use super::{AccountKey, BaseUrl, Key, Secret, SigningKey, TokenKey, Variable};
+use super::{AccountKey, Key, SigningKey, TokenKey, Variable};
 use crate::auth::google::{METADATA_URL, ServiceAccount, TOKEN_URL};
+use crate::auth::{BaseUrl, Secret};
 use crate::error::quoted;
 use crate::hash;
 
@@ -52,7 +53,7 @@ fn token_key(node: &Node<'_>, cluster: &str, env: Env<'_>) -> Option<TokenKey> {
     };
     let url = match url_node {
         Some(node) => base_url(&node),
-        None => parse_base_url(usual),
+        None => BaseUrl::parse(usual),
     };
     let account = match account_node {
         Some(node) => Some(account_key(&node, env)?),

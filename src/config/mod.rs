@@ -18,7 +18,7 @@ mod routes;
 mod rules;
 mod timeouts;
 
-pub use credential::{AccountKey, Key, Secret, SigningKey, TokenKey, Variable};
+pub use credential::{AccountKey, Key, SigningKey, TokenKey, Variable};
 pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex, Unbounded};
 pub(crate) use models::fits;
 pub use names::{Alias, Meant, Shortlisted};
@@ -26,12 +26,12 @@ pub use reader::Problem;
 pub use rules::{Match, Places, Route, Rules, Terms, Whose};
 pub use timeouts::{Adaptive, StreamUpstream, Timeouts, Waiting};
 
+use crate::auth::BaseUrl;
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
 use crate::meter::{CancelRules, Fee, Price};
 use crate::middleware::Middleware;
 use crate::provider::{Facts, Policy};
-use std::fmt;
 use std::rc::Rc;
 
 /// Largest request body when the configuration says nothing, in bytes. Envoy's own default buffer limit is 1 MiB, and a
@@ -184,38 +184,6 @@ pub struct Upstream<'a> {
     pub cluster: &'a str,
     /// Where it is.
     pub base: &'a BaseUrl,
-}
-
-/// A base URL in its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl {
-    /// Whether it begins with `https:`.
-    pub tls: bool,
-    /// The host, without port.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// The path, without a slash at its end.
-    pub path: String,
-}
-
-impl BaseUrl {
-    /// The `:authority` of requests: the port stands there only when it is not the scheme's own.
-    pub fn authority(&self) -> String {
-        let usual = if self.tls { 443 } else { 80 };
-        if self.port == usual {
-            self.host.clone()
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority(), self.path)
-    }
 }
 
 /// A model that callers may name.

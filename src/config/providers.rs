@@ -3,7 +3,8 @@
 use super::parse::Env;
 use super::reader::{Members, Node};
 use super::timeouts::{first_token, stream_upstream};
-use super::{BaseUrl, Key, Provider, Upstream};
+use super::{Key, Provider, Upstream};
+use crate::auth::BaseUrl;
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
 use crate::meter::Fee;
@@ -68,7 +69,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     let base_node = members.optional("base_url");
     let base = match &base_node {
         Some(node) => base_url(node),
-        None => row.and_then(Row::base_url).and_then(parse_base_url),
+        None => row.and_then(Row::base_url).and_then(BaseUrl::parse),
     };
     if base_node.is_none() && base.is_none() && found.is_some() {
         match row.map(|row| row.address) {
@@ -305,7 +306,7 @@ fn header_name(node: &Node<'_>) -> Option<String> {
 
 pub(super) fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
     let text = node.string()?;
-    let url = parse_base_url(text);
+    let url = BaseUrl::parse(text);
     if url.is_none() {
         node.problem(format!(
             "{} is no URL of the form https://host[:port][/path]",
@@ -313,35 +314,6 @@ pub(super) fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
         ));
     }
     url
-}
-
-pub(super) fn parse_base_url(text: &str) -> Option<BaseUrl> {
-    let (tls, rest) = match text.split_once("://")? {
-        ("https", rest) => (true, rest),
-        ("http", rest) => (false, rest),
-        _ => return None,
-    };
-    let (authority, path) = match rest.find('/') {
-        Some(at) => rest.split_at_checked(at)?,
-        None => (rest, ""),
-    };
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
-        None => (authority, if tls { 443 } else { 80 }),
-    };
-    let host_sound = !host.is_empty()
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    let path_sound = path
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"?#\"\\".contains(&byte));
-    (host_sound && path_sound).then(|| BaseUrl {
-        tls,
-        host: host.to_owned(),
-        port,
-        path: path.trim_end_matches('/').to_owned(),
-    })
 }
 
 pub(super) fn at_least_one(node: &Node<'_>) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! Keys that a caller brings, for providers that it pays itself.
 
-use crate::config::{Config, Secret};
+use crate::auth::Secret;
+use crate::config::Config;
 use crate::error::{Error, quoted};
 
 /// The header that carries them.

@@ -132,8 +132,8 @@ impl Foreign {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Secret;
     use crate::chat::Place;
-    use crate::config::Secret;
     use crate::dialect;
     use crate::test;
 

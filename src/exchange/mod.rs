@@ -29,10 +29,11 @@ pub use byok::HEADER as OWN_KEYS_HEADER;
 pub use deadline::Due;
 pub use outgoing::Outgoing;
 
+use crate::auth::Secret;
 use crate::auth::sent::Sent;
 use crate::caps;
 use crate::chat::Request;
-use crate::config::{Config, Endpoint, Provider, Secret, Terms};
+use crate::config::{Config, Endpoint, Provider, Terms};
 use crate::dialect::Encoded;
 use crate::dialect::client::ClientDialect;
 use crate::error::{Error, Kind, PreviousError};

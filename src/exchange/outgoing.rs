@@ -1,9 +1,9 @@
 //! What goes out: the request in a provider's format, with the complete set of headers and the credential.
 
 use super::{Exchange, Refused, Streamed, parties};
-use crate::auth::sigv4;
+use crate::auth::{Secret, sigv4};
 use crate::chat::Request;
-use crate::config::{Key, Provider, Secret, SigningKey, Variable};
+use crate::config::{Key, Provider, SigningKey, Variable};
 use crate::dialect::{Dialect, Encoded};
 use crate::route::Candidate;
 use std::fmt;

@@ -2,7 +2,8 @@
 //! for which there is none.
 
 use super::{Exchange, parties};
-use crate::config::{Key, Provider, Secret};
+use crate::auth::Secret;
+use crate::config::{Key, Provider};
 use crate::error::{Error, Kind};
 use crate::exchange::attempt::Attempt;
 use crate::route::Candidate;

@@ -7,9 +7,9 @@ use super::host::{self, Level};
 use super::slot::Slot;
 use super::state::Gateway;
 use super::store;
-use crate::auth::google;
 use crate::auth::token::{Record, Standing};
-use crate::config::{Config, Key, Secret, TokenKey};
+use crate::auth::{Secret, google};
+use crate::config::{Config, Key, TokenKey};
 use crate::middleware::Reply;
 use std::cell::RefCell;
 

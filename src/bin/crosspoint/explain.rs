@@ -1,7 +1,8 @@
 //! `crosspoint explain`: what would be sent for a request, to whom, and in which order. Nothing is sent.
 
 use crate::file;
-use crosspoint::config::{Config, Secret, Terms};
+use crosspoint::auth::Secret;
+use crosspoint::config::{Config, Terms};
 use crosspoint::dialect::client::{self, ClientDialect};
 use crosspoint::error::Error;
 use crosspoint::exchange::{Exchange, Outgoing};

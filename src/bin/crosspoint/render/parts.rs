@@ -2,7 +2,8 @@
 
 use super::template::{fill, json, scalar, seconds};
 use super::{Gateway, Source};
-use crosspoint::config::{BaseUrl, Config, Key, Provider, Terms, Upstream};
+use crosspoint::auth::BaseUrl;
+use crosspoint::config::{Config, Key, Provider, Terms, Upstream};
 use serde_json::json;
 use std::net::IpAddr;
 
