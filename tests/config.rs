@@ -2,7 +2,8 @@
 
 #[cfg(test)]
 mod table {
-    use crosspoint::config::{Adaptive, Config, Identity, Key, StreamUpstream, Waiting};
+    use crosspoint::auth::Credential;
+    use crosspoint::config::{Adaptive, Config, Identity, StreamUpstream, Waiting};
     use crosspoint::meter::{Kind, PicoUsd};
     use crosspoint::provider::{OnCancel, PARAMETERS};
     use serde_json::Value;
@@ -1109,7 +1110,7 @@ admin: { port: 9000.0 }
             (openai.cluster.as_str(), openai.default_max_tokens),
             ("openai-eu", 5)
         );
-        let Some(Key::Plain(key)) = &openai.key else {
+        let Some(Credential::Plain(key)) = &openai.key else {
             panic!("{:?}", openai.key)
         };
         assert_eq!(key.value.as_ref().unwrap().expose(), "sk-1");
@@ -1382,7 +1383,7 @@ admin: { port: 9000.0 }
                 .iter()
                 .find(|found| found.id != "openai")
                 .unwrap();
-            let Some(Key::Aws(key)) = &found.key else {
+            let Some(Credential::Aws(key)) = &found.key else {
                 panic!("{:?}", found.key)
             };
             assert_eq!(key.region, expected, "{host}");

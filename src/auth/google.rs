@@ -5,7 +5,7 @@
 //! metadata server hands tokens out (<https://cloud.google.com/compute/docs/access/authenticate-workloads>). Making the
 //! call, keeping the token and the clock are others' business.
 
-use super::token::MAX_HOLD_MS;
+use super::access_token::{AccessToken, MAX_HOLD_MS};
 use super::{BaseUrl, Secret};
 use crate::base64;
 use crate::error::quoted;
@@ -41,7 +41,7 @@ const MIN_SECONDS: u64 = 60;
 
 /// Who asks for a token.
 #[derive(Debug)]
-pub enum Source<'a> {
+pub enum TokenSource<'a> {
     /// A service account.
     ServiceAccount(&'a ServiceAccount),
     /// The machine that this runs on.
@@ -53,15 +53,6 @@ pub struct ServiceAccount {
     email: String,
     key_id: Option<String>,
     key: SigningKey<Sha256>,
-}
-
-/// A token, and until when it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// The token.
-    pub secret: Secret,
-    /// In milliseconds since 1970.
-    pub expires_ms: u64,
 }
 
 impl fmt::Debug for ServiceAccount {
@@ -124,7 +115,7 @@ fn from_pem(pem: &str) -> Option<PrivateKey> {
 }
 
 /// The call that asks for a token at `url`; `None` when its key cannot sign.
-pub fn request(source: &Source<'_>, url: &BaseUrl, cluster: &str, now_ms: u64) -> Option<Callout> {
+pub fn request(source: &TokenSource<'_>, url: &BaseUrl, cluster: &str, now_ms: u64) -> Option<Callout> {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut headers = vec![
         own(":path", &url.path),
@@ -134,14 +125,14 @@ pub fn request(source: &Source<'_>, url: &BaseUrl, cluster: &str, now_ms: u64) -
     ];
     let mut body = String::new();
     match source {
-        Source::ServiceAccount(account) => {
+        TokenSource::ServiceAccount(account) => {
             let audience = url.to_string();
             let assertion = account.assertion(&audience, now_ms)?;
             headers.push(own(":method", "POST"));
             headers.push(own("content-type", "application/x-www-form-urlencoded"));
             body = format!("grant_type={GRANT}&assertion={assertion}");
         }
-        Source::Metadata => {
+        TokenSource::Metadata => {
             headers.push(own(":method", "GET"));
             headers.push(own("metadata-flavor", "Google"));
         }
@@ -158,7 +149,7 @@ pub fn request(source: &Source<'_>, url: &BaseUrl, cluster: &str, now_ms: u64) -
 ///
 /// # Errors
 /// Why there is none, without anything secret.
-pub fn answer(reply: &Reply, now_ms: u64) -> Result<Token, String> {
+pub fn answer(reply: &Reply, now_ms: u64) -> Result<AccessToken, String> {
     let (status, body) = match reply {
         Reply::Response { status, body } => (*status, body),
         Reply::Failed => return Err("the token endpoint could not be reached in time".to_owned()),
@@ -183,7 +174,7 @@ pub fn answer(reply: &Reply, now_ms: u64) -> Result<Token, String> {
         (Some(_), Some(seconds)) if seconds < MIN_SECONDS => Err(format!(
             "the token endpoint answered with a token that holds for {seconds} s only"
         )),
-        (Some(token), Some(seconds)) => Ok(Token {
+        (Some(token), Some(seconds)) => Ok(AccessToken {
             secret: Secret(token.to_string()),
             expires_ms: now_ms.saturating_add(seconds.saturating_mul(1_000).min(MAX_HOLD_MS)),
         }),

@@ -1,11 +1,14 @@
-//! Credentials of providers that are more than a header with a key in it, and how any is taken out of what they say.
+//! What authorises requests to providers: secrets, signatures, access tokens; and how what was sent is taken out of what
+//! providers say.
 
+pub mod access_token;
 mod base_url;
+mod credential;
 pub mod google;
 mod secret;
 pub mod sent;
 pub mod sigv4;
-pub mod token;
 
 pub use base_url::BaseUrl;
+pub use credential::{AccountKey, Credential, SigningKey, TokenKey, Variable};
 pub use secret::Secret;

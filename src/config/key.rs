@@ -3,23 +3,34 @@
 use super::parse::Env;
 use super::providers::base_url;
 use super::reader::Node;
-use super::{AccountKey, Key, SigningKey, TokenKey, Variable};
 use crate::auth::google::{METADATA_URL, ServiceAccount, TOKEN_URL};
-use crate::auth::{BaseUrl, Secret};
+use crate::auth::{AccountKey, BaseUrl, Credential, Secret, SigningKey, TokenKey, Variable};
 use crate::error::quoted;
 use crate::hash;
 
 /// Reads `key`. The base URL may name the region.
-pub(super) fn key(node: &Node<'_>, base: Option<&BaseUrl>, cluster: &str, env: Env<'_>) -> Option<Key> {
+pub(super) fn key(
+    node: &Node<'_>,
+    base: Option<&BaseUrl>,
+    cluster: &str,
+    env: Env<'_>,
+) -> Option<Credential> {
     let mut members = node.members()?;
     let plain = members.optional("env");
     let aws = members.optional("aws");
     let google = members.optional("google");
     members.done();
     match (plain, aws, google) {
-        (Some(variable), None, None) => Some(Key::Plain(read_variable(node, variable.string()?, env, false))),
-        (None, Some(aws), None) => signing_key(&aws, base, env).map(Key::Aws),
-        (None, None, Some(google)) => token_key(&google, cluster, env).map(|key| Key::Google(Box::new(key))),
+        (Some(variable), None, None) => Some(Credential::Plain(read_variable(
+            node,
+            variable.string()?,
+            env,
+            false,
+        ))),
+        (None, Some(aws), None) => signing_key(&aws, base, env).map(Credential::Aws),
+        (None, None, Some(google)) => {
+            token_key(&google, cluster, env).map(|key| Credential::Google(Box::new(key)))
+        }
         (None, None, None) => {
             node.problem("needs env, aws for signed requests, or google for tokens");
             None

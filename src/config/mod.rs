@@ -5,7 +5,6 @@
 //! no environment itself: keys come from a function that the caller gives.
 
 mod billing;
-mod credential;
 mod key;
 mod keys;
 mod models;
@@ -18,7 +17,6 @@ mod routes;
 mod rules;
 mod timeouts;
 
-pub use credential::{AccountKey, Key, SigningKey, TokenKey, Variable};
 pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex, Unbounded};
 pub(crate) use models::fits;
 pub use names::{Alias, Meant, Shortlisted};
@@ -26,7 +24,7 @@ pub use reader::Problem;
 pub use rules::{Match, Places, Route, Rules, Terms, Whose};
 pub use timeouts::{Adaptive, StreamUpstream, Timeouts, Waiting};
 
-use crate::auth::BaseUrl;
+use crate::auth::{BaseUrl, Credential};
 use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
 use crate::meter::{CancelRules, Fee, Price};
@@ -113,7 +111,7 @@ pub struct Provider {
     /// What stands before the key in that header.
     pub auth_prefix: String,
     /// What authorises requests, if it wants anything.
-    pub key: Option<Key>,
+    pub key: Option<Credential>,
     /// What a caller is charged who brings a key of its own; `None`: nobody may.
     pub byok: Option<Fee>,
     /// What to ask for where the dialect needs a limit on completion tokens and the caller gave none.
@@ -164,12 +162,12 @@ impl Provider {
             base: &self.base,
         };
         let tokens = match &self.key {
-            Some(Key::Google(key)) => Some(Upstream {
+            Some(Credential::Google(key)) => Some(Upstream {
                 name: format!("{}-token", self.id),
                 cluster: &key.cluster,
                 base: &key.url,
             }),
-            Some(Key::Plain(_) | Key::Aws(_)) | None => None,
+            Some(Credential::Plain(_) | Credential::Aws(_)) | None => None,
         };
         [own].into_iter().chain(tokens).collect()
     }

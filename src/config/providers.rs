@@ -3,8 +3,8 @@
 use super::parse::Env;
 use super::reader::{Members, Node};
 use super::timeouts::{first_token, stream_upstream};
-use super::{Key, Provider, Upstream};
-use crate::auth::BaseUrl;
+use super::{Provider, Upstream};
+use crate::auth::{BaseUrl, Credential};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
 use crate::meter::Fee;
@@ -108,7 +108,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     let key = key_node
         .as_ref()
         .and_then(|node| super::key::key(node, base.as_ref(), &cluster, env));
-    if let (Some(Key::Aws(_)), Some(node)) = (&key, &key_node) {
+    if let (Some(Credential::Aws(_)), Some(node)) = (&key, &key_node) {
         if found.is_some_and(|dialect| !SIGNED_DIALECTS.contains(&dialect.name())) {
             node.problem(format!(
                 "aws is for providers that speak {}",
@@ -119,7 +119,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
             node.problem("aws signs in headers of its own; leave auth out");
         }
     }
-    if let (Some(Key::Google(_)), Some(node)) = (&key, &key_node)
+    if let (Some(Credential::Google(_)), Some(node)) = (&key, &key_node)
         && (auth_header.as_str(), auth_prefix.as_str()) != ("authorization", "Bearer ")
     {
         node.problem(
@@ -188,8 +188,8 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
 }
 
 /// What a caller is charged who brings a key of its own: nothing, or a part of what the provider charges.
-fn byok(node: &Node<'_>, key: Option<&Key>) -> Option<Fee> {
-    if matches!(key, Some(Key::Aws(_) | Key::Google(_))) {
+fn byok(node: &Node<'_>, key: Option<&Credential>) -> Option<Fee> {
+    if matches!(key, Some(Credential::Aws(_) | Credential::Google(_))) {
         node.problem("is for providers whose key is a plain one");
     }
     if node.value.is_boolean() {

@@ -1,9 +1,9 @@
 //! What goes out: the request in a provider's format, with the complete set of headers and the credential.
 
 use super::{Exchange, Refused, Streamed, parties};
-use crate::auth::{Secret, sigv4};
+use crate::auth::{Credential, Secret, SigningKey, Variable, sigv4};
 use crate::chat::Request;
-use crate::config::{Key, Provider, SigningKey, Variable};
+use crate::config::Provider;
 use crate::dialect::{Dialect, Encoded};
 use crate::route::Candidate;
 use std::fmt;
@@ -88,9 +88,9 @@ pub(super) fn outgoing(
     let authority = provider.base.authority();
     let path = format!("{}{}", provider.base.path, encoded.path);
     let (credential, secrets) = match &provider.key {
-        None | Some(Key::Google(_)) => bearer(provider, given),
-        Some(Key::Plain(variable)) => bearer(provider, given.or(variable.value.as_ref())),
-        Some(Key::Aws(key)) => signature(key, &authority, &path, &encoded.body, now_ms),
+        None | Some(Credential::Google(_)) => bearer(provider, given),
+        Some(Credential::Plain(variable)) => bearer(provider, given.or(variable.value.as_ref())),
+        Some(Credential::Aws(key)) => signature(key, &authority, &path, &encoded.body, now_ms),
     };
     let mut headers = vec![
         own(":method", "POST"),
@@ -116,19 +116,19 @@ pub(super) fn outgoing(
 }
 
 /// Headers that authorise a request, and the secrets that stand in them or made them.
-type Credential = (Vec<(String, String)>, Vec<Secret>);
+type Authorization = (Vec<(String, String)>, Vec<Secret>);
 
 /// The header that carries a key or a token.
-fn bearer(provider: &Provider, secret: Option<&Secret>) -> Credential {
+fn bearer(provider: &Provider, secret: Option<&Secret>) -> Authorization {
     let Some(secret) = secret else {
-        return Credential::default();
+        return Authorization::default();
     };
     let value = format!("{}{}", provider.auth_prefix, secret.expose());
     (vec![(provider.auth_header.clone(), value)], vec![secret.clone()])
 }
 
 /// The headers that sign a request to AWS. The signature is a secret, too: for minutes it lets anybody send the request again.
-fn signature(key: &SigningKey, authority: &str, path: &str, body: &[u8], now_ms: u64) -> Credential {
+fn signature(key: &SigningKey, authority: &str, path: &str, body: &[u8], now_ms: u64) -> Authorization {
     let exposed = |variable: &Variable| variable.value.clone().map(|secret| secret.0);
     let token = exposed(&key.session_token);
     let request = sigv4::Request {

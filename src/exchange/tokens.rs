@@ -2,8 +2,8 @@
 //! for which there is none.
 
 use super::{Exchange, parties};
-use crate::auth::Secret;
-use crate::config::{Key, Provider};
+use crate::auth::{Credential, Secret};
+use crate::config::Provider;
 use crate::error::{Error, Kind};
 use crate::exchange::attempt::Attempt;
 use crate::route::Candidate;
@@ -11,8 +11,8 @@ use crate::route::Candidate;
 /// The id of the token that a provider wants.
 pub(super) fn id(provider: &Provider) -> Option<&str> {
     match &provider.key {
-        Some(Key::Google(key)) => Some(&key.id),
-        Some(Key::Plain(_) | Key::Aws(_)) | None => None,
+        Some(Credential::Google(key)) => Some(&key.id),
+        Some(Credential::Plain(_) | Credential::Aws(_)) | None => None,
     }
 }
 

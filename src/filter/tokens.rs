@@ -7,9 +7,9 @@ use super::host::{self, Level};
 use super::slot::Slot;
 use super::state::Gateway;
 use super::store;
-use crate::auth::token::{Record, Standing};
-use crate::auth::{Secret, google};
-use crate::config::{Config, Key, TokenKey};
+use crate::auth::access_token::{TokenRecord, TokenState};
+use crate::auth::{Credential, Secret, TokenKey, google};
+use crate::config::Config;
 use crate::middleware::Reply;
 use std::cell::RefCell;
 
@@ -26,33 +26,33 @@ struct Fetch {
     call: u32,
     /// The record of the token.
     key: store::Key,
-    claimed: Record,
+    claimed: TokenRecord,
     provider: String,
 }
 
-fn standing(slot: &Slot, id: &str, spare_ms: u64, now: u64) -> Standing {
+fn standing(slot: &Slot, id: &str, spare_ms: u64, now: u64) -> TokenState {
     let (bytes, _) = store::read(&store::Key::token(slot.namespace, id));
-    Record::from_bytes(&bytes).standing(spare_ms, now)
+    TokenRecord::from_bytes(&bytes).standing(spare_ms, now)
 }
 
 /// The token with this id, while it holds.
 pub(super) fn find(slot: &Slot, id: &str, now: u64) -> Option<Secret> {
     match standing(slot, id, 0, now) {
-        Standing::Ready(token) => Some(token),
-        Standing::Coming | Standing::Missing => None,
+        TokenState::Ready(token) => Some(token),
+        TokenState::Coming | TokenState::Missing => None,
     }
 }
 
 /// True if the token of the first candidate is being fetched.
 pub(super) fn is_coming(slot: &Slot, now: u64) -> bool {
     let id = slot.with(|exchange| exchange.next_token()).flatten();
-    id.is_some_and(|id| standing(slot, &id, SPARE_MS, now) == Standing::Coming)
+    id.is_some_and(|id| standing(slot, &id, SPARE_MS, now) == TokenState::Coming)
 }
 
 /// Takes candidates without a token out of the front of the plan.
 pub(super) fn drop_missing_first(slot: &Slot, now: u64) {
     while let Some(id) = slot.with(|exchange| exchange.next_token()).flatten() {
-        if matches!(standing(slot, &id, SPARE_MS, now), Standing::Ready(_)) {
+        if matches!(standing(slot, &id, SPARE_MS, now), TokenState::Ready(_)) {
             return;
         }
         slot.with(|exchange| exchange.drop_without(&id, now));
@@ -63,7 +63,7 @@ pub(super) fn drop_missing_first(slot: &Slot, now: u64) {
 pub(super) fn drop_missing(slot: &Slot, now: u64) {
     let ids = slot.with(|exchange| exchange.tokens_ahead()).unwrap_or_default();
     for id in ids {
-        if !matches!(standing(slot, &id, SPARE_MS, now), Standing::Ready(_)) {
+        if !matches!(standing(slot, &id, SPARE_MS, now), TokenState::Ready(_)) {
             slot.with(|exchange| exchange.drop_without(&id, now));
         }
     }
@@ -81,8 +81,8 @@ fn keys(config: &Config) -> impl Iterator<Item = (&str, &TokenKey)> {
         .providers
         .iter()
         .filter_map(|provider| match &provider.key {
-            Some(Key::Google(key)) => Some((provider.id.as_str(), key.as_ref())),
-            Some(Key::Plain(_) | Key::Aws(_)) | None => None,
+            Some(Credential::Google(key)) => Some((provider.id.as_str(), key.as_ref())),
+            Some(Credential::Plain(_) | Credential::Aws(_)) | None => None,
         })
 }
 
@@ -90,7 +90,7 @@ fn keys(config: &Config) -> impl Iterator<Item = (&str, &TokenKey)> {
 fn fetch(namespace: u64, provider: &str, key: &TokenKey, now: u64) {
     let record_key = store::Key::token(namespace, &key.id);
     let (bytes, version) = store::read(&record_key);
-    let Some(claimed) = Record::from_bytes(&bytes).claim(now) else {
+    let Some(claimed) = TokenRecord::from_bytes(&bytes).claim(now) else {
         return;
     };
     if !store::swap(&record_key, &claimed.to_bytes(), version) {
@@ -135,12 +135,12 @@ pub(super) fn answered(call: u32, reply: &Reply, now: u64) -> bool {
     match google::answer(reply, now) {
         // Any token will do, whichever worker has the lease by now.
         Ok(token) => {
-            store::put(&key, &Record::fetched(token, now).to_bytes());
+            store::put(&key, &TokenRecord::fetched(token, now).to_bytes());
         }
         Err(why) => {
             warn(&provider, &why);
             let (bytes, version) = store::read(&key);
-            let record = Record::from_bytes(&bytes);
+            let record = TokenRecord::from_bytes(&bytes);
             if record.is_leased_as(&claimed) {
                 // If another worker was faster, its word stands.
                 store::swap(&key, &record.failed(now).to_bytes(), version);

@@ -153,7 +153,7 @@ fn two_workers_make_one_fetch() {
             let id = second.post(&chat("m/only", false));
             assert!(second.sent(id).is_empty());
             // The first worker's fetch ends.
-            let record = crosspoint::auth::token::Record::fetched(
+            let record = crosspoint::auth::access_token::TokenRecord::fetched(
                 crosspoint::auth::google::answer(
                     &crosspoint::middleware::Reply::Response {
                         status: 200,

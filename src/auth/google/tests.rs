@@ -34,7 +34,7 @@ fn header<'c>(callout: &'c Callout, name: &str) -> &'c str {
 #[test]
 fn a_service_account_signs_as_openssl_does() {
     let account = ServiceAccount::parse(ACCOUNT).unwrap();
-    let source = Source::ServiceAccount(&account);
+    let source = TokenSource::ServiceAccount(&account);
     let callout = request(&source, &url(TOKEN_URL), "vertex-token", NOW_MS).unwrap();
     assert_eq!(
         String::from_utf8(callout.body.clone()).unwrap(),
@@ -53,7 +53,7 @@ fn a_service_account_signs_as_openssl_does() {
 
 #[test]
 fn the_metadata_server_is_asked_with_its_header() {
-    let callout = request(&Source::Metadata, &url(METADATA_URL), "c", NOW_MS).unwrap();
+    let callout = request(&TokenSource::Metadata, &url(METADATA_URL), "c", NOW_MS).unwrap();
     assert!(callout.body.is_empty());
     for (name, value) in [
         (":method", "GET"),
@@ -103,7 +103,7 @@ fn what_is_no_service_account_is_told_without_its_words() {
     assert_eq!(shown, "ServiceAccount(\"gateway@p.iam.gserviceaccount.com\", …)");
 }
 
-fn answered(status: u16, body: &str) -> Result<Token, String> {
+fn answered(status: u16, body: &str) -> Result<AccessToken, String> {
     let body = body.as_bytes().to_vec();
     answer(&Reply::Response { status, body }, NOW_MS)
 }

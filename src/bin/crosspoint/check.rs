@@ -1,7 +1,8 @@
 //! `crosspoint check`: every problem of a configuration at once, or a summary of what it offers.
 
 use crate::file;
-use crosspoint::config::{Config, Endpoint, Key, Match, Model, Provider, Route, Rules, Unbounded};
+use crosspoint::auth::Credential;
+use crosspoint::config::{Config, Endpoint, Match, Model, Provider, Route, Rules, Unbounded};
 use crosspoint::meter::budget::{Allowance, SPANS, Span};
 use crosspoint::route::is_allowed;
 use crosspoint::time::rfc3339;
@@ -171,16 +172,16 @@ fn key(provider: &Provider, is_set: &dyn Fn(&str) -> bool) -> String {
     let all = [&*set, &*missing].concat().join(", ");
     let hint = "Envoy will refuse the filter without it";
     match (key, &*missing) {
-        (Key::Google(key), []) if key.account.is_none() => format!("tokens from {}", key.url),
-        (Key::Google(key), []) => format!("tokens from {} with {all}", key.url),
-        (Key::Google(key), _) => format!(
+        (Credential::Google(key), []) if key.account.is_none() => format!("tokens from {}", key.url),
+        (Credential::Google(key), []) => format!("tokens from {} with {all}", key.url),
+        (Credential::Google(key), _) => format!(
             "tokens from {} with {all}, which is not set here; {hint}",
             key.url
         ),
-        (Key::Plain(_), []) => format!("key from {all}"),
-        (Key::Plain(_), _) => format!("key from {all}, which is not set here; {hint}"),
-        (Key::Aws(key), []) => format!("signed for {} with {all}", key.region),
-        (Key::Aws(key), missing) => {
+        (Credential::Plain(_), []) => format!("key from {all}"),
+        (Credential::Plain(_), _) => format!("key from {all}, which is not set here; {hint}"),
+        (Credential::Aws(key), []) => format!("signed for {} with {all}", key.region),
+        (Credential::Aws(key), missing) => {
             let missing = missing.join(", ");
             format!(
                 "signed for {} with {all}; not set here: {missing}; {hint}",

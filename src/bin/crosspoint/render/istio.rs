@@ -2,7 +2,8 @@
 
 use super::template::{fill, scalar};
 use super::{Gateway, Source, parts, routes, stats};
-use crosspoint::config::{Key, Provider, Upstream};
+use crosspoint::auth::Credential;
+use crosspoint::config::{Provider, Upstream};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -100,7 +101,7 @@ fn name_clusters(gateway: &mut Gateway) -> Result<Vec<String>, String> {
                 provider.id
             ));
         }
-        let google = matches!(provider.key, Some(Key::Google(_)));
+        let google = matches!(provider.key, Some(Credential::Google(_)));
         for (name, member, place) in [
             (provider.id.clone(), "cluster", ""),
             (format!("{}-token", provider.id), "token_cluster", "/key/google"),

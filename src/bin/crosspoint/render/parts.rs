@@ -2,8 +2,8 @@
 
 use super::template::{fill, json, scalar, seconds};
 use super::{Gateway, Source};
-use crosspoint::auth::BaseUrl;
-use crosspoint::config::{Config, Key, Provider, Terms, Upstream};
+use crosspoint::auth::{BaseUrl, Credential};
+use crosspoint::config::{Config, Provider, Terms, Upstream};
 use serde_json::json;
 use std::net::IpAddr;
 
@@ -71,7 +71,7 @@ fn key_envs(config: &Config) -> Vec<&str> {
         .providers
         .iter()
         .filter_map(|provider| provider.key.as_ref())
-        .flat_map(Key::variables)
+        .flat_map(Credential::variables)
         .map(|variable| variable.env.as_str())
         .collect();
     keys.sort_unstable();

@@ -1,16 +1,16 @@
-//! Credentials: what authorises requests to a provider, and the secrets that it is made of.
+//! Credentials that authorise requests to a provider, and the variables that they are made of.
 
-use crate::auth::google::{ServiceAccount, Source};
-use crate::auth::{BaseUrl, Secret};
+use super::google::{ServiceAccount, TokenSource};
+use super::{BaseUrl, Secret};
 
-/// What authorises requests to a provider.
+/// The credential of requests to a provider.
 #[derive(Debug)]
-pub enum Key {
-    /// A key, in [`Provider::auth_header`](super::Provider::auth_header).
+pub enum Credential {
+    /// A key, in the provider's header of keys.
     Plain(Variable),
     /// AWS credentials, which sign every request.
     Aws(SigningKey),
-    /// Google's tokens, in [`Provider::auth_header`](super::Provider::auth_header).
+    /// Google's tokens, in the same header.
     Google(Box<TokenKey>),
 }
 
@@ -39,10 +39,10 @@ pub struct AccountKey {
 
 impl TokenKey {
     /// Who asks for a token; `None` when the configuration was read without an environment.
-    pub fn source(&self) -> Option<Source<'_>> {
+    pub fn source(&self) -> Option<TokenSource<'_>> {
         match &self.account {
-            None => Some(Source::Metadata),
-            Some(key) => key.account.as_ref().map(Source::ServiceAccount),
+            None => Some(TokenSource::Metadata),
+            Some(key) => key.account.as_ref().map(TokenSource::ServiceAccount),
         }
     }
 }
@@ -71,7 +71,7 @@ pub struct Variable {
     pub value: Option<Secret>,
 }
 
-impl Key {
+impl Credential {
     /// The variables that it is made of.
     pub fn variables(&self) -> Vec<&Variable> {
         match self {

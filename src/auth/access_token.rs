@@ -5,7 +5,6 @@
 //! keeps nobody waiting. A wrong clock, garbage bytes or an older layout give an empty record.
 
 use super::Secret;
-use super::google::Token;
 
 const VERSION: u8 = 1;
 /// How long before its end a token is replaced: what Google's own libraries do (googleapis/google-auth-library-python
@@ -24,10 +23,19 @@ pub(super) const MAX_HOLD_MS: u64 = 12 * 3_600_000;
 /// The numbers in front of the token.
 const HEAD: usize = 1 + 4 + 3 * 8;
 
+/// A token, and until when it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessToken {
+    /// The token.
+    pub secret: Secret,
+    /// In milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
 /// What workers know of a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    token: Option<Token>,
+pub struct TokenRecord {
+    token: Option<AccessToken>,
     /// Until when some worker fetches.
     lease_ms: u64,
     /// Before that nobody fetches.
@@ -38,7 +46,7 @@ pub struct Record {
 
 /// Whether there is a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum TokenState {
     /// Here it is.
     Ready(Secret),
     /// It is being fetched, or will be at once.
@@ -47,7 +55,7 @@ pub enum Standing {
     Missing,
 }
 
-impl Record {
+impl TokenRecord {
     /// Reads a record.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self::read(bytes).unwrap_or_default()
@@ -67,7 +75,7 @@ impl Record {
         }
         let secret = String::from_utf8(token.to_vec()).ok()?;
         Some(Self {
-            token: (!secret.is_empty()).then_some(Token {
+            token: (!secret.is_empty()).then_some(AccessToken {
                 secret: Secret(secret),
                 expires_ms: time(0)?,
             }),
@@ -95,18 +103,18 @@ impl Record {
 
     /// The token, if it holds for `spare_ms` more. An end that lies further ahead than it could is from a clock that was
     /// wrong, and says nothing.
-    fn holding(&self, spare_ms: u64, now_ms: u64) -> Option<&Token> {
+    fn holding(&self, spare_ms: u64, now_ms: u64) -> Option<&AccessToken> {
         let ends = now_ms.saturating_add(spare_ms).saturating_add(1)..=now_ms.saturating_add(MAX_HOLD_MS);
         let token = self.token.as_ref();
         token.filter(|token| ends.contains(&token.expires_ms))
     }
 
     /// Whether there is a token that holds for `spare_ms` more.
-    pub fn standing(&self, spare_ms: u64, now_ms: u64) -> Standing {
+    pub fn standing(&self, spare_ms: u64, now_ms: u64) -> TokenState {
         match self.holding(spare_ms, now_ms) {
-            Some(token) => Standing::Ready(token.secret.clone()),
-            None if self.failures > 0 && now_ms < self.rest_ms => Standing::Missing,
-            None => Standing::Coming,
+            Some(token) => TokenState::Ready(token.secret.clone()),
+            None if self.failures > 0 && now_ms < self.rest_ms => TokenState::Missing,
+            None => TokenState::Coming,
         }
     }
 
@@ -130,7 +138,7 @@ impl Record {
 
     /// The record once a token was fetched.
     #[must_use]
-    pub const fn fetched(token: Token, now_ms: u64) -> Self {
+    pub const fn fetched(token: AccessToken, now_ms: u64) -> Self {
         Self {
             token: Some(token),
             lease_ms: 0,
@@ -157,8 +165,8 @@ mod tests {
 
     const NOW: u64 = 1_790_000_000_000;
 
-    fn token(seconds: u64) -> Token {
-        Token {
+    fn token(seconds: u64) -> AccessToken {
+        AccessToken {
             secret: Secret("ya29.a".to_owned()),
             expires_ms: NOW + seconds * 1_000,
         }
@@ -166,34 +174,34 @@ mod tests {
 
     #[test]
     fn one_worker_at_a_time_fetches() {
-        let claimed = Record::default().claim(NOW).unwrap();
+        let claimed = TokenRecord::default().claim(NOW).unwrap();
         assert_eq!(claimed.claim(NOW), None);
         assert_eq!(claimed.claim(NOW + LEASE_MS - 1), None);
         assert!(claimed.claim(NOW + LEASE_MS).is_some(), "a lease lapses");
-        assert_eq!(claimed.standing(0, NOW), Standing::Coming);
+        assert_eq!(claimed.standing(0, NOW), TokenState::Coming);
     }
 
     #[test]
     fn a_token_is_replaced_ahead_of_its_end() {
-        let record = Record::fetched(token(3_600), NOW);
+        let record = TokenRecord::fetched(token(3_600), NOW);
         let end = NOW + 3_600_000;
         assert_eq!(record.claim(end - AHEAD_MS - 1), None);
         let claimed = record.claim(end - AHEAD_MS).unwrap();
-        assert!(matches!(claimed.standing(0, end - 1), Standing::Ready(_)));
-        assert_eq!(claimed.standing(60_000, end - 60_000), Standing::Coming);
-        assert_eq!(claimed.standing(0, end), Standing::Coming);
+        assert!(matches!(claimed.standing(0, end - 1), TokenState::Ready(_)));
+        assert_eq!(claimed.standing(60_000, end - 60_000), TokenState::Coming);
+        assert_eq!(claimed.standing(0, end), TokenState::Coming);
     }
 
     #[test]
     fn a_token_that_comes_with_little_time_left_is_not_asked_for_all_the_time() {
-        let record = Record::fetched(token(60), NOW);
+        let record = TokenRecord::fetched(token(60), NOW);
         assert_eq!(record.claim(NOW + PAUSE_MS - 1), None);
         assert!(record.claim(NOW + PAUSE_MS).is_some());
     }
 
     #[test]
     fn failures_are_made_rarer_and_keep_the_old_token() {
-        let mut record = Record::fetched(token(200), NOW);
+        let mut record = TokenRecord::fetched(token(200), NOW);
         for (rest, since) in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
             .into_iter()
             .zip(1..)
@@ -202,36 +210,44 @@ mod tests {
             assert_eq!(record.claim(NOW + rest - 1), None, "{since}");
             assert!(record.claim(NOW + rest).is_some(), "{since}");
         }
-        assert!(matches!(record.standing(0, NOW), Standing::Ready(_)));
-        assert_eq!(Record::default().failed(NOW).standing(0, NOW), Standing::Missing);
+        assert!(matches!(record.standing(0, NOW), TokenState::Ready(_)));
         assert_eq!(
-            Record::default().failed(NOW).standing(0, NOW + 1_000),
-            Standing::Coming
+            TokenRecord::default().failed(NOW).standing(0, NOW),
+            TokenState::Missing
+        );
+        assert_eq!(
+            TokenRecord::default().failed(NOW).standing(0, NOW + 1_000),
+            TokenState::Coming
         );
     }
 
     #[test]
     fn records_survive_shared_data_and_garbage_is_none() {
         for record in [
-            Record::default(),
-            Record::default().claim(NOW).unwrap(),
-            Record::fetched(token(9), NOW),
-            Record::fetched(token(9), NOW).failed(NOW).failed(NOW),
+            TokenRecord::default(),
+            TokenRecord::default().claim(NOW).unwrap(),
+            TokenRecord::fetched(token(9), NOW),
+            TokenRecord::fetched(token(9), NOW).failed(NOW).failed(NOW),
         ] {
-            assert_eq!(Record::from_bytes(&record.to_bytes()), record);
+            assert_eq!(TokenRecord::from_bytes(&record.to_bytes()), record);
         }
         for bytes in [&b""[..], b"x", &[0xff; 64], &[1; 12]] {
-            assert_eq!(Record::from_bytes(bytes), Record::default());
+            assert_eq!(TokenRecord::from_bytes(bytes), TokenRecord::default());
         }
     }
 
     #[test]
     fn a_clock_that_was_wrong_stops_nothing() {
-        let record = Record::default().claim(NOW + 1_000_000_000).unwrap();
+        let record = TokenRecord::default().claim(NOW + 1_000_000_000).unwrap();
         assert!(record.claim(NOW).is_some());
-        assert!(Record::default().failed(NOW + 1_000_000_000).claim(NOW).is_some());
-        let record = Record::fetched(token(1_000_000), NOW + 1_000_000_000);
+        assert!(
+            TokenRecord::default()
+                .failed(NOW + 1_000_000_000)
+                .claim(NOW)
+                .is_some()
+        );
+        let record = TokenRecord::fetched(token(1_000_000), NOW + 1_000_000_000);
         assert!(record.claim(NOW).is_some());
-        assert_eq!(record.standing(0, NOW), Standing::Coming);
+        assert_eq!(record.standing(0, NOW), TokenState::Coming);
     }
 }
