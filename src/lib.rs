@@ -9,6 +9,7 @@
 //! provider    providers as rows of data, and how each deviates from the dialect that it speaks
 //! auth        signatures and tokens, and how what was sent is taken out of what providers say
 //! base64      base64, read and written
+//! headers     names of the headers that callers send, and that answers carry
 //! hash        SHA-256, and a short hash that is the same everywhere
 //! bytes       numbers of fixed length: how records stand in shared data
 //! time        the calendar
@@ -66,6 +67,7 @@ pub mod exchange;
 #[cfg(any(target_os = "wasi", feature = "shell"))]
 pub mod filter;
 pub mod hash;
+mod headers;
 pub mod health;
 pub mod json;
 pub mod meter;

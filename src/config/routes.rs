@@ -7,6 +7,7 @@ use super::rules::{Match, Places, Route, Rules, Whose};
 use super::timeouts::timeouts;
 use super::{Alias, ClientKey, Limits, Model, Provider, Timeouts};
 use crate::error::quoted;
+use crate::headers;
 use crate::route::names::{self, Base};
 use crate::route::{self, MEMBERS, Preferences, variant};
 use std::collections::{BTreeMap, BTreeSet};
@@ -316,9 +317,9 @@ fn is_host(text: &str) -> bool {
 fn is_header(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    let taken = ["x-envoy-", "x-crosspoint-"];
+    let taken = ["x-envoy-", headers::OWN_PREFIX];
     let taken = taken.iter().any(|prefix| text.starts_with(prefix));
-    text.bytes().all(sound) && !taken && !matches!(text.as_str(), "content-length" | "x-generation-id")
+    text.bytes().all(sound) && !taken && !["content-length", headers::GENERATION_ID].contains(&text.as_str())
 }
 
 fn is_value(text: &str) -> bool {

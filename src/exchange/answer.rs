@@ -5,6 +5,7 @@ use super::{Action, Exchange, Head};
 use crate::chat::Operation;
 use crate::dialect::client::Answer;
 use crate::error::Error;
+use crate::headers;
 use crate::route::Strategy;
 
 impl Exchange {
@@ -51,16 +52,16 @@ impl Exchange {
     }
 
     pub(super) fn common_headers(&self) -> Vec<(String, String)> {
-        let mut headers = vec![("x-generation-id".to_owned(), self.id.clone())];
+        let mut headers = vec![(headers::GENERATION_ID.to_owned(), self.id.clone())];
         if let Some(provider) = self.attempt_provider() {
-            headers.push(("x-crosspoint-provider".to_owned(), provider.id.clone()));
-            headers.push(("x-crosspoint-attempts".to_owned(), self.next.to_string()));
+            headers.push((headers::PROVIDER.to_owned(), provider.id.clone()));
+            headers.push((headers::ATTEMPTS.to_owned(), self.next.to_string()));
         }
         let candidate = self.attempt.as_ref().map(|attempt| attempt.candidate);
         let model = candidate.and_then(|candidate| self.config.models.get(candidate.model));
         // A name is what an operator wants it to be; a header's value is not.
         if let Some(model) = model.filter(|model| model.name.bytes().all(|byte| byte.is_ascii_graphic())) {
-            headers.push(("x-crosspoint-model".to_owned(), model.name.clone()));
+            headers.push((headers::MODEL.to_owned(), model.name.clone()));
         }
         headers
     }

@@ -3,9 +3,7 @@
 use crate::auth::Secret;
 use crate::config::Config;
 use crate::error::{Error, quoted};
-
-/// The header that carries them.
-pub const HEADER: &str = "x-provider-key";
+use crate::headers::OWN_KEYS;
 
 /// Which of the configuration's providers, and the caller's key for each.
 #[derive(Debug, Default)]
@@ -22,7 +20,7 @@ impl OwnKeys {
             // What stands there may be a key: it is not repeated.
             let Some((id, key)) = part.split_once('=').filter(|(_, key)| !key.trim().is_empty()) else {
                 return Err(Error::invalid(format!(
-                    "the header {HEADER}: expected provider=key, and commas between several"
+                    "the header {OWN_KEYS}: expected provider=key, and commas between several"
                 )));
             };
             let id = id.trim();
@@ -45,20 +43,20 @@ impl OwnKeys {
                     some => format!("those that do: {}", some.join(", ")),
                 };
                 return Err(Error::invalid(format!(
-                    "the header {HEADER}: {} is no provider that takes callers' keys here; {known}",
+                    "the header {OWN_KEYS}: {} is no provider that takes callers' keys here; {known}",
                     quoted(id)
                 )));
             };
             if keys.iter().any(|(known, _)| *known == at) {
                 return Err(Error::invalid(format!(
-                    "the header {HEADER}: more than one key for {id}; send one"
+                    "the header {OWN_KEYS}: more than one key for {id}; send one"
                 )));
             }
             keys.push((at, Secret::new(key.trim().to_owned())));
         }
         if keys.is_empty() {
             return Err(Error::invalid(format!(
-                "the header {HEADER} names no key; send provider=key, or leave it out"
+                "the header {OWN_KEYS} names no key; send provider=key, or leave it out"
             )));
         }
         Ok(Self(keys))

@@ -25,7 +25,6 @@ mod tokens;
 mod visible;
 
 pub use attempt::{Action, Head, ResponseHead};
-pub use byok::HEADER as OWN_KEYS_HEADER;
 pub use deadline::Due;
 pub use outgoing::Outgoing;
 

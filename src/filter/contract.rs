@@ -15,8 +15,6 @@ pub(super) const COST: &str = "crosspoint_cost_micro_usd";
 
 /// Response header that asks Envoy for a retry. Never leaves the gateway.
 pub(super) const RETRY_HEADER: &str = "x-crosspoint-retry";
-/// Response header that a placement of ours writes into every answer, and Envoy's own answers lack.
-pub(super) const ID_HEADER: &str = "x-generation-id";
 /// Request header that tells Envoy's router how often it may retry.
 pub(super) const MAX_RETRIES_HEADER: &str = "x-envoy-max-retries";
 /// Request header that tells Envoy's router how long an attempt may take, in milliseconds.

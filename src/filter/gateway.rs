@@ -1,6 +1,6 @@
 //! The gateway placement: one context per client request.
 
-use super::contract::{GENERATION, ID_HEADER, RETRY_HEADER, STUB};
+use super::contract::{GENERATION, RETRY_HEADER, STUB};
 use super::dispatch::dispatch;
 use super::headers::Headers;
 use super::host::{self, Buffer, Map, Stream};
@@ -17,6 +17,7 @@ use crate::config::Terms;
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind};
 use crate::exchange::{Exchange, Head};
+use crate::headers;
 use crate::middleware::{Reply, Step};
 use crate::route::Moment;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -137,7 +138,7 @@ impl GatewayContext {
 
     /// True if the response that goes out names this exchange, so that a placement of ours has written it.
     fn is_own_answer(&self) -> bool {
-        host::header(Map::Response, ID_HEADER).is_some_and(|id| id == self.id.as_bytes())
+        host::header(Map::Response, headers::GENERATION_ID).is_some_and(|id| id == self.id.as_bytes())
     }
 
     /// Answers what may be read here.

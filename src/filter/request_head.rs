@@ -1,21 +1,11 @@
 //! Headers of a request, beside those that name the caller. A header that could mean two things, or none, is refused: left
 //! out, it would quietly change who pays, or where a session goes.
 
-use super::contract::ID_HEADER;
 use super::headers::Headers;
 use super::host::{self, Map};
 use crate::dialect::client;
 use crate::error::{Error, Kind, quoted};
-use crate::exchange::OWN_KEYS_HEADER;
-
-/// The header that names the session of a request, as OpenRouter calls it.
-const SESSION_HEADER: &str = "x-session-id";
-/// The headers by which a caller asks to see how the request is routed: ours, OpenRouter's, and its former name.
-const METADATA_HEADERS: [&str; 3] = [
-    "x-crosspoint-metadata",
-    "x-openrouter-metadata",
-    "x-openrouter-experimental-metadata",
-];
+use crate::headers::{GENERATION_ID, METADATA, OWN_KEYS, OWN_PREFIX, SESSION};
 
 /// Headers that the gateway acts on.
 #[derive(Debug)]
@@ -37,13 +27,13 @@ impl<'h> RequestHead<'h> {
     /// If one of these headers has more than one value, or cannot be read.
     pub(super) fn read(headers: &'h Headers) -> Result<Self, Error> {
         let mut shows_routing = false;
-        for name in METADATA_HEADERS {
+        for name in METADATA {
             let value = headers.only_text(name)?;
             shows_routing |= value.is_some_and(|value| value.eq_ignore_ascii_case("enabled"));
         }
         Ok(Self {
-            session: headers.only_text(SESSION_HEADER)?,
-            own_keys: headers.only_text(OWN_KEYS_HEADER)?,
+            session: headers.only_text(SESSION)?,
+            own_keys: headers.only_text(OWN_KEYS)?,
             shows_routing,
             length: headers.text("content-length").and_then(length),
         })
@@ -61,10 +51,10 @@ fn length(text: &str) -> Option<usize> {
 pub(super) fn drop_internal(headers: &Headers) {
     for (name, _) in headers.iter() {
         let internal = [
-            b"x-crosspoint-".as_slice(),
+            OWN_PREFIX.as_bytes(),
             b"x-envoy-",
-            ID_HEADER.as_bytes(),
-            OWN_KEYS_HEADER.as_bytes(),
+            GENERATION_ID.as_bytes(),
+            OWN_KEYS.as_bytes(),
         ];
         if internal.iter().any(|prefix| name.starts_with(prefix))
             && let Ok(name) = std::str::from_utf8(name)

@@ -6,7 +6,7 @@ use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider, Rules, Whose};
 use crate::dialect::{Feature, Translation};
 use crate::error::{Availability, Error, Excluded, Kind, quoted};
-use crate::exchange::OWN_KEYS_HEADER;
+use crate::headers::OWN_KEYS;
 use crate::meter::{PicoUsd, Price};
 
 /// An endpoint that a caller or an operator excludes.
@@ -77,7 +77,7 @@ impl Why {
             Self::Exacto => ("sort", "exacto"),
             Self::Thinking => ("model", "variant:thinking"),
             Self::Online => ("model", "variant:online"),
-            Self::OwnKey => (OWN_KEYS_HEADER, "byok"),
+            Self::OwnKey => (OWN_KEYS, "byok"),
             Self::RequireParameters => ("require_parameters", "require_parameters"),
         }
     }
