@@ -19,6 +19,7 @@
 //! dialect     wire formats: the provider side, and under dialect::client the client side
 //! wire        bytes to frames: SSE, AWS event stream, NDJSON
 //! middleware  stages that change requests and deltas, and may wait for a callout
+//! preference  what callers and operators prefer of endpoints, and forbid: read, and put together from several levels
 //! route       which endpoints an exchange may try, in which order, and why
 //! health      how well an endpoint does: a fixed-size record, a pure function of (record, sample, now), what routing sees
 //! tokenizer   how many tokens a text is, by OpenAI's vocabularies
@@ -72,6 +73,7 @@ pub mod health;
 pub mod json;
 pub mod meter;
 pub mod middleware;
+pub mod preference;
 pub mod provider;
 pub mod route;
 pub mod time;

@@ -18,7 +18,6 @@ mod rules;
 mod timeouts;
 
 pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex, Unbounded};
-pub(crate) use models::fits;
 pub use names::{Alias, Meant, Shortlisted};
 pub use reader::Problem;
 pub use rules::{Match, Places, Route, Rules, Terms, Whose};

@@ -8,6 +8,7 @@ use super::timeouts::{first_token, stream_upstream};
 use super::{Endpoint, Model, Provider};
 use crate::error::quoted;
 use crate::hash;
+use crate::preference::fits;
 use crate::provider::catalogue::{self, Listed, Offer};
 use crate::provider::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters, QUANTIZATIONS, ROWS, Row};
 use serde_json::Value;
@@ -109,24 +110,6 @@ fn chosen(node: &Node<'_>, catalogue: &Catalogue<'_>) -> Vec<Model> {
             Vec::new()
         }
     }
-}
-
-/// Whether a text fits a pattern, in which `*` stands for anything. The time that it takes does not grow with the number
-/// of stars: callers may send patterns, too.
-pub(crate) fn fits(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let between = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail));
-    let Some(mut text) = between else { return false };
-    middle.split('*').all(|part| match text.split_once(part) {
-        Some((_, after)) => {
-            text = after;
-            true
-        }
-        None => false,
-    })
 }
 
 impl Catalogue<'_> {
@@ -390,23 +373,6 @@ fn names(node: &Node<'_>, table: &[(&str, char)], mut add: impl FnMut(&str) -> b
 mod tests {
     use super::*;
     use crate::test;
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, text) in [
-            ("*", ""),
-            ("*", "a/b"),
-            ("a/*", "a/b"),
-            ("*/b", "a/b"),
-            ("a/*-*b", "a/x-y-zb"),
-            ("a/b", "a/b"),
-        ] {
-            assert!(fits(pattern, text), "{pattern} {text}");
-        }
-        for (pattern, text) in [("", "a"), ("a/*", "b/a/c"), ("*c", "abcd"), ("a*b*c", "acb")] {
-            assert!(!fits(pattern, text), "{pattern} {text}");
-        }
-    }
 
     #[test]
     fn a_distance_is_the_least_number_of_changes() {

@@ -3,9 +3,9 @@
 use super::Model;
 use super::reader::{Members, Node};
 use crate::error::quoted;
+use crate::preference::variant::{self, Unknown, Variant};
 use crate::route::auto;
 use crate::route::names::{self, Base};
-use crate::route::variant::{self, Unknown, Variant};
 use std::collections::BTreeSet;
 
 /// Another name for a model, or for several.

@@ -1,6 +1,5 @@
 //! `preferences` and `routes`, and what a key may say of models, providers and preferences.
 
-use super::models::fits;
 use super::parse::{limits, stages};
 use super::reader::{Members, Node};
 use super::rules::{Match, Places, Route, Rules, Whose};
@@ -8,8 +7,9 @@ use super::timeouts::timeouts;
 use super::{Alias, ClientKey, Limits, Model, Provider, Timeouts};
 use crate::error::quoted;
 use crate::headers;
+use crate::preference::{fits, variant};
 use crate::route::names::{self, Base};
-use crate::route::{self, MEMBERS, Preferences, variant};
+use crate::route::{self, MEMBERS, Preferences};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 

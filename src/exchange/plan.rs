@@ -5,8 +5,9 @@ use super::{Exchange, Streamed, parties};
 use crate::chat::Request;
 use crate::error::{Error, Kind};
 use crate::meter::Source;
+use crate::preference::Variant;
 use crate::route::auto::Rated;
-use crate::route::{self, Asked, Candidate, Moment, Needs, Variant, Views};
+use crate::route::{self, Asked, Candidate, Moment, Needs, Views};
 
 impl Exchange {
     /// Makes the plan.

@@ -4,13 +4,14 @@
 //! A pure function of the shortlist, the request's needs and preferences, the health of endpoints, and a seed. Every model
 //! of the shortlist comes out with its score and the reason for its place.
 
-use super::{Asked, Moment, Named, Strategy, Variant, Views, exclude};
+use super::{Asked, Moment, Named, Strategy, Views, exclude};
 use crate::chat::Request;
-use crate::config::{Config, Endpoint, Shortlisted, fits};
+use crate::config::{Config, Endpoint, Shortlisted};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
 use crate::health::Standing;
 use crate::json::{self, Members, Str};
+use crate::preference::{Variant, fits};
 use serde::Deserialize;
 use std::cmp::Reverse;
 

@@ -1,13 +1,14 @@
 //! Whom a caller or an operator excludes, and what the caller is told when nobody is left.
 
 use super::wishes::Wish;
-use super::{Asked, Named, Preferences, Sort};
+use super::{Asked, Named, Preferences};
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider, Rules, Whose};
 use crate::dialect::{Feature, Translation};
 use crate::error::{Availability, Error, Excluded, Kind, quoted};
 use crate::headers::OWN_KEYS;
 use crate::meter::{PicoUsd, Price};
+use crate::preference::Sort;
 
 /// An endpoint that a caller or an operator excludes.
 #[derive(Clone, Debug, PartialEq, Eq)]

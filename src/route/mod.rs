@@ -12,7 +12,6 @@ pub mod names;
 mod needs;
 mod preferences;
 mod region;
-pub mod variant;
 mod wishes;
 
 pub use deadline::{first_token_ms, prompt_ms, whole_ms};
@@ -21,7 +20,6 @@ pub use names::{Named, Resolved, Strategy, resolve};
 pub use needs::Needs;
 pub use preferences::{Cutoffs, MEMBERS, Preferences, Wrong};
 pub use region::{Regions, around, lies_in};
-pub use variant::Variant;
 
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Rules};
@@ -29,6 +27,7 @@ use crate::error::Error;
 use crate::hash;
 use crate::health::{Band, Standing, View};
 use crate::meter::Price;
+use crate::preference::{Sort, Variant};
 
 /// One place of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,38 +48,6 @@ pub struct Candidate {
 pub const TRIAL: &str = "trial";
 /// The reason of one that is down.
 pub const DOWN: &str = "down";
-
-/// What decides instead of balancing by price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// The lowest price.
-    Price,
-    /// The most tokens per second.
-    Throughput,
-    /// The shortest time to the first token.
-    Latency,
-    /// The highest uptime, for requests with tools: who is known to take none is left out.
-    /// <https://openrouter.ai/docs/guides/routing/auto-exacto>
-    Exacto,
-}
-
-impl Sort {
-    /// The one of this name.
-    pub fn of(name: &str) -> Option<Self> {
-        let all = [Self::Price, Self::Throughput, Self::Latency, Self::Exacto];
-        all.into_iter().find(|sort| sort.name() == name)
-    }
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Price => "price",
-            Self::Throughput => "throughput",
-            Self::Latency => "latency",
-            Self::Exacto => "exacto",
-        }
-    }
-}
 
 /// What a caller asks for.
 #[derive(Clone, Copy, Debug)]

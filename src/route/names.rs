@@ -10,10 +10,10 @@
 
 use super::auto::{self, Rated};
 use super::latest;
-use super::variant::{self, Unknown, Variant};
 use super::{Asked, Moment, Views};
 use crate::config::{Alias, Config, Meant, Model};
 use crate::error::{Error, Kind, quoted};
+use crate::preference::variant::{self, Unknown, Variant};
 use std::collections::BTreeSet;
 
 /// How the name of a request came to mean a model.

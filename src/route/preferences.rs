@@ -1,7 +1,6 @@
 //! What is said about routing: the `provider` object of a request, and the `preferences` of a configuration, a route or a
 //! key, which stand in for what a request does not say.
 
-use super::Sort;
 use super::auto;
 use super::region::Regions;
 use super::wishes::Wish;
@@ -12,6 +11,7 @@ use crate::error::{Error, quoted};
 use crate::health::Quantiles;
 use crate::json::{self, Shape, shape};
 use crate::meter::PicoUsd;
+use crate::preference::Sort;
 use crate::provider::QUANTIZATIONS;
 use serde::Deserialize;
 use serde_json::value::RawValue;

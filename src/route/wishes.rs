@@ -2,9 +2,10 @@
 //!
 //! What restricts is no wish: it holds at every level, and [`super::exclude`] looks at each.
 
-use super::{Preferences, Sort};
+use super::Preferences;
 use crate::chat::Request;
 use crate::config::{Rules, Whose};
+use crate::preference::Sort;
 use std::borrow::Cow;
 
 /// What may be said at several levels, of which the one that is closest to the request counts. The others restrict, and
