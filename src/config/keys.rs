@@ -1,14 +1,13 @@
 //! `keys`, `identity` and `budgets`: who may call, how that is known, and how much each may use.
 
-use super::Rules;
 use super::price::usd;
 use super::reader::{Members, Node};
-use super::routes::{Served, rules};
-use super::rules::Whose;
+use super::routes::{Served, policy};
 use crate::error::quoted;
 use crate::hash;
 use crate::meter::PicoUsd;
 use crate::meter::budget::{Allowance, SPANS};
+use crate::preference::{Policy, PolicySource};
 use crate::time::{Date, parse_rfc3339};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -34,8 +33,8 @@ pub struct ClientKey {
     pub metadata: Vec<(String, String)>,
     /// How much it may use.
     pub allowance: Allowance,
-    /// What it may be used for, and what its requests wish where they say nothing.
-    pub rules: Option<Rc<Rules>>,
+    /// What it may be used for, and what its requests prefer where they say nothing.
+    pub policy: Option<Rc<Policy>>,
 }
 
 /// The places of client keys, by hash and by name.
@@ -154,8 +153,8 @@ fn key(mut members: Members<'_>, identity: bool, served: &Served<'_>) -> Option<
         _ if identity => members.optional("sha256"),
         _ => members.required("sha256"),
     };
-    let whose = Whose::Key(Rc::from(name.unwrap_or_default()));
-    let rules = rules(&mut members, whose, served);
+    let source = PolicySource::Key(Rc::from(name.unwrap_or_default()));
+    let policy = policy(&mut members, source, served);
     let expires_ms = members.optional("expires").and_then(|node| {
         let time = parse_rfc3339(node.string()?);
         if time.is_none() {
@@ -197,7 +196,7 @@ fn key(mut members: Members<'_>, identity: bool, served: &Served<'_>) -> Option<
         disabled: disabled.unwrap_or(false),
         metadata: metadata.unwrap_or_default(),
         allowance,
-        rules,
+        policy,
     })
 }
 

@@ -13,14 +13,14 @@ mod parse;
 mod price;
 mod providers;
 mod reader;
+mod route;
 mod routes;
-mod rules;
 mod timeouts;
 
 pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex, Unbounded};
 pub use names::{Alias, Meant, Shortlisted};
 pub use reader::Problem;
-pub use rules::{Match, Places, Route, Rules, Terms, Whose};
+pub use route::{Match, PolicyScope, Route};
 pub use timeouts::{Adaptive, StreamUpstream, Timeouts, Waiting};
 
 use crate::auth::{BaseUrl, Credential};
@@ -28,7 +28,8 @@ use crate::chat::{Operation, ReasoningTokens, UsageConvention};
 use crate::dialect::{self, Dialect, Quirks, Target, path_for};
 use crate::meter::{CancelRules, Fee, Price};
 use crate::middleware::Middleware;
-use crate::provider::{Facts, Policy};
+use crate::preference::Policy;
+use crate::provider::{DataPolicy, Facts};
 use std::rc::Rc;
 
 /// Largest request body when the configuration says nothing, in bytes. Envoy's own default buffer limit is 1 MiB, and a
@@ -69,7 +70,7 @@ pub struct Config {
     /// How budgets are kept.
     pub budgets: Budgets,
     /// What everybody's requests keep to, and what stands in for what they do not say.
-    pub preferences: Option<Rc<Rules>>,
+    pub preferences: Option<Rc<Policy>>,
     /// The policies of routes, by name. A route without one is served as all this says.
     pub routes: Vec<Route>,
     /// The middleware, in order.
@@ -122,7 +123,7 @@ pub struct Provider {
     /// Where chats go instead, to be appended to the base URL; `{model}` stands for the model's id.
     pub path: Option<String>,
     /// What it does with what it is sent, if an endpoint says nothing else.
-    pub policy: Policy,
+    pub policy: DataPolicy,
     /// How long a stream may take to its first token there, if an endpoint says nothing else.
     pub first_token_ms: Option<u64>,
     /// Whether it is asked for a stream where a buffered answer is wanted, if an endpoint says nothing else.
@@ -219,7 +220,7 @@ pub struct Endpoint {
     /// What else is known of it.
     pub facts: Facts,
     /// What becomes of what it is sent.
-    pub policy: Policy,
+    pub policy: DataPolicy,
     /// How long a stream may take to its first token, where the configuration says so.
     pub first_token_ms: Option<u64>,
     /// Whether it is asked for a stream where a buffered answer is wanted.
@@ -294,7 +295,7 @@ impl Config {
     /// Says in which region the gateway itself is.
     pub fn settle_in(&mut self, region: &str) {
         if self.routing.prefer_local_region {
-            self.routing.local_regions = crate::route::around(region);
+            self.routing.local_regions = crate::preference::region::around(region);
         }
     }
 

@@ -3,8 +3,8 @@
 use super::Model;
 use super::reader::{Members, Node};
 use crate::error::quoted;
+use crate::preference::auto;
 use crate::preference::variant::{self, Unknown, Variant};
-use crate::route::auto;
 use crate::route::names::{self, Base};
 use std::collections::BTreeSet;
 

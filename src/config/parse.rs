@@ -7,13 +7,13 @@ use super::names::names;
 use super::providers::providers;
 use super::reader::{self, Members, Node, Problem, Problems};
 use super::routes::{Served, Usual, preferences, routes};
-use super::rules::Whose;
 use super::timeouts::timeouts;
 use super::{
     Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, DEFAULT_MEMORY, Environment, KeyIndex,
     Limits, Listen, Route, Routing, Timeouts,
 };
 use crate::middleware::{self, Middleware};
+use crate::preference::PolicySource;
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -61,7 +61,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         providers: &providers,
         usual: None,
     };
-    let preferences = preferences(&mut members, Whose::Config, &served).map(Rc::new);
+    let preferences = preferences(&mut members, PolicySource::Config, &served).map(Rc::new);
     let served = Served {
         usual: preferences.as_deref(),
         ..served

@@ -8,7 +8,7 @@ use crate::auth::{BaseUrl, Credential};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
 use crate::meter::Fee;
-use crate::provider::{self, Address, OnCancel, Policy, Row};
+use crate::provider::{self, Address, DataPolicy, OnCancel, Row};
 use std::collections::BTreeMap;
 
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
@@ -217,7 +217,7 @@ fn byok(node: &Node<'_>, key: Option<&Credential>) -> Option<Fee> {
 }
 
 /// What a provider, or one endpoint, does with what it is sent.
-pub(super) fn policy(members: &mut Members<'_>) -> Policy {
+pub(super) fn policy(members: &mut Members<'_>) -> DataPolicy {
     let data_collection = members.optional("data_collection");
     let collects_data = data_collection.and_then(|node| match node.string()? {
         "allow" => Some(true),
@@ -227,7 +227,7 @@ pub(super) fn policy(members: &mut Members<'_>) -> Policy {
             None
         }
     });
-    Policy {
+    DataPolicy {
         collects_data,
         zdr: members.optional("zdr").and_then(|node| node.boolean()),
         region: members

@@ -2,18 +2,17 @@
 
 use super::parse::{limits, stages};
 use super::reader::{Members, Node};
-use super::rules::{Match, Places, Route, Rules, Whose};
 use super::timeouts::timeouts;
-use super::{Alias, ClientKey, Limits, Model, Provider, Timeouts};
+use super::{Alias, ClientKey, Limits, Match, Model, Provider, Route, Timeouts};
 use crate::error::quoted;
 use crate::headers;
-use crate::preference::{fits, variant};
+use crate::preference::{MEMBERS, Places, Policy, PolicySource, fits, variant};
+use crate::route;
 use crate::route::names::{self, Base};
-use crate::route::{self, MEMBERS, Preferences};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// What rules may name.
+/// What policies may name.
 pub(super) struct Served<'a> {
     pub(super) models: &'a [Model],
     pub(super) aliases: &'a [Alias],
@@ -21,7 +20,7 @@ pub(super) struct Served<'a> {
     pub(super) has_auto: bool,
     pub(super) providers: &'a [(Provider, bool)],
     /// What holds for all.
-    pub(super) usual: Option<&'a Rules>,
+    pub(super) usual: Option<&'a Policy>,
 }
 
 /// What a route falls back to.
@@ -32,7 +31,11 @@ pub(super) struct Usual<'a> {
 }
 
 /// Reads `models`, `providers` and `preferences` of a route or a key.
-pub(super) fn rules(members: &mut Members<'_>, whose: Whose, served: &Served<'_>) -> Option<Rc<Rules>> {
+pub(super) fn policy(
+    members: &mut Members<'_>,
+    source: PolicySource,
+    served: &Served<'_>,
+) -> Option<Rc<Policy>> {
     let names = || served.models.iter().map(|model| model.name.as_str());
     let models = members
         .optional("models")
@@ -41,27 +44,15 @@ pub(super) fn rules(members: &mut Members<'_>, whose: Whose, served: &Served<'_>
     let providers = members
         .optional("providers")
         .and_then(|node| places(&node, names, "provider"));
-    let wishes = preferences(members, whose.clone(), served);
-    if models.is_none() && providers.is_none() && wishes.is_none() {
+    let preferred = preferences(members, source.clone(), served);
+    if models.is_none() && providers.is_none() && preferred.is_none() {
         return None;
     }
-    Some(Rc::new(Rules {
+    Some(Rc::new(Policy {
         models,
         providers,
-        ..wishes.unwrap_or_else(|| Rules::nothing(whose))
+        ..preferred.unwrap_or_else(|| Policy::empty(source))
     }))
-}
-
-impl Rules {
-    fn nothing(whose: Whose) -> Self {
-        Self {
-            whose,
-            models: None,
-            providers: None,
-            preferences: Preferences::default(),
-            fallbacks: None,
-        }
-    }
 }
 
 /// Reads patterns: what fits one of them, and none of those that begin with `!`.
@@ -101,28 +92,32 @@ fn places<'n, I: Iterator<Item = &'n str>>(
 }
 
 /// Reads `preferences`: the members of a request's `provider` object, and `models`, the fallbacks.
-pub(super) fn preferences(members: &mut Members<'_>, whose: Whose, served: &Served<'_>) -> Option<Rules> {
+pub(super) fn preferences(
+    members: &mut Members<'_>,
+    source: PolicySource,
+    served: &Served<'_>,
+) -> Option<Policy> {
     let mut members = members.optional("preferences")?.members()?;
-    let mut rules = Rules::nothing(whose);
+    let mut policy = Policy::empty(source);
     for name in MEMBERS {
         let Some(node) = members.optional(name) else {
             continue;
         };
         let read = serde_json::value::to_raw_value(node.value).ok();
-        if let Some(Err(wrong)) = read.map(|raw| rules.preferences.set(name, &raw)) {
-            let inside = wrong.path.strip_prefix(name).unwrap_or_default();
+        if let Some(Err(invalid)) = read.map(|raw| policy.preferences.set(name, &raw)) {
+            let inside = invalid.path.strip_prefix(name).unwrap_or_default();
             Node {
                 path: format!("{}{inside}", node.path),
                 ..node
             }
-            .problem(wrong.message);
+            .problem(invalid.message);
         } else {
             check(name, &node, served);
         }
     }
-    rules.fallbacks = members.optional("models").map(|node| fallbacks(&node, served));
+    policy.fallbacks = members.optional("models").map(|node| fallbacks(&node, served));
     members.done();
-    Some(rules)
+    Some(policy)
 }
 
 /// Looks for what is understood and yet has no effect.
@@ -145,7 +140,7 @@ fn check(name: &str, node: &Node<'_>, served: &Served<'_>) {
             }
         }
     }
-    let Some(usual) = served.usual.map(|rules| &rules.preferences) else {
+    let Some(usual) = served.usual.map(|policy| &policy.preferences) else {
         return;
     };
     let loosens = match name {
@@ -215,7 +210,7 @@ fn route(name: &str, node: &Node<'_>, served: &Served<'_>, usual: &Usual<'_>) ->
     let mut members = node.members()?;
     let name: Rc<str> = Rc::from(name);
     let matches = members.optional("match").and_then(|node| matching(&node));
-    let rules = rules(&mut members, Whose::Route(Rc::clone(&name)), served);
+    let policy = policy(&mut members, PolicySource::Route(Rc::clone(&name)), served);
     let middleware = members.optional("middleware").map(|node| stages(&node));
     let limits = limits(
         members.optional("limits").and_then(|node| node.members()),
@@ -230,7 +225,7 @@ fn route(name: &str, node: &Node<'_>, served: &Served<'_>, usual: &Usual<'_>) ->
     Some(Route {
         name,
         matches: matches.unwrap_or_default(),
-        rules,
+        policy,
         middleware,
         limits,
         timeouts,

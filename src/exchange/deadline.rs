@@ -75,7 +75,7 @@ impl Deadlines {
 impl Exchange {
     /// The deadlines of the plan's endpoints, given how they do and how long the prompt is, in bytes.
     pub(super) fn deadlines(&self, views: &mut dyn FnMut(u64) -> View, prompt_bytes: usize) -> Deadlines {
-        let timeouts = &self.config.timeouts(self.terms);
+        let timeouts = &self.config.timeouts(self.scope);
         let attempts = self.candidates().len();
         // Where no other endpoint can be asked, giving up early helps no one.
         let alone = attempts < 2;
@@ -169,13 +169,13 @@ impl Exchange {
 
     /// How long the exchange may live, in milliseconds.
     pub fn longest_life_ms(&self) -> u64 {
-        self.config.timeouts(self.terms).total_ms
+        self.config.timeouts(self.scope).total_ms
     }
 
     /// How long Envoy may wait for one attempt, in milliseconds: for a stream's first token, or for the whole of a buffered
     /// answer.
     pub fn per_try_timeout_ms(&self) -> u64 {
-        let timeouts = &self.config.timeouts(self.terms);
+        let timeouts = &self.config.timeouts(self.scope);
         self.deadlines.longest.unwrap_or(if self.envelope.stream {
             timeouts.first_token_ms
         } else {
@@ -211,7 +211,7 @@ impl Exchange {
 
     /// Checks for a stream that has fallen silent after its first token.
     fn stalled(&mut self, now_ms: u64) -> Option<Vec<u8>> {
-        let stall_ms = self.config.timeouts(self.terms).stall_ms;
+        let stall_ms = self.config.timeouts(self.scope).stall_ms;
         let attempt = self.attempt.as_ref()?;
         if attempt.is_waited_for() || !attempt.is_silent_since(now_ms.saturating_sub(stall_ms)) {
             return None;
@@ -249,7 +249,7 @@ impl Exchange {
 
     /// Checks for a client that has waited for long.
     fn comment(&mut self, now_ms: u64) -> Option<Due> {
-        let waiting = self.config.timeouts(self.terms).waiting?;
+        let waiting = self.config.timeouts(self.scope).waiting?;
         let attempt = self.attempt.as_mut().filter(|_| self.envelope.stream)?;
         if let Some(last) = attempt.patience.commented_ms {
             // Counted from when it was due, so that the time between two questions does not add up.

@@ -3,7 +3,7 @@
 use crate::chat::{Operation, Request};
 use crate::error::Error;
 use crate::json::Str;
-use crate::route::Preferences;
+use crate::preference::Preferences;
 
 /// The prompts of a request that its provider alone can read. No provider takes more in one request.
 const UNREAD_PROMPTS: u64 = 2_048;

@@ -32,7 +32,7 @@ use crate::auth::Secret;
 use crate::auth::sent::Sent;
 use crate::caps;
 use crate::chat::Request;
-use crate::config::{Config, Endpoint, Provider, Terms};
+use crate::config::{Config, Endpoint, PolicyScope, Provider};
 use crate::dialect::Encoded;
 use crate::dialect::client::ClientDialect;
 use crate::error::{Error, Kind, PreviousError};
@@ -60,7 +60,7 @@ pub struct Exchange {
     config: Rc<Config>,
     client: &'static ClientDialect,
     key: Option<String>,
-    terms: Terms,
+    scope: PolicyScope,
     /// The caller's name for the session that the request belongs to, from a header.
     session: Option<String>,
     own_keys: OwnKeys,
@@ -137,7 +137,7 @@ impl Exchange {
             config,
             client,
             key,
-            terms: Terms::default(),
+            scope: PolicyScope::default(),
             session: None,
             own_keys: OwnKeys::default(),
             started_ms: now_ms,
@@ -164,11 +164,11 @@ impl Exchange {
         }
     }
 
-    /// The same, under the rules of its route and of its key.
+    /// The same, under the policies of its route and of its key.
     #[must_use]
-    pub fn under(mut self, terms: Terms) -> Self {
-        self.request_chain = RequestChain::new(self.config.middleware(terms));
-        self.terms = terms;
+    pub fn under(mut self, scope: PolicyScope) -> Self {
+        self.request_chain = RequestChain::new(self.config.middleware(scope));
+        self.scope = scope;
         self
     }
 
@@ -227,7 +227,7 @@ impl Exchange {
 
     /// How long a body may be, in bytes: of the request, and of an answer.
     pub fn limits(&self) -> crate::config::Limits {
-        self.config.limits(self.terms)
+        self.config.limits(self.scope)
     }
 
     /// How much of the worker's memory may be in use before large bodies are refused, in bytes.
@@ -271,7 +271,7 @@ impl Exchange {
         };
         let mut request = self.request.take().ok_or(Refused::NothingPlanned)?;
         let written = self.write(candidate, Streamed(stream), &mut request);
-        let chain = ResponseChain::new(config.middleware(self.terms), &request);
+        let chain = ResponseChain::new(config.middleware(self.scope), &request);
         self.request = Some(request);
         let Written {
             dialect,
@@ -324,7 +324,7 @@ impl Exchange {
         else {
             return;
         };
-        let max_out = config.limits(self.terms).response_body;
+        let max_out = config.limits(self.scope).response_body;
         attempt.headers(head, dialect, client, answer, max_out, now_ms);
     }
 

@@ -89,14 +89,14 @@ impl Exchange {
         moment: Moment,
     ) -> Result<Vec<Candidate>, Error> {
         let needs = Needs::of(request, self.session.as_deref());
-        let rules = self.config.rules(self.terms);
-        self.envelope.preferences.complete(&rules, request);
+        let policies = self.config.policies(self.scope);
+        self.envelope.preferences.complete(&policies, request);
         self.envelope.preferences.own_keys = self.own_keys.providers();
         let asked = Asked {
             models: &self.envelope.models,
             preferences: &self.envelope.preferences,
             needs: &needs,
-            rules: &rules,
+            policies: &policies,
         };
         let resolved = route::resolve(&self.config, &asked, views, moment)?;
         self.rated = resolved.rated;

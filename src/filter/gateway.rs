@@ -13,7 +13,7 @@ use super::{
     stats, waiting,
 };
 use crate::api::account::generation;
-use crate::config::Terms;
+use crate::config::PolicyScope;
 use crate::dialect::client::{self, ClientDialect};
 use crate::error::{Error, Kind};
 use crate::exchange::{Exchange, Head};
@@ -34,7 +34,7 @@ pub(super) struct GatewayContext {
     id: String,
     /// The dialect of the path that was asked for.
     client: &'static ClientDialect,
-    terms: Terms,
+    terms: PolicyScope,
     /// The caller, where callers have names.
     caller: Option<Rc<Caller>>,
     /// A local reply of Envoy's is being replaced with this.
@@ -64,7 +64,7 @@ impl GatewayContext {
             slot: None,
             id: String::new(),
             client: client::OPENAI_CHAT,
-            terms: Terms {
+            terms: PolicyScope {
                 route: None,
                 key: None,
             },
@@ -123,7 +123,7 @@ impl GatewayContext {
             return Ok(());
         };
         let (name, key) = (&caller.name, caller.key);
-        if config.is_admitted(Terms { key, ..self.terms }) {
+        if config.is_admitted(PolicyScope { key, ..self.terms }) {
             self.terms.key = key;
             self.caller = Some(Rc::new(caller));
             return Ok(());

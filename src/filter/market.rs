@@ -4,14 +4,14 @@ use super::state::Gateway;
 use super::{health, host, ranking, reply};
 use crate::api::console;
 use crate::api::models::{Listing, MODELS};
-use crate::config::Terms;
+use crate::config::PolicyScope;
 use crate::exchange::Head;
 
 /// The answer to `GET` of a path and its query; `None` for a path that is not one of these.
-pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -> Option<Head> {
+pub(super) fn answer(gateway: &Gateway, terms: PolicyScope, path: &str, query: &str) -> Option<Head> {
     let now = host::now_ms();
     let config = &gateway.config;
-    let rules = config.rules(terms);
+    let rules = config.policies(terms);
     let listing = Listing {
         config,
         rules: &rules,
@@ -20,7 +20,7 @@ pub(super) fn answer(gateway: &Gateway, terms: Terms, path: &str, query: &str) -
         ranking: &|| ranking::read(gateway.namespace, &gateway.config, now),
     };
     let ruled = terms.key.and_then(|key| config.keys.get(key));
-    let ruled = ruled.is_some_and(|key| key.rules.is_some());
+    let ruled = ruled.is_some_and(|key| key.policy.is_some());
     let place = terms.route.map_or(0, |route| route.saturating_add(1));
     let Some(models) = gateway
         .models

@@ -24,7 +24,7 @@ pub const QUANTIZATIONS: &[&str] = &[
 
 /// What somebody does with what he is sent, and where; all of it unknown until an operator says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct DataPolicy {
     /// Whether he stores it or trains with it.
     pub collects_data: Option<bool>,
     /// Whether he keeps nothing at all.
@@ -33,7 +33,7 @@ pub struct Policy {
     pub region: Option<String>,
 }
 
-impl Policy {
+impl DataPolicy {
     /// This, and where it says nothing the other.
     #[must_use]
     pub fn or(self, other: &Self) -> Self {

@@ -8,7 +8,7 @@ mod facts;
 mod quirks;
 mod rows;
 
-pub use facts::{Facts, MODALITIES, Modalities, PARAMETERS, Parameters, Policy, QUANTIZATIONS};
+pub use facts::{DataPolicy, Facts, MODALITIES, Modalities, PARAMETERS, Parameters, QUANTIZATIONS};
 pub use rows::ROWS;
 
 use crate::dialect::Quirks;

@@ -5,81 +5,13 @@
 //! of the shortlist comes out with its score and the reason for its place.
 
 use super::{Asked, Moment, Named, Strategy, Views, exclude};
-use crate::chat::Request;
 use crate::config::{Config, Endpoint, Shortlisted};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
 use crate::health::Standing;
-use crate::json::{self, Members, Str};
+use crate::preference::auto::{AutoPreferences, NAMES, PLUGIN};
 use crate::preference::{Variant, fits};
-use serde::Deserialize;
 use std::cmp::Reverse;
-
-/// The names under which it is asked for; OpenRouter's is the second.
-pub const NAMES: [&str; 2] = ["crosspoint/auto", "openrouter/auto"];
-
-/// The id of the plugin in which a request says more about it:
-/// <https://openrouter.ai/docs/guides/routing/routers/auto-router>.
-const PLUGIN: &str = "auto-router";
-/// Its members that are honoured; `hints` is our own.
-const KNOWN: &str = "id, enabled, allowed_models, excluded_models, hints";
-
-/// What a caller says about the choice.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wishes {
-    /// Patterns of models that may be picked; empty: all.
-    pub allowed: Vec<String>,
-    /// Patterns of models that may not.
-    pub excluded: Vec<String>,
-    /// What the model should be good at, in the words of the shortlist's scores: `coding`, `german`.
-    pub hints: Vec<String>,
-}
-
-impl Wishes {
-    /// The wishes of a request.
-    ///
-    /// # Errors
-    /// Names the member that is wrong or not honoured. Other plugins are not looked at.
-    pub fn of(request: &Request) -> Result<Self, Error> {
-        let mut wishes = Self::default();
-        let Some(plugins) = request.raw("plugins") else {
-            return Ok(wishes);
-        };
-        // What is no list of objects names no plugin of this one's.
-        for (at, plugin) in json::items(plugins).enumerate() {
-            let members = Members::of(plugin);
-            let is_off = members.get("enabled").is_some_and(|raw| raw.get() == "false");
-            if members.text("id").as_deref() == Some(PLUGIN) && !is_off {
-                wishes.read(&format!("plugins[{at}]"), &members)?;
-            }
-        }
-        Ok(wishes)
-    }
-
-    fn read(&mut self, place: &str, members: &Members<'_>) -> Result<(), Error> {
-        for (name, raw) in members.iter() {
-            let list = match &*name {
-                _ if raw.get() == "null" => continue,
-                "id" | "enabled" => continue,
-                "allowed_models" => &mut self.allowed,
-                "excluded_models" => &mut self.excluded,
-                "hints" => &mut self.hints,
-                other => {
-                    let other = quoted(other);
-                    return Err(Error::invalid(format!(
-                        "{place}.{}: {PLUGIN} does not support it; known: {KNOWN}",
-                        other.trim_matches('"')
-                    )));
-                }
-            };
-            let read = Vec::<Str<'_>>::deserialize(raw);
-            let read =
-                read.map_err(|_| Error::invalid(format!("{place}.{}: expected a list of strings", &*name)))?;
-            *list = read.into_iter().map(Str::into_string).collect();
-        }
-        Ok(())
-    }
-}
 
 /// A model of the shortlist, and why it stands where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +83,7 @@ pub fn rate(
     views: Views<'_>,
     moment: Moment,
 ) -> Result<Vec<Rated>, Error> {
-    let wishes = &asked.preferences.auto;
+    let wanted = &asked.preferences.auto;
     if config.auto.is_empty() {
         return Err(Error::new(
             Kind::NotFound,
@@ -161,13 +93,13 @@ pub fn rate(
             ),
         ));
     }
-    known_hints(config, wishes)?;
+    known_hints(config, wanted)?;
     let mut rated: Vec<Rated> = config
         .auto
         .iter()
         .map(|listed| Rated {
             model: listed.model,
-            score: score(listed, wishes),
+            score: score(listed, wanted),
             verdict: verdict(config, listed, asked, variant, views, moment),
         })
         .collect();
@@ -194,10 +126,10 @@ pub fn rate(
     Ok(rated)
 }
 
-fn known_hints(config: &Config, wishes: &Wishes) -> Result<(), Error> {
+fn known_hints(config: &Config, wanted: &AutoPreferences) -> Result<(), Error> {
     let skills = || config.auto.iter().flat_map(|listed| &listed.skills);
     let unknown = |hint: &&String| !skills().any(|(skill, _)| skill == *hint);
-    let Some(hint) = wishes.hints.iter().find(unknown) else {
+    let Some(hint) = wanted.hints.iter().find(unknown) else {
         return Ok(());
     };
     let mut known: Vec<_> = skills().map(|(skill, _)| skill.as_str()).collect();
@@ -211,13 +143,13 @@ fn known_hints(config: &Config, wishes: &Wishes) -> Result<(), Error> {
 }
 
 /// The mean of the scores for what is hinted at; the general score stands in for one that a model has not.
-fn score(listed: &Shortlisted, wishes: &Wishes) -> u32 {
+fn score(listed: &Shortlisted, wanted: &AutoPreferences) -> u32 {
     let of = |hint: &String| {
         let own = listed.skills.iter().find(|(skill, _)| skill == hint);
         own.map_or(listed.score, |(_, score)| *score)
     };
-    let sum = wishes.hints.iter().map(of).fold(0, u32::saturating_add);
-    let count = u32::try_from(wishes.hints.len()).unwrap_or(u32::MAX);
+    let sum = wanted.hints.iter().map(of).fold(0, u32::saturating_add);
+    let count = u32::try_from(wanted.hints.len()).unwrap_or(u32::MAX);
     sum.checked_div(count).unwrap_or(listed.score)
 }
 
@@ -229,16 +161,16 @@ fn verdict(
     views: Views<'_>,
     moment: Moment,
 ) -> Verdict {
-    let wishes = &asked.preferences.auto;
+    let wanted = &asked.preferences.auto;
     let excluded = |by: &str| Verdict::Excluded(by.to_owned());
     let Some(model) = config.models.get(listed.model) else {
         return excluded("model");
     };
     let matches = |patterns: &[String]| patterns.iter().any(|pattern| fits(pattern, &model.name));
-    if !wishes.allowed.is_empty() && !matches(&wishes.allowed) {
+    if !wanted.allowed.is_empty() && !matches(&wanted.allowed) {
         return excluded("allowed_models");
     }
-    if matches(&wishes.excluded) {
+    if matches(&wanted.excluded) {
         return excluded("excluded_models");
     }
     let named = Named {
@@ -272,16 +204,16 @@ fn verdict(
     best.unwrap_or_else(|| excluded("model"))
 }
 
-/// Which member of a request or of its rules excludes an endpoint.
+/// The member of a request or of its policies that excludes an endpoint.
 fn excluded_by(config: &Config, asked: &Asked<'_>, named: &Named<'_>, endpoint: &Endpoint) -> Option<String> {
     let provider = config.providers.get(endpoint.provider)?;
     if endpoint.dialect_for(asked.preferences.operation).is_none() {
         return Some("the operation".to_owned());
     }
-    let (why, whose) = exclude::why(asked, named, provider, endpoint)?;
-    let field = why.field(whose.is_some());
-    Some(match whose {
-        Some(whose) => format!("{field} of {whose}"),
+    let (why, source) = exclude::why(asked, named, provider, endpoint)?;
+    let field = why.field(source.is_some());
+    Some(match source {
+        Some(source) => format!("{field} of {source}"),
         None => field,
     })
 }

@@ -1,14 +1,13 @@
 //! Whom a caller or an operator excludes, and what the caller is told when nobody is left.
 
-use super::wishes::Wish;
-use super::{Asked, Named, Preferences};
+use super::{Asked, Named};
 use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Provider, Rules, Whose};
+use crate::config::{Config, Endpoint, Provider};
 use crate::dialect::{Feature, Translation};
 use crate::error::{Availability, Error, Excluded, Kind, quoted};
 use crate::headers::OWN_KEYS;
 use crate::meter::{PicoUsd, Price};
-use crate::preference::Sort;
+use crate::preference::{Policy, PolicySource, PreferenceField, Preferences, Sort};
 
 /// An endpoint that a caller or an operator excludes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub struct Exclusion {
     pub model: usize,
     /// Which of its endpoints.
     pub endpoint: usize,
-    /// Whose word it is, if not the request's.
+    /// PolicySource word it is, if not the request's.
     pub set_by: Option<String>,
     why: Why,
 }
@@ -83,13 +82,13 @@ impl Why {
         }
     }
 
-    /// The path of that member, in a request or in rules.
-    pub(super) fn field(self, of_rules: bool) -> String {
+    /// The path of that member, in a request or in a policy.
+    pub(super) fn field(self, of_policy: bool) -> String {
         let (member, _) = self.words();
         match self {
             Self::Models | Self::Providers | Self::OwnKey => member.to_owned(),
             Self::Free | Self::Thinking | Self::Online => member.to_owned(),
-            _ if of_rules => format!("preferences.{member}"),
+            _ if of_policy => format!("preferences.{member}"),
             _ => format!("provider.{member}"),
         }
     }
@@ -174,17 +173,17 @@ pub fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> bool {
     }
 }
 
-/// Why an endpoint may not serve, if it may not, and by whose word if not by the request's.
+/// Why an endpoint may not serve, if it may not, and the level that excludes it if the request does not.
 pub(super) fn why<'a>(
     asked: &Asked<'a>,
     named: &Named<'_>,
     provider: &Provider,
     endpoint: &Endpoint,
-) -> Option<(Why, Option<&'a Whose>)> {
+) -> Option<(Why, Option<&'a PolicySource>)> {
     let preferences = asked.preferences;
     let quantization = endpoint.facts.quantization.unwrap_or("unknown");
-    by_rules(asked.rules, named.at, provider, endpoint)
-        .map(|(why, whose)| (why, Some(whose)))
+    by_policies(asked.policies, named.at, provider, endpoint)
+        .map(|(why, source)| (why, Some(source)))
         .or_else(|| restricted(preferences, provider, endpoint).map(|why| (why, None)))
         .or_else(|| {
             let checks = [
@@ -193,18 +192,18 @@ pub(super) fn why<'a>(
                         && !preferences.order.is_empty()
                         && !listed(&preferences.order, provider, endpoint),
                     Why::Order,
-                    Wish::Order,
+                    PreferenceField::Order,
                 ),
                 (
                     !preferences.quantizations.is_empty()
                         && !preferences.quantizations.contains(&quantization),
                     Why::Quantizations,
-                    Wish::Quantizations,
+                    PreferenceField::Quantizations,
                 ),
             ];
             let mut checks = checks.into_iter();
-            let (_, why, wish) = checks.find(|(excludes, ..)| *excludes)?;
-            Some((why, preferences.whose(wish)))
+            let (_, why, field) = checks.find(|(excludes, ..)| *excludes)?;
+            Some((why, preferences.source_of(field)))
         })
         .or_else(|| {
             let costs = || !endpoint.price.as_ref().is_some_and(Price::is_free);
@@ -214,10 +213,10 @@ pub(super) fn why<'a>(
             let exacto = preferences.sort.or(named.variant.sort) == Some(Sort::Exacto);
             let lacks = endpoint.facts.parameters.supports("tools") == Some(false);
             // What a name says is the request's own word.
-            let whose = preferences
-                .whose(Wish::Sort)
+            let source = preferences
+                .source_of(PreferenceField::Sort)
                 .filter(|_| named.variant.sort.is_none());
-            (exacto && lacks).then_some((Why::Exacto, whose))
+            (exacto && lacks).then_some((Why::Exacto, source))
         })
         .or_else(|| {
             let own = preferences.own_keys.contains(&endpoint.provider);
@@ -233,30 +232,33 @@ pub(super) fn why<'a>(
                 return Some((Why::Online, None));
             }
             let _lost = lost(preferences, provider, endpoint).next()?;
-            Some((Why::RequireParameters, preferences.whose(Wish::RequireParameters)))
+            Some((
+                Why::RequireParameters,
+                preferences.source_of(PreferenceField::RequireParameters),
+            ))
         })
 }
 
-/// Whether a request under these rules may be served by an endpoint of the model at `model`.
-pub fn is_allowed(rules: &[&Rules], model: usize, provider: &Provider, endpoint: &Endpoint) -> bool {
-    by_rules(rules, model, provider, endpoint).is_none()
+/// Whether a request under these policies may be served by an endpoint of the model at `model`.
+pub fn is_allowed(policies: &[&Policy], model: usize, provider: &Provider, endpoint: &Endpoint) -> bool {
+    by_policies(policies, model, provider, endpoint).is_none()
 }
 
-fn by_rules<'a>(
-    rules: &[&'a Rules],
+fn by_policies<'a>(
+    policies: &[&'a Policy],
     model: usize,
     provider: &Provider,
     endpoint: &Endpoint,
-) -> Option<(Why, &'a Whose)> {
-    rules.iter().find_map(|rules| {
-        let why = if rules.models.as_ref().is_some_and(|models| !models.has(model)) {
+) -> Option<(Why, &'a PolicySource)> {
+    policies.iter().find_map(|policy| {
+        let why = if policy.models.as_ref().is_some_and(|models| !models.has(model)) {
             Some(Why::Models)
-        } else if (rules.providers.as_ref()).is_some_and(|providers| !providers.has(endpoint.provider)) {
+        } else if (policy.providers.as_ref()).is_some_and(|providers| !providers.has(endpoint.provider)) {
             Some(Why::Providers)
         } else {
-            restricted(&rules.preferences, provider, endpoint)
+            restricted(&policy.preferences, provider, endpoint)
         };
-        why.map(|why| (why, &rules.whose))
+        why.map(|why| (why, &policy.source))
     })
 }
 
@@ -285,7 +287,10 @@ fn restricted(preferences: &Preferences, provider: &Provider, endpoint: &Endpoin
             Why::DataCollection,
         ),
         (preferences.zdr && endpoint.policy.zdr != Some(true), Why::Zdr),
-        (!preferences.region.allow(endpoint), Why::Region),
+        (
+            !preferences.region.allow(endpoint.policy.region.as_deref()),
+            Why::Region,
+        ),
         (
             preferences.max_price.into_iter().zip(prices).any(dear),
             Why::MaxPrice,
@@ -343,11 +348,11 @@ pub fn excluded(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Vec
             let Some(provider) = config.providers.get(endpoint.provider) else {
                 continue;
             };
-            if let Some((why, whose)) = why(asked, named, provider, endpoint) {
+            if let Some((why, source)) = why(asked, named, provider, endpoint) {
                 exclusions.push(Exclusion {
                     model: named.at,
                     endpoint: at,
-                    set_by: whose.map(ToString::to_string),
+                    set_by: source.map(ToString::to_string),
                     why,
                 });
             }

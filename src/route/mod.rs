@@ -10,24 +10,19 @@ mod exclude;
 pub mod latest;
 pub mod names;
 mod needs;
-mod preferences;
-mod region;
-mod wishes;
 
 pub use deadline::{first_token_ms, prompt_ms, whole_ms};
 pub use exclude::{Exclusion, excluded, is_allowed, names};
 pub use names::{Named, Resolved, Strategy, resolve};
 pub use needs::Needs;
-pub use preferences::{Cutoffs, MEMBERS, Preferences, Wrong};
-pub use region::{Regions, around, lies_in};
 
 use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Rules};
+use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use crate::hash;
 use crate::health::{Band, Standing, View};
 use crate::meter::Price;
-use crate::preference::{Sort, Variant};
+use crate::preference::{Policy, Preferences, Sort, Variant, region};
 
 /// One place of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +53,9 @@ pub struct Asked<'a> {
     pub preferences: &'a Preferences,
     /// What the request needs.
     pub needs: &'a Needs<'a>,
-    /// What the operator says of such requests, those first that are closest to it. The wishes among it are in
-    /// `preferences` already, see [`Preferences::complete`].
-    pub rules: &'a [&'a Rules],
+    /// The operator's policies for such requests, those first that are closest to it. What they prefer is in `preferences`
+    /// already, see [`Preferences::complete`].
+    pub policies: &'a [&'a Policy],
 }
 
 impl<'a> Asked<'a> {
@@ -69,7 +64,10 @@ impl<'a> Asked<'a> {
         if self.preferences.operation == Operation::Embeddings {
             return &[];
         }
-        let said = self.rules.iter().find_map(|rules| rules.fallbacks.as_deref());
+        let said = self
+            .policies
+            .iter()
+            .find_map(|policy| policy.fallbacks.as_deref());
         said.unwrap_or_default()
     }
 }
@@ -101,11 +99,11 @@ const UNKNOWN_UPTIME: u64 = 50;
 ///
 /// A candidate with the reason [`TRIAL`] stands first or nowhere, and has to be claimed before it is tried.
 ///
-/// What the rules and the request forbid is forbidden, whoever says it: a request never loosens what its key, its route or
-/// the whole configuration forbids. The closest rules that name fallbacks do so for requests that name none.
+/// What the policies and the request forbid is forbidden, whoever says it: a request never loosens what its key, its route or
+/// the whole configuration forbids. The closest policy that names fallbacks does so for requests that name none.
 ///
 /// # Errors
-/// When no model of the request is served here, or the rules and preferences exclude every endpoint.
+/// When no model of the request is served here, or the policies and preferences exclude every endpoint.
 pub fn choose(
     config: &Config,
     asked: &Asked<'_>,
@@ -119,7 +117,7 @@ pub fn choose(
 /// The same, where it is known already what the names of the request mean.
 ///
 /// # Errors
-/// When the rules and preferences exclude every endpoint of these models.
+/// When the policies and preferences exclude every endpoint of these models.
 pub fn choose_among(
     config: &Config,
     named: &[Named<'_>],
@@ -271,7 +269,7 @@ fn entries<'c>(
                         .unwrap_or(usize::MAX),
                     unfit,
                     place: place(&view, endpoint, moment),
-                    region: region::place(regions, endpoint).unwrap_or(usize::MAX),
+                    region: region::place(regions, endpoint.policy.region.as_deref()).unwrap_or(usize::MAX),
                     slow: false,
                     missed: !preferences.is_met(view.throughput, view.latency),
                     unpriced: false,

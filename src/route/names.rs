@@ -13,6 +13,7 @@ use super::latest;
 use super::{Asked, Moment, Views};
 use crate::config::{Alias, Config, Meant, Model};
 use crate::error::{Error, Kind, quoted};
+use crate::preference::auto::NAMES;
 use crate::preference::variant::{self, Unknown, Variant};
 use std::collections::BTreeSet;
 
@@ -128,7 +129,7 @@ pub fn base(models: &[Model], aliases: &[Alias], name: &str) -> Option<Base> {
     if let Ok(at) = aliases.binary_search_by(|alias| alias.name.as_str().cmp(name)) {
         return Some(Base::Alias(at));
     }
-    if auto::NAMES.contains(&name) {
+    if NAMES.contains(&name) {
         return Some(Base::Auto);
     }
     latest::newest(models, name).map(Base::Latest)
@@ -140,7 +141,7 @@ pub fn model(models: &[Model], name: &str) -> Option<usize> {
     models.binary_search_by(by_name).ok()
 }
 
-/// What the names of a request mean. One that names a single model falls back on those that its rules name.
+/// What the names of a request mean. One that names a single model falls back on those that its policies name.
 ///
 /// A name that means nothing is passed over where another one means something.
 ///

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chat::Request;
-use crate::config::Terms;
+use crate::config::PolicyScope;
 use crate::health::{Record, Sample};
 use crate::test;
 use serde_json::{Value, json};
@@ -94,13 +94,13 @@ fn view(is: Is) -> View {
 
 /// The plan for a request with these members, as `provider:reason`.
 fn try_plan(config: &Config, members: &str, are: &[Is], seed: u64) -> Result<Vec<String>, Error> {
-    try_plan_under(config, Terms::default(), members, are, seed)
+    try_plan_under(config, PolicyScope::default(), members, are, seed)
 }
 
 /// The same on a route, with a key.
 fn try_plan_under(
     config: &Config,
-    terms: Terms,
+    scope: PolicyScope,
     members: &str,
     are: &[Is],
     seed: u64,
@@ -120,14 +120,14 @@ fn try_plan_under(
         Some(models) => models,
         None => vec![request.get("model").unwrap().unwrap_or_else(|| "m".to_owned())],
     };
-    let rules = config.rules(terms);
+    let policies = config.policies(scope);
     let mut preferences = Preferences::of(&request)?;
-    preferences.complete(&rules, &request);
+    preferences.complete(&policies, &request);
     let asked = Asked {
         models: &models,
         preferences: &preferences,
         needs: &Needs::of(&request, None),
-        rules: &rules,
+        policies: &policies,
     };
     let plan = choose(config, &asked, &mut views, Moment { now_ms: NOW, seed })?;
     Ok(plan
@@ -135,7 +135,7 @@ fn try_plan_under(
         .map(|candidate| {
             let model = &config.models[candidate.model];
             let provider = &config.providers[model.endpoints[candidate.endpoint].provider];
-            let named = models.len() > 1 || rules.iter().any(|rules| rules.fallbacks.is_some());
+            let named = models.len() > 1 || policies.iter().any(|policy| policy.fallbacks.is_some());
             let model = if named {
                 format!("{}/", model.name)
             } else {
@@ -495,7 +495,7 @@ fn able(config: &Config, operation: crate::chat::Operation, text: &str) -> Resul
         models: &[model],
         preferences: &Preferences::of(&request).unwrap(),
         needs: &Needs::of(&request, None),
-        rules: &[],
+        policies: &[],
     };
     let plan = choose(config, &asked, &mut |_| View::default(), Moment::default());
     let plan = plan.map_err(|error| error.message)?;

@@ -11,7 +11,8 @@ use crosspoint::hash;
 use crosspoint::health::{Record, Sample, View};
 use crosspoint::meter::ranking::{self, Count};
 use crosspoint::meter::sketch_prompt;
-use crosspoint::route::{Asked, Moment, Needs, Preferences, choose};
+use crosspoint::preference::Preferences;
+use crosspoint::route::{Asked, Moment, Needs, choose};
 #[cfg(feature = "tokenizer")]
 use crosspoint::tokenizer::{Counter, Vocabulary};
 use crosspoint::wire::Framing;
@@ -166,7 +167,7 @@ fn planning(all: &mut Vec<Workload>) {
                     models: &models,
                     preferences: &Preferences::default(),
                     needs: &Needs::of(&asking, None),
-                    rules: &[],
+                    policies: &[],
                 };
                 let moment = Moment { now_ms: 1_000, seed };
                 black_box(choose(&many, &asked, &mut |_| view, moment).expect("a plan"));

@@ -4,7 +4,8 @@ use crosspoint::chat::Request;
 use crosspoint::config::Config;
 use crosspoint::hash;
 use crosspoint::health::{Record, Sample, View};
-use crosspoint::route::{Asked, Moment, Needs, Preferences, TRIAL, choose, first_token_ms};
+use crosspoint::preference::Preferences;
+use crosspoint::route::{Asked, Moment, Needs, TRIAL, choose, first_token_ms};
 use serde_json::json;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -400,7 +401,7 @@ impl Simulation<'_> {
             models: &["m".to_owned()],
             preferences: &Preferences::default(),
             needs: &Needs::of(&request, None),
-            rules: &[],
+            policies: &[],
         };
         let mut views = |key| health.view(worker, keys[&key], now_ms);
         let chosen = choose(&self.config, &asked, &mut views, Moment { now_ms, seed }).unwrap();

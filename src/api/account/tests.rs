@@ -22,7 +22,7 @@ fn key(budget: [Option<u64>; 3]) -> ClientKey {
             tokens_per_minute: None,
             budget: budget.map(|amount| amount.map(PicoUsd)),
         },
-        rules: None,
+        policy: None,
     }
 }
 

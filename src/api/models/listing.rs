@@ -3,9 +3,10 @@
 use super::entry::Shown;
 use super::ranking::Ranking;
 use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Model, Rules};
+use crate::config::{Config, Endpoint, Model};
 use crate::health::Standing;
 use crate::meter::ranking::{Count, Period};
+use crate::preference::Policy;
 use crate::route;
 use crate::route::names::{self, Base};
 
@@ -28,7 +29,7 @@ pub struct Listing<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The rules that hold for the caller; endpoints that these exclude are left out.
-    pub rules: &'a [&'a Rules],
+    pub rules: &'a [&'a Policy],
     /// The prefix of the route's paths, for links.
     pub prefix: &'a str,
     /// State and speed of an endpoint, by its health key.

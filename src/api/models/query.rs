@@ -7,8 +7,8 @@ use crate::caps;
 use crate::config::{Config, Endpoint};
 use crate::error::{Error, quoted};
 use crate::meter::{PicoUsd, Price};
+use crate::preference::region::lies_in;
 use crate::provider::{MODALITIES, PARAMETERS};
-use crate::route::lies_in;
 
 /// What a list may be asked for.
 const KNOWN: &str = "q, supported_parameters, input_modalities, output_modalities, providers, model_authors, context, \

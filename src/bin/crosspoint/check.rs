@@ -2,8 +2,9 @@
 
 use crate::file;
 use crosspoint::auth::Credential;
-use crosspoint::config::{Config, Endpoint, Match, Model, Provider, Route, Rules, Unbounded};
+use crosspoint::config::{Config, Endpoint, Match, Model, Provider, Route, Unbounded};
 use crosspoint::meter::budget::{Allowance, SPANS, Span};
+use crosspoint::preference::Policy;
 use crosspoint::route::is_allowed;
 use crosspoint::time::rfc3339;
 use std::fmt::Write as _;
@@ -88,8 +89,8 @@ fn summary(config: &Config, is_set: &dyn Fn(&str) -> bool) -> String {
             let said: Vec<_> = disabled.into_iter().chain(ends).chain(limits).collect();
             let _ = writeln!(out, "  {}  {}", key.name, said.join(", "));
         }
-        if let Some(rules) = &key.rules {
-            let _ = writeln!(out, "  {}  {}", key.name, allowed(rules, config));
+        if let Some(policy) = &key.policy {
+            let _ = writeln!(out, "  {}  {}", key.name, allowed(policy, config));
         }
     }
     if !config.routes.is_empty() {
@@ -122,8 +123,8 @@ fn policy(route: &Route, config: &Config) -> String {
         [] => "no match: not rendered".to_owned(),
         matches => matches.join(", "),
     };
-    let allowed = match &route.rules {
-        Some(rules) => allowed(rules, config),
+    let allowed = match &route.policy {
+        Some(policy) => allowed(policy, config),
         None => "all models".to_owned(),
     };
     let keys = match &route.keys {
@@ -137,12 +138,12 @@ fn policy(route: &Route, config: &Config) -> String {
     format!("{}  {matches}  {allowed}  {keys}", route.name)
 }
 
-/// How much of what is served rules allow.
-fn allowed(rules: &Rules, config: &Config) -> String {
+/// The share of what is served that a policy allows.
+fn allowed(policy: &Policy, config: &Config) -> String {
     let endpoints = |(at, model): (usize, &Model)| -> (usize, usize) {
         let allowed = |endpoint: &&Endpoint| {
             let provider = config.providers.get(endpoint.provider);
-            provider.is_some_and(|provider| is_allowed(&[rules], at, provider, endpoint))
+            provider.is_some_and(|provider| is_allowed(&[policy], at, provider, endpoint))
         };
         let allowed = model.endpoints.iter().filter(allowed).count();
         (model.endpoints.len(), allowed)

@@ -2,7 +2,7 @@
 
 use crate::file;
 use crosspoint::auth::Secret;
-use crosspoint::config::{Config, Terms};
+use crosspoint::config::{Config, PolicyScope};
 use crosspoint::dialect::client::{self, ClientDialect};
 use crosspoint::error::Error;
 use crosspoint::exchange::{Exchange, Outgoing};
@@ -52,23 +52,23 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             known.join(", ")
         )
     })?;
-    let terms = terms(&config, options)?;
-    for attempt in attempts(&config, client, terms, request(options.request.as_deref())?)? {
+    let scope = scope(&config, options)?;
+    for attempt in attempts(&config, client, scope, request(options.request.as_deref())?)? {
         let line = serde_json::to_string(&attempt).map_err(|error| error.to_string())?;
         println!("{line}");
     }
     Ok(())
 }
 
-fn terms(config: &Config, options: &Options) -> Result<Terms, String> {
+fn scope(config: &Config, options: &Options) -> Result<PolicyScope, String> {
     let routes = config.routes.iter().map(|route| &*route.name);
     let keys = config.keys.iter().map(|key| key.name.as_str());
-    let terms = Terms {
+    let scope = PolicyScope {
         route: place("--route", options.route.as_deref(), routes)?,
         key: place("--key", options.key.as_deref(), keys)?,
     };
-    if config.is_admitted(terms) {
-        return Ok(terms);
+    if config.is_admitted(scope) {
+        return Ok(scope);
     }
     Err(match &options.key {
         Some(key) => format!("refused with status 403: the policy of the route does not name key {key}"),
@@ -105,7 +105,7 @@ fn request(path: Option<&Path>) -> Result<Vec<u8>, String> {
 fn attempts(
     config: &Rc<Config>,
     client: &'static ClientDialect,
-    terms: Terms,
+    scope: PolicyScope,
     body: Vec<u8>,
 ) -> Result<Vec<Attempt>, String> {
     let refused = |error: Error| format!("refused with status {}: {}", error.status(), error.message);
@@ -113,7 +113,7 @@ fn attempts(
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
     let id = "gen-explain".to_owned();
-    let mut exchange = Exchange::open(Rc::clone(config), client, id, None, now).under(terms);
+    let mut exchange = Exchange::open(Rc::clone(config), client, id, None, now).under(scope);
     exchange.read(body).map_err(refused)?;
     match exchange.run_request_middleware() {
         Step::Done => {}

@@ -1,8 +1,10 @@
 //! Choices from small shortlists, and what holds of all of them.
 
 use super::*;
+use crate::chat::Request;
 use crate::health::{Record, Sample, View};
-use crate::route::{Needs, Preferences, Strategy, choose, resolve};
+use crate::preference::Preferences;
+use crate::route::{Needs, Strategy, choose, resolve};
 use crate::test;
 use serde_json::json;
 
@@ -47,7 +49,7 @@ fn asked<T>(members: &str, then: impl FnOnce(&Asked<'_>) -> Result<T, Error>) ->
         models: &models,
         preferences: &preferences,
         needs: &Needs::of(&request, None),
-        rules: &[],
+        policies: &[],
     };
     then(&asked).map_err(|error| error.message)
 }

@@ -31,7 +31,7 @@ fn config(members: Value) -> Config {
     Config::read(&value, None).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
-const TERMS: Terms = Terms {
+const SCOPE: PolicyScope = PolicyScope {
     route: Some(0),
     key: Some(0),
 };
@@ -47,13 +47,13 @@ fn levels(all: Value, route: Value, key: Value) -> Config {
 
 /// Who is tried, in order, for a request on the route with the key.
 fn tried(config: &Config, members: &str) -> String {
-    let plan = try_plan_under(config, TERMS, members, &[], 1).unwrap();
+    let plan = try_plan_under(config, SCOPE, members, &[], 1).unwrap();
     let names = plan.iter().map(|place| place.split(':').next().unwrap());
     names.collect::<Vec<_>>().join(" ")
 }
 
 fn refused(config: &Config, members: &str) -> Error {
-    try_plan_under(config, TERMS, members, &[], 1).unwrap_err()
+    try_plan_under(config, SCOPE, members, &[], 1).unwrap_err()
 }
 
 fn with(provider: &str) -> String {
@@ -128,7 +128,7 @@ fn what_is_said_of_the_sort_replaces_an_order_behind_it() {
     // A variant is what the request says, but less than its `sort`.
     assert_eq!(tried(&config, floor), "a b c");
     let config = levels(json!({"sort": "throughput"}), none(), none());
-    let reasons = |members: &str| try_plan_under(&config, TERMS, members, &[], 1).unwrap();
+    let reasons = |members: &str| try_plan_under(&config, SCOPE, members, &[], 1).unwrap();
     assert_eq!(reasons(floor), ["a:price", "b:price", "c:price"]);
     let own = r#""model":"m:floor","provider":{"sort":"latency"}"#;
     assert!(reasons(own).iter().all(|place| place.ends_with(":latency")));
@@ -222,7 +222,7 @@ fn patterns_allow_and_leave_out() {
         (json!(["*", "!n*"]), "m"),
     ] {
         let config = config(json!({"routes": {"r": {"models": models}}}));
-        let allowed = config.routes[0].rules.as_ref().unwrap().models.clone().unwrap();
+        let allowed = config.routes[0].policy.as_ref().unwrap().models.clone().unwrap();
         let names = config
             .models
             .iter()
@@ -248,7 +248,7 @@ fn rules_hold_for_what_a_name_means() {
     // The fallback of a route may have any kind of name.
     assert_eq!(named("m"), "n/a n/b");
     // What a name says counts more than what the route does.
-    let plan = try_plan_under(&config, TERMS, r#""model":"other""#, &[], 1).unwrap();
+    let plan = try_plan_under(&config, SCOPE, r#""model":"other""#, &[], 1).unwrap();
     assert!(plan.iter().all(|place| place.ends_with(":price")), "{plan:?}");
     let nobody = refused(
         &config,
@@ -272,5 +272,5 @@ fn who_takes_no_tools_is_told_whose_wish_excludes_him() {
         message.contains("a (m) takes no tools [provider.sort]"),
         "{message}"
     );
-    assert!(try_plan_under(&exacto, TERMS, r#""model":"m:floor""#, &[], 1).is_ok());
+    assert!(try_plan_under(&exacto, SCOPE, r#""model":"m:floor""#, &[], 1).is_ok());
 }

@@ -16,7 +16,7 @@ fn named(config: &Value, members: &str) -> Result<Vec<String>, String> {
         models: &models,
         preferences: &Preferences::of(&request).map_err(|error| error.message)?,
         needs: &Needs::of(&request, None),
-        rules: &[],
+        policies: &[],
     };
     let plan = choose(&config, &asked, &mut |_| View::default(), Moment::default());
     let told = |candidate: &Candidate| {

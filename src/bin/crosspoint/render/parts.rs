@@ -3,23 +3,23 @@
 use super::template::{fill, json, scalar, seconds};
 use super::{Gateway, Source};
 use crosspoint::auth::{BaseUrl, Credential};
-use crosspoint::config::{Config, Provider, Terms, Upstream};
+use crosspoint::config::{Config, PolicyScope, Provider, Upstream};
 use serde_json::json;
 use std::net::IpAddr;
 
 /// Without a route, and with each.
-fn all_terms(config: &Config) -> impl Iterator<Item = Terms> {
+fn all_scopes(config: &Config) -> impl Iterator<Item = PolicyScope> {
     let routes = (0..config.routes.len()).map(Some);
     [None]
         .into_iter()
         .chain(routes)
-        .map(|route| Terms { route, key: None })
+        .map(|route| PolicyScope { route, key: None })
 }
 
 /// Envoy's buffer limits: twice our caps, because what a dialect makes of a body may be longer than the body.
 pub(super) fn buffer_limit(config: &Config) -> String {
     const SLACK: usize = 1 << 20;
-    let limits = all_terms(config).map(|terms| config.limits(terms));
+    let limits = all_scopes(config).map(|scope| config.limits(scope));
     let caps = limits.map(|limits| limits.request_body.max(limits.response_body));
     caps.max()
         .unwrap_or_default()
@@ -88,7 +88,7 @@ pub(super) fn key_envs_shown(config: &Config) -> String {
 }
 
 /// What a route does: the body limit, where attempts go, and what is retried.
-pub(super) fn route(config: &Config, terms: Terms, source: &Source) -> String {
+pub(super) fn route(config: &Config, scope: PolicyScope, source: &Source) -> String {
     let matches: String = config
         .providers
         .iter()
@@ -107,7 +107,7 @@ pub(super) fn route(config: &Config, terms: Terms, source: &Source) -> String {
     };
     let values = [
         ("buffer_limit", &*buffer_limit(config)),
-        ("timeout", &*seconds(config.timeouts(terms).total_ms)),
+        ("timeout", &*seconds(config.timeouts(scope).total_ms)),
         ("matches", &*matches),
         ("retry", &*retry),
     ];
@@ -117,7 +117,7 @@ pub(super) fn route(config: &Config, terms: Terms, source: &Source) -> String {
 /// Above the longest answer, which the route's own timeout ends.
 pub(super) fn stream_idle_timeout(config: &Config) -> String {
     const SLACK_MS: u64 = 30_000;
-    let totals = all_terms(config).map(|terms| config.timeouts(terms).total_ms);
+    let totals = all_scopes(config).map(|scope| config.timeouts(scope).total_ms);
     seconds(totals.max().unwrap_or_default().saturating_add(SLACK_MS))
 }
 

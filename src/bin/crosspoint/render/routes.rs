@@ -2,7 +2,7 @@
 
 use super::template::{fill, scalar};
 use super::{Source, parts};
-use crosspoint::config::{Config, Match, Terms};
+use crosspoint::config::{Config, Match, PolicyScope};
 use std::cmp::Reverse;
 
 /// The route of all requests that no policy matches.
@@ -27,7 +27,7 @@ pub(super) fn routes(
         .map(|(name, route, matches)| {
             let (name, route) = (
                 scalar(name),
-                parts::route(config, Terms { route, key: None }, source),
+                parts::route(config, PolicyScope { route, key: None }, source),
             );
             let own = [("name", &*name), ("match", &matches), ("route", &route)];
             fill(template, &[&own, values].concat())

@@ -1,22 +1,21 @@
-//! What is said about routing: the `provider` object of a request, and the `preferences` of a configuration, a route or a
-//! key, which stand in for what a request does not say.
+//! Reads preferences: the `provider` object of a request, and the `preferences` of a configuration, a route or a key, one
+//! member at a time.
 
-use super::auto;
+use super::auto::AutoPreferences;
+use super::field::PreferenceField;
+use super::invalid::{InvalidPreference, expected};
+use super::preferences::{Cutoffs, Preferences};
 use super::region::Regions;
-use super::wishes::Wish;
-use crate::chat::{Operation, Request};
-use crate::config::Whose;
-use crate::dialect::Feature;
+use super::sort::Sort;
+use crate::chat::Request;
 use crate::error::{Error, quoted};
-use crate::health::Quantiles;
 use crate::json::{self, Shape, shape};
 use crate::meter::PicoUsd;
-use crate::preference::Sort;
 use crate::provider::QUANTIZATIONS;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The members that are honoured.
+/// Members that are honoured.
 pub const MEMBERS: &[&str] = &[
     "order",
     "only",
@@ -33,102 +32,6 @@ pub const MEMBERS: &[&str] = &[
     "region",
 ];
 
-/// What is wrong with a member, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
-    /// The member, and what is inside it: `sort.by`.
-    pub path: String,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl Wrong {
-    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            message: message.into(),
-        }
-    }
-}
-
-impl From<Wrong> for Error {
-    fn from(Wrong { path, message }: Wrong) -> Self {
-        Self::invalid(format!("provider.{path}: {message}"))
-    }
-}
-
-/// The `provider` object: <https://openrouter.ai/docs/features/provider-routing>.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preferences {
-    /// What is asked for: who does not serve it is left out.
-    pub operation: Operation,
-    /// Providers to try first, in this order.
-    pub order: Vec<String>,
-    /// Providers that may serve; empty: all.
-    pub only: Vec<String>,
-    /// Providers that may not.
-    pub ignore: Vec<String>,
-    /// The providers for which the caller brings keys of its own.
-    pub own_keys: Vec<usize>,
-    /// Whether anything may be tried after the first choice, and after `order`.
-    pub allow_fallbacks: bool,
-    /// Whether an endpoint must carry all parameters of the request to be tried.
-    pub require_parameters: bool,
-    /// These parameters, where it must.
-    pub required: Vec<&'static Feature>,
-    /// Whether prompts may go to who stores them or trains with them.
-    pub allow_data_collection: bool,
-    /// Whether prompts may go only to who keeps nothing.
-    pub zdr: bool,
-    /// Which quantizations may serve; empty: all.
-    pub quantizations: Vec<&'static str>,
-    /// What decides instead of balancing by price.
-    pub sort: Option<Sort>,
-    /// Whether the endpoints of all models stand in one row, instead of one model's after the other's.
-    pub mix_models: bool,
-    /// The most that a prompt token may cost, a completion token, and a request beside its tokens.
-    pub max_price: [Option<PicoUsd>; 3],
-    /// Who does not reach these comes last of their kind: p50, p75, p90, p99 in tokens per 10 seconds.
-    pub min_throughput: Cutoffs,
-    /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
-    pub max_latency: Cutoffs,
-    /// What the request says about an automatic choice of the model.
-    pub auto: auto::Wishes,
-    /// Where prompts should go, and where they may. Ours: OpenRouter has an address for each region instead.
-    pub region: Regions,
-    /// The wishes among these that were said; whose they are, where the request did not say them itself.
-    pub(super) said: Vec<(Wish, Option<Whose>)>,
-}
-
-/// What each quantile must keep to, where something was said.
-pub type Cutoffs = [Option<u32>; 4];
-
-impl Default for Preferences {
-    fn default() -> Self {
-        Self {
-            operation: Operation::Chat,
-            order: Vec::new(),
-            only: Vec::new(),
-            ignore: Vec::new(),
-            own_keys: Vec::new(),
-            allow_fallbacks: true,
-            require_parameters: false,
-            required: Vec::new(),
-            allow_data_collection: true,
-            zdr: false,
-            quantizations: Vec::new(),
-            sort: None,
-            mix_models: false,
-            max_price: [None; 3],
-            min_throughput: Cutoffs::default(),
-            max_latency: Cutoffs::default(),
-            auto: auto::Wishes::default(),
-            region: Regions::default(),
-            said: Vec::new(),
-        }
-    }
-}
-
 impl Preferences {
     /// The preferences of a request.
     ///
@@ -141,40 +44,14 @@ impl Preferences {
             Some(text) => Self::parse(text)?,
         };
         preferences.operation = request.operation();
-        preferences.auto = auto::Wishes::of(request)?;
+        preferences.auto = AutoPreferences::of(request)?;
         // The older word for it.
         if request.raw("route") == Some("\"sort\"") {
             preferences.mix_models = true;
-            preferences.say(Wish::Partition);
+            preferences.say(PreferenceField::Partition);
         }
         preferences.require(request);
         Ok(preferences)
-    }
-
-    pub(super) fn require(&mut self, request: &Request) {
-        if self.require_parameters && self.required.is_empty() {
-            self.required = Feature::asked(request).collect();
-        }
-    }
-
-    fn say(&mut self, wish: Wish) {
-        if self.said.iter().all(|(known, _)| *known != wish) {
-            self.said.push((wish, None));
-        }
-    }
-
-    /// Whether an endpoint that does so is fast enough. Where nobody knows, it is.
-    pub fn is_met(&self, throughput: Option<Quantiles>, latency: Option<Quantiles>) -> bool {
-        let all = |cutoffs: Cutoffs, known: Option<Quantiles>, holds: fn(u32, u32) -> bool| {
-            let Some(Quantiles(known)) = known else {
-                return true;
-            };
-            let mut pairs = cutoffs.into_iter().zip(known);
-            pairs.all(|(cutoff, known)| cutoff.is_none_or(|cutoff| holds(known, cutoff)))
-        };
-        // What is worst for a caller is the slowest hundredth, which of a throughput is the lowest.
-        all(self.min_throughput, throughput, |known, cutoff| known >= cutoff)
-            && all(self.max_latency, latency, |known, cutoff| known <= cutoff)
     }
 
     fn parse(text: &str) -> Result<Self, Error> {
@@ -192,25 +69,25 @@ impl Preferences {
     ///
     /// # Errors
     /// When it is not understood, or not honoured.
-    pub fn set(&mut self, name: &str, raw: &RawValue) -> Result<(), Wrong> {
+    pub fn set(&mut self, name: &str, raw: &RawValue) -> Result<(), InvalidPreference> {
         if raw.get() == "null" {
             return Ok(());
         }
         match name {
             "order" => {
                 self.order = read(name, raw, "a list of provider names")?;
-                self.say(Wish::Order);
+                self.say(PreferenceField::Order);
             }
             "only" => self.only = read(name, raw, "a list of provider names")?,
             "ignore" => self.ignore = read(name, raw, "a list of provider names")?,
             "allow_fallbacks" => {
                 self.allow_fallbacks = read(name, raw, "true or false")?;
-                self.say(Wish::AllowFallbacks);
+                self.say(PreferenceField::AllowFallbacks);
             }
             "zdr" => self.zdr = read(name, raw, "true or false")?,
             "require_parameters" => {
                 self.require_parameters = read(name, raw, "true or false")?;
-                self.say(Wish::RequireParameters);
+                self.say(PreferenceField::RequireParameters);
             }
             "data_collection" => {
                 self.allow_data_collection = match raw.get() {
@@ -221,26 +98,26 @@ impl Preferences {
             }
             "quantizations" => {
                 self.quantizations = quantizations(name, raw)?;
-                self.say(Wish::Quantizations);
+                self.say(PreferenceField::Quantizations);
             }
             "sort" => self.read_sort(raw)?,
             "max_price" => self.max_price = max_price(raw)?,
             "preferred_min_throughput" => {
                 self.min_throughput = cutoffs(name, raw, 10.0)?;
-                self.say(Wish::MinThroughput);
+                self.say(PreferenceField::MinThroughput);
             }
             "preferred_max_latency" => {
                 self.max_latency = cutoffs(name, raw, 1_000.0)?;
-                self.say(Wish::MaxLatency);
+                self.say(PreferenceField::MaxLatency);
             }
             "region" => {
                 self.region = Regions::read(raw)?;
                 if self.region.order.is_some() {
-                    self.say(Wish::Region);
+                    self.say(PreferenceField::Region);
                 }
             }
             other => {
-                return Err(Wrong::new(
+                return Err(InvalidPreference::new(
                     quoted(other).trim_matches('"'),
                     format!("not supported; known: {}", MEMBERS.join(", ")),
                 ));
@@ -250,10 +127,10 @@ impl Preferences {
     }
 
     /// `sort`: a word, or `{ by, partition }`.
-    fn read_sort(&mut self, raw: &RawValue) -> Result<(), Wrong> {
+    fn read_sort(&mut self, raw: &RawValue) -> Result<(), InvalidPreference> {
         if shape(raw) != Shape::Object {
             self.sort = Some(sort("sort", raw)?);
-            self.say(Wish::Sort);
+            self.say(PreferenceField::Sort);
             return Ok(());
         }
         for (name, raw) in json::members(raw.get()) {
@@ -261,15 +138,15 @@ impl Preferences {
                 (_, "null") => {}
                 ("by", _) => {
                     self.sort = Some(sort("sort.by", raw)?);
-                    self.say(Wish::Sort);
+                    self.say(PreferenceField::Sort);
                 }
                 ("partition", word @ ("\"model\"" | "\"none\"")) => {
                     self.mix_models = word == "\"none\"";
-                    self.say(Wish::Partition);
+                    self.say(PreferenceField::Partition);
                 }
                 ("partition", _) => return Err(expected("sort.partition", "\"model\" or \"none\"")),
                 (other, _) => {
-                    return Err(Wrong::new(
+                    return Err(InvalidPreference::new(
                         format!("sort.{}", quoted(other).trim_matches('"')),
                         "not supported; known: by, partition",
                     ));
@@ -280,18 +157,14 @@ impl Preferences {
     }
 }
 
-pub(super) fn expected(name: &str, what: &str) -> Wrong {
-    Wrong::new(name, format!("expected {what}"))
-}
-
-fn read<'a, T: Deserialize<'a>>(name: &str, raw: &'a RawValue, what: &str) -> Result<T, Wrong> {
+fn read<'a, T: Deserialize<'a>>(name: &str, raw: &'a RawValue, what: &str) -> Result<T, InvalidPreference> {
     serde_json::from_str(raw.get()).map_err(|_| expected(name, what))
 }
 
-fn sort(name: &str, raw: &RawValue) -> Result<Sort, Wrong> {
+fn sort(name: &str, raw: &RawValue) -> Result<Sort, InvalidPreference> {
     let word: String = read(name, raw, "a word")?;
     Sort::of(&word).ok_or_else(|| {
-        Wrong::new(
+        InvalidPreference::new(
             name,
             format!(
                 "{} is not supported; use \"price\", \"throughput\", \"latency\" or \"exacto\"",
@@ -301,14 +174,14 @@ fn sort(name: &str, raw: &RawValue) -> Result<Sort, Wrong> {
     })
 }
 
-fn quantizations(name: &str, raw: &RawValue) -> Result<Vec<&'static str>, Wrong> {
+fn quantizations(name: &str, raw: &RawValue) -> Result<Vec<&'static str>, InvalidPreference> {
     let names: Vec<String> = read(name, raw, "a list of quantizations")?;
     let known = |name: &String| QUANTIZATIONS.iter().find(|known| *known == name).copied();
     names
         .iter()
         .map(|asked| {
             known(asked).ok_or_else(|| {
-                Wrong::new(
+                InvalidPreference::new(
                     name,
                     format!(
                         "{} is unknown; known: {}",
@@ -322,7 +195,7 @@ fn quantizations(name: &str, raw: &RawValue) -> Result<Vec<&'static str>, Wrong>
 }
 
 /// A number of at least 0, written as one or as a string.
-fn number(name: &str, raw: &RawValue) -> Result<f64, Wrong> {
+fn number(name: &str, raw: &RawValue) -> Result<f64, InvalidPreference> {
     let text = raw.get().trim_matches('"');
     let number = text.parse::<f64>().ok();
     number
@@ -331,7 +204,7 @@ fn number(name: &str, raw: &RawValue) -> Result<f64, Wrong> {
 }
 
 /// `max_price`, in USD per million tokens, for a request and for an image.
-fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 3], Wrong> {
+fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 3], InvalidPreference> {
     const WHAT: &str = "an object with prompt, completion, request or image";
     if shape(raw) != Shape::Object {
         return Err(expected("max_price", WHAT));
@@ -363,7 +236,7 @@ fn max_price(raw: &RawValue) -> Result<[Option<PicoUsd>; 3], Wrong> {
 }
 
 /// A number, which is the median, or an object of quantiles. `scale` makes the whole number that health knows.
-fn cutoffs(name: &str, raw: &RawValue, scale: f64) -> Result<Cutoffs, Wrong> {
+fn cutoffs(name: &str, raw: &RawValue, scale: f64) -> Result<Cutoffs, InvalidPreference> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -393,6 +266,8 @@ fn cutoffs(name: &str, raw: &RawValue, scale: f64) -> Result<Cutoffs, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Operation;
+    use crate::health::Quantiles;
     use crate::test;
 
     fn parse(provider: &str) -> Result<Preferences, Error> {
@@ -436,7 +311,7 @@ mod tests {
             max_price: [100_000, 2_000_000, 10_000_000_000].map(|price| Some(PicoUsd(price))),
             min_throughput: [Some(500), None, None, None],
             max_latency: [Some(500), None, None, Some(3_000)],
-            auto: auto::Wishes::default(),
+            auto: AutoPreferences::default(),
             region: Regions {
                 order: Some(vec!["eu".to_owned(), "us".to_owned()]),
                 only: vec!["eu".to_owned()],
@@ -444,7 +319,7 @@ mod tests {
             said: Vec::new(),
         };
         if let Ok(read) = &mut read {
-            // All of the wishes but `require_parameters`.
+            // All of the fields but `require_parameters`.
             assert_eq!(std::mem::take(&mut read.said).len(), 8);
         }
         assert_eq!(read.unwrap(), expected);

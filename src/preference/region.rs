@@ -1,16 +1,15 @@
-//! Which regions a caller prefers, or this gateway for him, and how near an endpoint is to them.
+//! Regions that a caller or this gateway prefers, and the place of one among them.
 //!
 //! A region means also all that lie in it: `us` means `us-east-1`, whose name begins with it and a hyphen.
 
-use super::preferences::Wrong;
-use crate::config::Endpoint;
+use super::invalid::{InvalidPreference, expected};
 use crate::json::{self, Shape, shape};
 use serde_json::value::RawValue;
 
-/// What `provider.region` is.
+/// The form of `provider.region`.
 const WHAT: &str = "a region, a list of regions, or an object with order and only";
 
-/// What a caller says about regions.
+/// Preferences about regions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Regions {
     /// The regions to try first, in this order; `None`: those that the gateway prefers.
@@ -21,7 +20,7 @@ pub struct Regions {
 
 impl Regions {
     /// Reads `provider.region`: a name, a list, or `{ order, only }`.
-    pub(super) fn read(raw: &RawValue) -> Result<Self, Wrong> {
+    pub(super) fn read(raw: &RawValue) -> Result<Self, InvalidPreference> {
         if shape(raw) != Shape::Object {
             let order = Some(names("region", raw)?);
             return Ok(Self {
@@ -35,25 +34,25 @@ impl Regions {
                 _ if raw.get() == "null" => {}
                 "order" => regions.order = Some(names("region.order", raw)?),
                 "only" => regions.only = names("region.only", raw)?,
-                _ => return Err(super::preferences::expected("region", WHAT)),
+                _ => return Err(expected("region", WHAT)),
             }
         }
         Ok(regions)
     }
 
-    /// Whether an endpoint may serve.
-    pub(super) fn allow(&self, endpoint: &Endpoint) -> bool {
-        self.only.is_empty() || place(&self.only, endpoint).is_some()
+    /// True where an endpoint in this region may serve; `None` is an unknown one.
+    pub(crate) fn allow(&self, region: Option<&str>) -> bool {
+        self.only.is_empty() || place(&self.only, region).is_some()
     }
 }
 
-/// Where an endpoint's region stands in an order, if it does.
-pub(super) fn place(order: &[String], endpoint: &Endpoint) -> Option<usize> {
-    let region = endpoint.policy.region.as_deref()?;
+/// The place of a region in an order, if it has one.
+pub(crate) fn place(order: &[String], region: Option<&str>) -> Option<usize> {
+    let region = region?;
     order.iter().position(|wider| lies_in(region, wider))
 }
 
-/// Whether a region is another one, or lies in it.
+/// True where a region is another one, or lies in it.
 pub fn lies_in(region: &str, wider: &str) -> bool {
     let (Some(begin), Some(rest)) = (region.get(..wider.len()), region.get(wider.len()..)) else {
         return false;
@@ -74,12 +73,12 @@ pub fn around(region: &str) -> Vec<String> {
 }
 
 /// One name, or several.
-fn names(member: &str, raw: &RawValue) -> Result<Vec<String>, Wrong> {
+fn names(member: &str, raw: &RawValue) -> Result<Vec<String>, InvalidPreference> {
     let one = serde_json::from_str(raw.get()).map(|name| vec![name]);
     one.or_else(|_| serde_json::from_str(raw.get()))
         .ok()
         .filter(|names: &Vec<String>| !names.iter().any(String::is_empty))
-        .ok_or_else(|| super::preferences::expected(member, WHAT))
+        .ok_or_else(|| expected(member, WHAT))
 }
 
 #[cfg(test)]

@@ -1,0 +1,111 @@
+//! What a request, or one level of a configuration, prefers and forbids.
+
+use super::auto::AutoPreferences;
+use super::field::PreferenceField;
+use super::region::Regions;
+use super::sort::Sort;
+use super::source::PolicySource;
+use crate::chat::{Operation, Request};
+use crate::dialect::Feature;
+use crate::health::Quantiles;
+use crate::meter::PicoUsd;
+
+/// The `provider` object: <https://openrouter.ai/docs/features/provider-routing>.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preferences {
+    /// What is asked for: who does not serve it is left out.
+    pub operation: Operation,
+    /// Providers to try first, in this order.
+    pub order: Vec<String>,
+    /// Providers that may serve; empty: all.
+    pub only: Vec<String>,
+    /// Providers that may not.
+    pub ignore: Vec<String>,
+    /// The providers for which the caller brings keys of its own.
+    pub own_keys: Vec<usize>,
+    /// Whether anything may be tried after the first choice, and after `order`.
+    pub allow_fallbacks: bool,
+    /// Whether an endpoint must carry all parameters of the request to be tried.
+    pub require_parameters: bool,
+    /// These parameters, where it must.
+    pub required: Vec<&'static Feature>,
+    /// Whether prompts may go to who stores them or trains with them.
+    pub allow_data_collection: bool,
+    /// Whether prompts may go only to who keeps nothing.
+    pub zdr: bool,
+    /// Which quantizations may serve; empty: all.
+    pub quantizations: Vec<&'static str>,
+    /// What decides instead of balancing by price.
+    pub sort: Option<Sort>,
+    /// Whether the endpoints of all models stand in one row, instead of one model's after the other's.
+    pub mix_models: bool,
+    /// The most that a prompt token may cost, a completion token, and a request beside its tokens.
+    pub max_price: [Option<PicoUsd>; 3],
+    /// Who does not reach these comes last of their kind: p50, p75, p90, p99 in tokens per 10 seconds.
+    pub min_throughput: Cutoffs,
+    /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
+    pub max_latency: Cutoffs,
+    /// Preferences about an automatic choice of the model.
+    pub auto: AutoPreferences,
+    /// Where prompts should go, and where they may. Ours: OpenRouter has an address for each region instead.
+    pub region: Regions,
+    /// Preferences among these that were stated; the level that states each, where the request does not itself.
+    pub(super) said: Vec<(PreferenceField, Option<PolicySource>)>,
+}
+
+/// What each quantile must keep to, where something was said.
+pub type Cutoffs = [Option<u32>; 4];
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            operation: Operation::Chat,
+            order: Vec::new(),
+            only: Vec::new(),
+            ignore: Vec::new(),
+            own_keys: Vec::new(),
+            allow_fallbacks: true,
+            require_parameters: false,
+            required: Vec::new(),
+            allow_data_collection: true,
+            zdr: false,
+            quantizations: Vec::new(),
+            sort: None,
+            mix_models: false,
+            max_price: [None; 3],
+            min_throughput: Cutoffs::default(),
+            max_latency: Cutoffs::default(),
+            auto: AutoPreferences::default(),
+            region: Regions::default(),
+            said: Vec::new(),
+        }
+    }
+}
+
+impl Preferences {
+    pub(super) fn require(&mut self, request: &Request) {
+        if self.require_parameters && self.required.is_empty() {
+            self.required = Feature::asked(request).collect();
+        }
+    }
+
+    pub(super) fn say(&mut self, field: PreferenceField) {
+        if self.said.iter().all(|(known, _)| *known != field) {
+            self.said.push((field, None));
+        }
+    }
+
+    /// Whether an endpoint that does so is fast enough. Where nobody knows, it is.
+    pub fn is_met(&self, throughput: Option<Quantiles>, latency: Option<Quantiles>) -> bool {
+        let all = |cutoffs: Cutoffs, known: Option<Quantiles>, holds: fn(u32, u32) -> bool| {
+            let Some(Quantiles(known)) = known else {
+                return true;
+            };
+            let mut pairs = cutoffs.into_iter().zip(known);
+            pairs.all(|(cutoff, known)| cutoff.is_none_or(|cutoff| holds(known, cutoff)))
+        };
+        // What is worst for a caller is the slowest hundredth, which of a throughput is the lowest.
+        all(self.min_throughput, throughput, |known, cutoff| known >= cutoff)
+            && all(self.max_latency, latency, |known, cutoff| known <= cutoff)
+    }
+}
