@@ -4,6 +4,7 @@
 //! problem at once with its path, and gives a [`Config`] in which nothing needs to be looked up by name again. It reads
 //! no environment itself: keys come from a function that the caller gives.
 
+mod alias;
 mod billing;
 mod key;
 mod keys;
@@ -17,8 +18,8 @@ mod route;
 mod routes;
 mod timeouts;
 
+pub use alias::{Alias, AliasTarget, ModelRef, Shortlisted};
 pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex, Unbounded};
-pub use names::{Alias, Meant, Shortlisted};
 pub use reader::Problem;
 pub use route::{Match, PolicyScope, Route};
 pub use timeouts::{Adaptive, StreamUpstream, Timeouts, Waiting};

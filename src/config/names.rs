@@ -1,51 +1,22 @@
 //! Other names of models: `aliases`, and the shortlist of `auto`.
 
-use super::Model;
 use super::reader::{Members, Node};
+use super::{Alias, AliasTarget, Model, ModelRef, Shortlisted};
 use crate::error::quoted;
 use crate::preference::auto;
-use crate::preference::variant::{self, Unknown, Variant};
-use crate::route::names::{self, Base};
+use crate::preference::variant::{self, Unknown};
+use crate::route;
 use std::collections::BTreeSet;
-
-/// Another name for a model, or for several.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alias {
-    /// The name.
-    pub name: String,
-    /// What it means, in the order in which that is tried. Other aliases are resolved.
-    pub targets: Vec<Meant>,
-}
-
-/// What an alias means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meant {
-    /// A model, or the shortlist; no alias.
-    pub base: Base,
-    /// What the variants of the name ask for.
-    pub variant: Variant,
-}
-
-/// A model that may be picked automatically.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shortlisted {
-    /// Which of the configuration's models.
-    pub model: usize,
-    /// How good it is in general, in thousandths.
-    pub score: u32,
-    /// How good it is at what callers may hint at.
-    pub skills: Vec<(String, u32)>,
-}
 
 /// Reads `aliases`; `models` are sorted by name, and so is what comes out.
 pub(super) fn aliases(node: &Node<'_>, models: &[Model], has_auto: bool) -> Vec<Alias> {
     let Some(members) = node.members() else {
         return Vec::new();
     };
-    let mut written: Vec<Written<'_>> = members
+    let mut written: Vec<RawAlias<'_>> = members
         .all()
         .into_iter()
-        .map(|(name, node)| Written::read(name, node, models))
+        .map(|(name, node)| RawAlias::read(name, node, models))
         .collect();
     written.sort_by_key(|written| written.name);
     let mut reading = Reading {
@@ -77,15 +48,15 @@ fn bare(name: &str) -> Alias {
 }
 
 /// An alias as it is written.
-struct Written<'a> {
+struct RawAlias<'a> {
     name: &'a str,
     /// The names that it stands for, each with its place.
     targets: Vec<(&'a str, Node<'a>)>,
 }
 
-impl<'a> Written<'a> {
+impl<'a> RawAlias<'a> {
     fn read(name: &'a str, node: Node<'a>, models: &[Model]) -> Self {
-        if names::model(models, name).is_some() {
+        if route::names::model(models, name).is_some() {
             node.problem("is the name of a model, which an alias may not stand before");
         } else if auto::NAMES.contains(&name) {
             node.problem("is the name of the automatic choice; write auto.models for that");
@@ -111,29 +82,29 @@ impl<'a> Written<'a> {
 struct Reading<'a> {
     models: &'a [Model],
     has_auto: bool,
-    written: Vec<Written<'a>>,
+    written: Vec<RawAlias<'a>>,
     /// The same names, to be looked up.
     names: Vec<Alias>,
-    done: Vec<Option<Vec<Meant>>>,
+    done: Vec<Option<Vec<AliasTarget>>>,
     /// The aliases through which the one that is being resolved was reached.
     under_way: Vec<usize>,
 }
 
 impl Reading<'_> {
-    fn resolve(&mut self, at: usize) -> Vec<Meant> {
+    fn resolve(&mut self, at: usize) -> Vec<AliasTarget> {
         if let Some(known) = self.done.get(at).and_then(Option::as_ref) {
             return known.clone();
         }
-        let Some(Written { targets, .. }) = self.written.get(at) else {
+        let Some(RawAlias { targets, .. }) = self.written.get(at) else {
             return Vec::new();
         };
         let targets = targets.clone();
         self.under_way.push(at);
-        let mut out: Vec<Meant> = Vec::new();
+        let mut out: Vec<AliasTarget> = Vec::new();
         let mut seen = BTreeSet::new();
         for (name, node) in targets {
             let found = self.target(name, &node).into_iter();
-            out.extend(found.filter(|target| seen.insert(target.base)));
+            out.extend(found.filter(|target| seen.insert(target.model)));
         }
         self.under_way.pop();
         if let Some(done) = self.done.get_mut(at) {
@@ -142,9 +113,9 @@ impl Reading<'_> {
         out
     }
 
-    fn target(&mut self, name: &str, node: &Node<'_>) -> Vec<Meant> {
-        let known = |name: &str| names::base(self.models, &self.names, name);
-        let (base, variant) = match variant::split(name, known) {
+    fn target(&mut self, name: &str, node: &Node<'_>) -> Vec<AliasTarget> {
+        let known = |name: &str| route::names::find(self.models, &self.names, name);
+        let (model, variant) = match variant::split(name, known) {
             Ok(found) => found,
             Err(Unknown::Name) => {
                 node.problem(format!("{} is no model here, and no alias", quoted(name)));
@@ -156,8 +127,8 @@ impl Reading<'_> {
                 return Vec::new();
             }
         };
-        match base {
-            Base::Alias(at) if self.under_way.contains(&at) => {
+        match model {
+            ModelRef::Alias(at) if self.under_way.contains(&at) => {
                 let through = self.under_way.iter().skip_while(|known| **known != at);
                 let path: Vec<_> = through
                     .chain([&at])
@@ -166,19 +137,19 @@ impl Reading<'_> {
                 node.problem(format!("leads back to itself: {}", path.join(" → ")));
                 Vec::new()
             }
-            Base::Alias(at) => {
+            ModelRef::Alias(at) => {
                 let targets = self.resolve(at);
-                let both = |target: Meant| Meant {
+                let both = |target: AliasTarget| AliasTarget {
                     variant: target.variant.with(variant),
                     ..target
                 };
                 targets.into_iter().map(both).collect()
             }
-            Base::Auto if !self.has_auto => {
+            ModelRef::Auto if !self.has_auto => {
                 node.problem(format!("{} needs a shortlist: write auto.models", quoted(name)));
                 Vec::new()
             }
-            Base::Model(_) | Base::Latest(_) | Base::Auto => vec![Meant { base, variant }],
+            ModelRef::Model(_) | ModelRef::Latest(_) | ModelRef::Auto => vec![AliasTarget { model, variant }],
         }
     }
 }
@@ -197,7 +168,7 @@ pub(super) fn auto(node: &Node<'_>, models: &[Model]) -> Vec<Shortlisted> {
         listed.problem("name at least one model");
     }
     let read = |(name, node): (&str, Node<'_>)| {
-        let model = names::model(models, name);
+        let model = route::names::model(models, name);
         if model.is_none() {
             node.problem("is no model here");
         }

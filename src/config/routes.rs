@@ -3,12 +3,12 @@
 use super::parse::{limits, stages};
 use super::reader::{Members, Node};
 use super::timeouts::timeouts;
-use super::{Alias, ClientKey, Limits, Match, Model, Provider, Route, Timeouts};
+use super::{Alias, ClientKey, Limits, Match, Model, ModelRef, Provider, Route, Timeouts};
 use crate::error::quoted;
 use crate::headers;
 use crate::preference::{MEMBERS, Places, Policy, PolicySource, fits, variant};
 use crate::route;
-use crate::route::names::{self, Base};
+use crate::route::names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -156,12 +156,12 @@ fn check(name: &str, node: &Node<'_>, served: &Served<'_>) {
 }
 
 fn fallbacks(node: &Node<'_>, served: &Served<'_>) -> Vec<String> {
-    let known = |name: &str| names::base(served.models, served.aliases, name);
+    let known = |name: &str| names::find(served.models, served.aliases, name);
     let mut fallbacks = Vec::new();
     for node in node.list() {
         let Some(name) = node.string() else { continue };
         match variant::split(name, known) {
-            Ok((Base::Auto, _)) if !served.has_auto => {
+            Ok((ModelRef::Auto, _)) if !served.has_auto => {
                 node.problem(format!("{} needs a shortlist: write auto.models", quoted(name)));
             }
             Ok(_) => {}

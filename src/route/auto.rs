@@ -4,7 +4,8 @@
 //! A pure function of the shortlist, the request's needs and preferences, the health of endpoints, and a seed. Every model
 //! of the shortlist comes out with its score and the reason for its place.
 
-use super::{Asked, Moment, Named, Strategy, Views, exclude};
+use super::resolved::{ResolvedModel, Strategy};
+use super::{Asked, Moment, Views, exclude};
 use crate::config::{Config, Endpoint, Shortlisted};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
@@ -173,7 +174,7 @@ fn verdict(
     if matches(&wanted.excluded) {
         return excluded("excluded_models");
     }
-    let named = Named {
+    let named = ResolvedModel {
         at: listed.model,
         model,
         variant,
@@ -205,7 +206,12 @@ fn verdict(
 }
 
 /// The member of a request or of its policies that excludes an endpoint.
-fn excluded_by(config: &Config, asked: &Asked<'_>, named: &Named<'_>, endpoint: &Endpoint) -> Option<String> {
+fn excluded_by(
+    config: &Config,
+    asked: &Asked<'_>,
+    named: &ResolvedModel<'_>,
+    endpoint: &Endpoint,
+) -> Option<String> {
     let provider = config.providers.get(endpoint.provider)?;
     if endpoint.dialect_for(asked.preferences.operation).is_none() {
         return Some("the operation".to_owned());

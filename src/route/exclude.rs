@@ -1,6 +1,7 @@
 //! Whom a caller or an operator excludes, and what the caller is told when nobody is left.
 
-use super::{Asked, Named};
+use super::Asked;
+use super::resolved::ResolvedModel;
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider};
 use crate::dialect::{Feature, Translation};
@@ -176,7 +177,7 @@ pub fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> bool {
 /// Why an endpoint may not serve, if it may not, and the level that excludes it if the request does not.
 pub(super) fn why<'a>(
     asked: &Asked<'a>,
-    named: &Named<'_>,
+    named: &ResolvedModel<'_>,
     provider: &Provider,
     endpoint: &Endpoint,
 ) -> Option<(Why, Option<&'a PolicySource>)> {
@@ -336,7 +337,7 @@ fn lost<'a>(
 }
 
 /// Every endpoint of these models that somebody excludes.
-pub fn excluded(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Vec<Exclusion> {
+pub fn excluded(config: &Config, models: &[ResolvedModel<'_>], asked: &Asked<'_>) -> Vec<Exclusion> {
     let mut exclusions = Vec::new();
     for named in models {
         let preferences = asked.preferences.for_variant(named.variant.sort);
@@ -362,7 +363,7 @@ pub fn excluded(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Vec
 }
 
 /// The error of a request of which nobody is left who may serve it.
-pub(super) fn nobody_left(config: &Config, models: &[Named<'_>], asked: &Asked<'_>) -> Error {
+pub(super) fn nobody_left(config: &Config, models: &[ResolvedModel<'_>], asked: &Asked<'_>) -> Error {
     let preferences = asked.preferences;
     if !models
         .iter()

@@ -10,11 +10,13 @@ mod exclude;
 pub mod latest;
 pub mod names;
 mod needs;
+mod resolved;
 
 pub use deadline::{first_token_ms, prompt_ms, whole_ms};
 pub use exclude::{Exclusion, excluded, is_allowed, names};
-pub use names::{Named, Resolved, Strategy, resolve};
+pub use names::{Resolved, resolve};
 pub use needs::Needs;
+pub use resolved::{ResolvedModel, Strategy};
 
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint};
@@ -120,7 +122,7 @@ pub fn choose(
 /// When the policies and preferences exclude every endpoint of these models.
 pub fn choose_among(
     config: &Config,
-    named: &[Named<'_>],
+    named: &[ResolvedModel<'_>],
     asked: &Asked<'_>,
     views: Views<'_>,
     moment: Moment,
@@ -197,7 +199,7 @@ enum Place {
 
 /// An endpoint that may serve, with all that its place depends on.
 struct Entry<'c> {
-    named: Named<'c>,
+    named: ResolvedModel<'c>,
     at: usize,
     endpoint: &'c Endpoint,
     view: View,
@@ -234,7 +236,7 @@ struct Tier {
 /// Everybody who may serve.
 fn entries<'c>(
     config: &'c Config,
-    models: &[Named<'c>],
+    models: &[ResolvedModel<'c>],
     asked: &Asked<'_>,
     views: Views<'_>,
     moment: Moment,
@@ -325,7 +327,7 @@ fn place(view: &View, endpoint: &Endpoint, moment: Moment) -> Place {
 }
 
 /// Puts the endpoints in order, and says why.
-fn order(entries: &mut [Entry<'_>], models: &[Named<'_>], asked: &Asked<'_>, moment: Moment) {
+fn order(entries: &mut [Entry<'_>], models: &[ResolvedModel<'_>], asked: &Asked<'_>, moment: Moment) {
     let preferences = asked.preferences;
     let sort = preferences
         .sort

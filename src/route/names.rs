@@ -10,63 +10,19 @@
 
 use super::auto::{self, Rated};
 use super::latest;
+use super::resolved::{ResolvedModel, Strategy};
 use super::{Asked, Moment, Views};
-use crate::config::{Alias, Config, Meant, Model};
+use crate::config::{Alias, AliasTarget, Config, Model, ModelRef};
 use crate::error::{Error, Kind, quoted};
 use crate::preference::auto::NAMES;
 use crate::preference::variant::{self, Unknown, Variant};
 use std::collections::BTreeSet;
 
-/// How the name of a request came to mean a model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// It is the model's own.
-    #[default]
-    Direct,
-    /// It is the model's own, with a variant.
-    Variant,
-    /// It is an alias of the configuration.
-    Alias,
-    /// It is the newest of its family.
-    Latest,
-    /// It was picked from the shortlist.
-    Auto,
-    /// Others come first: of `models`, of an alias, or of the shortlist.
-    Fallback,
-}
-
-impl Strategy {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Variant => "variant",
-            Self::Alias => "alias",
-            Self::Latest => "latest",
-            Self::Auto => "auto",
-            Self::Fallback => "fallback",
-        }
-    }
-}
-
-/// A model as a caller names it.
-#[derive(Clone, Copy, Debug)]
-pub struct Named<'c> {
-    /// Which of the configuration's models.
-    pub at: usize,
-    /// The model.
-    pub model: &'c Model,
-    /// What its variants ask for.
-    pub variant: Variant,
-    /// How it was found.
-    pub strategy: Strategy,
-}
-
 /// What the names of a request mean.
 #[derive(Debug, Default)]
 pub struct Resolved<'c> {
     /// The models, each once, in order.
-    pub models: Vec<Named<'c>>,
+    pub models: Vec<ResolvedModel<'c>>,
     /// The shortlist as it was judged, where a name is [automatic](super::auto).
     pub rated: Vec<Rated>,
     /// The places of the models, once there are [`MANY`].
@@ -92,7 +48,7 @@ impl<'c> Resolved<'c> {
         } else {
             Strategy::Fallback
         };
-        self.models.push(Named {
+        self.models.push(ResolvedModel {
             at,
             model,
             variant,
@@ -108,31 +64,18 @@ impl<'c> Resolved<'c> {
     }
 }
 
-/// What a name without variants means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Base {
-    /// A model, by its place.
-    Model(usize),
-    /// The newest of a family, by its place.
-    Latest(usize),
-    /// An alias, by its place.
-    Alias(usize),
-    /// The shortlist.
-    Auto,
-}
-
 /// What a name without variants means. Both lists are sorted by name.
-pub fn base(models: &[Model], aliases: &[Alias], name: &str) -> Option<Base> {
+pub fn find(models: &[Model], aliases: &[Alias], name: &str) -> Option<ModelRef> {
     if let Some(at) = model(models, name) {
-        return Some(Base::Model(at));
+        return Some(ModelRef::Model(at));
     }
     if let Ok(at) = aliases.binary_search_by(|alias| alias.name.as_str().cmp(name)) {
-        return Some(Base::Alias(at));
+        return Some(ModelRef::Alias(at));
     }
     if NAMES.contains(&name) {
-        return Some(Base::Auto);
+        return Some(ModelRef::Auto);
     }
-    latest::newest(models, name).map(Base::Latest)
+    latest::newest(models, name).map(ModelRef::Latest)
 }
 
 /// The place of a model in a list that is sorted by name.
@@ -191,7 +134,7 @@ impl Reading<'_, '_> {
     /// Adds what one name means.
     fn add(&mut self, name: &str, views: Views<'_>) -> Result<(), Error> {
         let config = self.config;
-        let known = |name: &str| base(&config.models, &config.aliases, name);
+        let known = |name: &str| find(&config.models, &config.aliases, name);
         let (base, variant) = match variant::split(name, known) {
             Ok(found) => found,
             Err(Unknown::Name) => {
@@ -207,26 +150,28 @@ impl Reading<'_, '_> {
         let passed_over = !self.unserved.is_empty() || !self.problems.is_empty();
         let strategy = match base {
             _ if passed_over => Strategy::Fallback,
-            Base::Model(_) if variant.is_none() => Strategy::Direct,
-            Base::Model(_) => Strategy::Variant,
-            Base::Alias(_) => Strategy::Alias,
-            Base::Latest(_) => Strategy::Latest,
-            Base::Auto => Strategy::Auto,
+            ModelRef::Model(_) if variant.is_none() => Strategy::Direct,
+            ModelRef::Model(_) => Strategy::Variant,
+            ModelRef::Alias(_) => Strategy::Alias,
+            ModelRef::Latest(_) => Strategy::Latest,
+            ModelRef::Auto => Strategy::Auto,
         };
-        let targets: Vec<(Base, Variant)> = match base {
-            Base::Alias(at) => {
+        let targets: Vec<(ModelRef, Variant)> = match base {
+            ModelRef::Alias(at) => {
                 let targets = config.aliases.get(at).map_or(&[][..], |alias| &alias.targets);
-                let both = |target: &Meant| (target.base, target.variant.with(variant));
+                let both = |target: &AliasTarget| (target.model, target.variant.with(variant));
                 targets.iter().map(both).collect()
             }
-            Base::Model(_) | Base::Latest(_) | Base::Auto => vec![(base, variant)],
+            ModelRef::Model(_) | ModelRef::Latest(_) | ModelRef::Auto => vec![(base, variant)],
         };
         for (base, variant) in targets {
             match base {
-                Base::Model(at) | Base::Latest(at) => self.resolved.add(config, at, variant, strategy),
+                ModelRef::Model(at) | ModelRef::Latest(at) => {
+                    self.resolved.add(config, at, variant, strategy)
+                }
                 // Once is enough: it comes to the same.
-                Base::Auto if !self.resolved.rated.is_empty() => {}
-                Base::Auto => match auto::rate(config, self.asked, variant, views, self.moment) {
+                ModelRef::Auto if !self.resolved.rated.is_empty() => {}
+                ModelRef::Auto => match auto::rate(config, self.asked, variant, views, self.moment) {
                     Ok(rated) => {
                         for rated in rated.iter().filter(|rated| rated.verdict.may_serve()) {
                             self.resolved.add(config, rated.model, variant, strategy);
@@ -237,7 +182,7 @@ impl Reading<'_, '_> {
                     Err(error) => return Err(error),
                 },
                 // What an alias means was found out when the configuration was read.
-                Base::Alias(_) => {}
+                ModelRef::Alias(_) => {}
             }
         }
         Ok(())

@@ -3,12 +3,12 @@
 use super::entry::Shown;
 use super::ranking::Ranking;
 use crate::chat::Operation;
-use crate::config::{Config, Endpoint, Model};
+use crate::config::{Config, Endpoint, Model, ModelRef};
 use crate::health::Standing;
 use crate::meter::ranking::{Count, Period};
 use crate::preference::Policy;
 use crate::route;
-use crate::route::names::{self, Base};
+use crate::route::names;
 
 /// State and speed of an endpoint. Unknown values are shown as `null`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,16 +47,16 @@ impl<'a> Listing<'a> {
     /// The model of a name; of an alias or a family its first target.
     pub(super) fn named<'s>(&'s self, name: &'s str) -> Option<Shown<'s>> {
         let Config { models, aliases, .. } = self.config;
-        let base = names::base(models, aliases, name)?;
+        let base = names::find(models, aliases, name)?;
         let meant = match base {
-            Base::Alias(at) => aliases.get(at)?.targets.first()?.base,
-            Base::Model(_) | Base::Latest(_) | Base::Auto => base,
+            ModelRef::Alias(at) => aliases.get(at)?.targets.first()?.model,
+            ModelRef::Model(_) | ModelRef::Latest(_) | ModelRef::Auto => base,
         };
-        let (Base::Model(at) | Base::Latest(at)) = meant else {
+        let (ModelRef::Model(at) | ModelRef::Latest(at)) = meant else {
             return None;
         };
         Some(Shown {
-            alias: Some(name).filter(|_| !matches!(base, Base::Model(_))),
+            alias: Some(name).filter(|_| !matches!(base, ModelRef::Model(_))),
             ..self.shown(at)?
         })
     }
