@@ -5,9 +5,10 @@
 //! everything else.
 //!
 //! ```text
-//! config      what operators write, resolved into immutable tables; every problem reported at once, with its path
+//! config      immutable tables that a configuration is resolved into
+//! load        readers of what operators write: they make those tables, and report every problem at once, with its path
 //! provider    providers as rows of data, and how each deviates from the dialect that it speaks
-//! auth        signatures and tokens, and how what was sent is taken out of what providers say
+//! auth        secrets, credentials, signatures and access tokens, and how what was sent is taken out of what providers say
 //! base64      base64, read and written
 //! headers     names of the headers that callers send, and that answers carry
 //! hash        SHA-256, and a short hash that is the same everywhere
@@ -71,6 +72,7 @@ pub mod hash;
 mod headers;
 pub mod health;
 pub mod json;
+pub mod load;
 pub mod meter;
 pub mod middleware;
 pub mod preference;

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod tests {
     use crosspoint::config::{Config, Endpoint};
+    use crosspoint::load;
     use crosspoint::meter::{Kind, PicoUsd};
     use crosspoint::provider::catalogue;
     use crosspoint::provider::{Address, ROWS};
@@ -13,7 +14,7 @@ mod tests {
 
     fn config(text: &str) -> Config {
         let value: Value = serde_saphyr::from_str(text).unwrap();
-        Config::read(&value, None).unwrap_or_else(|problems| panic!("{problems:?} of\n{text}"))
+        load::config(&value, None).unwrap_or_else(|problems| panic!("{problems:?} of\n{text}"))
     }
 
     fn names(config: &Config) -> Vec<&str> {
@@ -157,7 +158,7 @@ mod tests {
             .collect();
         let value = serde_json::json!({ "providers": providers });
         let begin = Instant::now();
-        let config = Config::read(&value, None).unwrap();
+        let config = load::config(&value, None).unwrap();
         let took = begin.elapsed();
         let endpoints: usize = config.models.iter().map(|model| model.endpoints.len()).sum();
         println!(

@@ -3,7 +3,8 @@
 #[cfg(test)]
 mod table {
     use crosspoint::auth::Credential;
-    use crosspoint::config::{Adaptive, Config, Identity, StreamUpstream, Waiting};
+    use crosspoint::config::{Adaptive, Identity, StreamUpstream, Waiting};
+    use crosspoint::load;
     use crosspoint::meter::{Kind, PicoUsd};
     use crosspoint::provider::{OnCancel, PARAMETERS};
     use serde_json::Value;
@@ -56,7 +57,7 @@ mod table {
             "USER" => Some("{\"type\": \"authorized_user\"}".to_owned()),
             _ => None,
         };
-        match Config::read(&value, Some(&env)) {
+        match load::config(&value, Some(&env)) {
             Ok(_) => Vec::new(),
             Err(problems) => problems.iter().map(ToString::to_string).collect(),
         }
@@ -1031,15 +1032,11 @@ mod table {
     #[test]
     fn no_message_is_without_its_row() {
         let expected: Vec<String> = rows().into_iter().flat_map(|(_, expected)| expected).collect();
-        let mut messages = messages_of(include_str!("../src/config/parse.rs"));
-        messages.extend(messages_of(include_str!("../src/config/billing.rs")));
-        messages.extend(messages_of(include_str!("../src/config/key.rs")));
-        messages.extend(messages_of(include_str!("../src/config/models.rs")));
-        messages.extend(messages_of(include_str!("../src/config/names.rs")));
-        messages.extend(messages_of(include_str!("../src/config/price.rs")));
-        messages.extend(messages_of(include_str!("../src/config/routes.rs")));
-        messages.extend(messages_of(include_str!("../src/config/providers.rs")));
-        messages.extend(messages_of(include_str!("../src/config/timeouts.rs")));
+        let readers = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/load")).unwrap();
+        let messages: Vec<String> = readers
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .flat_map(|source| messages_of(&source))
+            .collect();
         assert!(messages.len() >= 25, "{messages:?}");
         for message in messages {
             assert!(
@@ -1055,7 +1052,7 @@ mod table {
         assert!(!problems(&text).concat().contains("sk-"));
         let text = format!("providers: {{ openai: {{ key: {{ env: SET }} }} }}\n{MODELS}");
         let value: Value = serde_saphyr::from_str(&text).unwrap();
-        let config = Config::read(&value, Some(&|_| Some("sk-secret".to_owned()))).unwrap();
+        let config = load::config(&value, Some(&|_| Some("sk-secret".to_owned()))).unwrap();
         assert!(!format!("{config:?}").contains("sk-secret"));
     }
 
@@ -1096,7 +1093,7 @@ admin: { port: 9000.0 }
     fn a_full_configuration_means_what_it_says() {
         assert_eq!(problems(FULL), Vec::<String>::new());
         let value: Value = serde_saphyr::from_str(FULL).unwrap();
-        let config = Config::read(&value, Some(&|_| Some(" sk-1\n".to_owned()))).unwrap();
+        let config = load::config(&value, Some(&|_| Some(" sk-1\n".to_owned()))).unwrap();
         assert_eq!(config.name, "edge");
         let provider = |id: &str| {
             config
@@ -1251,7 +1248,7 @@ admin: { port: 9000.0 }
             let models = format!("models: {{ a/b: {{ endpoints: [{{ provider: {id} }}] }} }}");
             let value: Value =
                 serde_saphyr::from_str(&format!("{PROVIDERS}\n  {provider}\n{models}")).unwrap();
-            let config = Config::read(&value, None).unwrap();
+            let config = load::config(&value, None).unwrap();
             let found = &config.model("a/b").unwrap().endpoints[0];
             assert_eq!(
                 (found.quirks.path, found.usage(found.dialect).reasoning),
@@ -1268,7 +1265,7 @@ admin: { port: 9000.0 }
             "providers:\n  openai: {{ dialect: openai-responses, key: {{ env: SET }} }}\n  azure: {{ dialect: openai-responses, base_url: 'https://r.openai.azure.com/openai/v1' }}\n{models}"
         );
         let value: Value = serde_saphyr::from_str(&text).unwrap();
-        let config = Config::read(&value, Some(&|_| Some("sk-1".to_owned()))).unwrap();
+        let config = load::config(&value, Some(&|_| Some("sk-1".to_owned()))).unwrap();
         let found: Vec<_> = config
             .providers
             .iter()
@@ -1303,7 +1300,7 @@ admin: { port: 9000.0 }
                 "providers: {{ {provider}: {{}} }}\nmodels: {{ m: {{ endpoints: [{{ provider: {provider}, model: {model} }}] }} }}"
             );
             let value: Value = serde_saphyr::from_str(&text).unwrap();
-            let config = Config::read(&value, None).unwrap();
+            let config = load::config(&value, None).unwrap();
             assert_eq!(config.models[0].endpoints[0].dialect.name(), dialect, "{model}");
         }
     }
@@ -1342,7 +1339,7 @@ admin: { port: 9000.0 }
                  models: {{ a/b: {{ endpoints: [{endpoint}] }} }}"
             );
             let value: Value = serde_saphyr::from_str(&text).unwrap();
-            let config = Config::read(&value, None).unwrap();
+            let config = load::config(&value, None).unwrap();
             let found = &config.model("a/b").unwrap().endpoints[0];
             assert_eq!(
                 (found.dialect.name(), found.usage(found.dialect).reasoning),
@@ -1377,7 +1374,7 @@ admin: { port: 9000.0 }
                 format!("amazon-bedrock: {{ base_url: 'https://{host}', key: {{ aws: {{ {member} }} }} }}");
             let text = format!("{PROVIDERS}\n  {provider}\n{MODELS}");
             let value: Value = serde_saphyr::from_str(&text).unwrap();
-            let config = Config::read(&value, None).unwrap();
+            let config = load::config(&value, None).unwrap();
             let found = config
                 .providers
                 .iter()
@@ -1395,7 +1392,7 @@ admin: { port: 9000.0 }
     fn without_an_environment_no_key_is_missed() {
         let text = format!("providers: {{ openai: {{ key: {{ env: UNSET }} }} }}\n{MODELS}");
         let value: Value = serde_saphyr::from_str(&text).unwrap();
-        let config = Config::read(&value, None).unwrap();
+        let config = load::config(&value, None).unwrap();
         let variables = config.providers[0].key.as_ref().unwrap().variables();
         assert_eq!(variables[0].env, "UNSET");
         assert!(variables[0].value.is_none());

@@ -26,6 +26,7 @@ mod targets {
     use crosspoint::error::MAX_MESSAGE;
     use crosspoint::exchange::{Action, Due, Ending, Exchange, Head, ResponseHead};
     use crosspoint::health::{LENGTH, Record, Sample, View};
+    use crosspoint::load;
     use crosspoint::meter::ranking::{self, Period};
     use crosspoint::middleware::Step;
     use crosspoint::provider;
@@ -68,7 +69,7 @@ mod targets {
             "limits": {"response_body": response_body},
             "middleware": middleware,
         });
-        Rc::new(Config::read(&value, Some(&|_| Some(KEY.to_owned()))).unwrap())
+        Rc::new(load::config(&value, Some(&|_| Some(KEY.to_owned()))).unwrap())
     }
 
     const KEY: &str = "sk-the-key-of-the-provider";
@@ -466,7 +467,7 @@ mod targets {
                 spoil(rng, &mut value);
             }
             let env = |name: &str| (name != "UNSET").then(|| "k".to_owned());
-            match Config::read(&value, Some(&env)) {
+            match load::config(&value, Some(&env)) {
                 Ok(config) => assert!(!config.providers.is_empty() && !config.models.is_empty()),
                 Err(problems) => assert!(!problems.is_empty(), "{value}"),
             }

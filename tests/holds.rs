@@ -10,6 +10,7 @@ mod tests {
     use crosspoint::dialect::client::{self, ClientDialect};
     use crosspoint::exchange::Exchange;
     use crosspoint::health::View;
+    use crosspoint::load;
     use crosspoint::meter::{PicoUsd, TokenCounter};
     use crosspoint::route::Moment;
     use proptest::prelude::*;
@@ -62,7 +63,7 @@ mod tests {
             "providers": providers, "models": models, "keys": [key], "budgets": {"unbounded": unbounded},
             "routing": {"max_attempts": 20},
         });
-        Config::read(&value, None).unwrap()
+        load::config(&value, None).unwrap()
     }
 
     /// An object in which no member stands twice, at any depth.

@@ -1,30 +1,18 @@
-//! What operators write, resolved into immutable tables.
-//!
-//! [`Config::read`] takes the configuration as a JSON value (YAML in the native tool, JSON in Envoy), reports every
-//! problem at once with its path, and gives a [`Config`] in which nothing needs to be looked up by name again. It reads
-//! no environment itself: keys come from a function that the caller gives.
+//! Immutable tables that a configuration is resolved into. [`crate::load`] makes them.
 
 mod alias;
-mod billing;
-mod key;
-mod keys;
+mod budgets;
+mod client_key;
 mod model;
-mod models;
-mod names;
-mod parse;
-mod price;
 mod provider;
-mod providers;
-mod reader;
 mod route;
-mod routes;
 mod timeouts;
 
 pub use alias::{Alias, AliasTarget, ModelRef, Shortlisted};
-pub use keys::{ANY, Balance, Budgets, ClientKey, Identity, KeyIndex, Unbounded};
+pub use budgets::{Balance, Budgets, Unbounded};
+pub use client_key::{ANY, ClientKey, Identity, KeyIndex};
 pub use model::{Endpoint, Model};
 pub use provider::{Provider, Upstream};
-pub use reader::Problem;
 pub use route::{Match, PolicyScope, Route};
 pub use timeouts::{Adaptive, StreamUpstream, Timeouts, Waiting};
 
@@ -45,9 +33,6 @@ pub const DEFAULT_MAX_RESPONSE_BODY: u64 = (1 << 20) - SLACK;
 pub const DEFAULT_MEMORY: u64 = 512 << 20;
 /// How far a cap of ours stays below Envoy's limit, in bytes.
 pub const SLACK: u64 = 64 << 10;
-
-/// Gives the value of an environment variable.
-pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// A whole configuration, resolved.
 #[derive(Debug)]
@@ -103,6 +88,15 @@ pub struct Limits {
     pub response_body: usize,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_body: usize::try_from(DEFAULT_MAX_REQUEST_BODY).unwrap_or(usize::MAX),
+            response_body: usize::try_from(DEFAULT_MAX_RESPONSE_BODY).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 /// How often and where to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routing {
@@ -110,8 +104,8 @@ pub struct Routing {
     pub max_attempts: usize,
     /// Whether endpoints in the gateway's own region come first, where a caller says nothing of regions.
     pub prefer_local_region: bool,
-    /// That region and those around it, the nearest first, once [`Config::settle_in`] has told them; empty: none comes
-    /// first.
+    /// That region and those around it, the nearest first, once [`Config::set_local_region`] has set them; empty: none
+    /// comes first.
     pub local_regions: Vec<String>,
 }
 
@@ -125,16 +119,8 @@ pub struct Listen {
 }
 
 impl Config {
-    /// Reads a configuration. `env` gives the value of an environment variable; without it, keys are not looked up.
-    ///
-    /// # Errors
-    /// Every problem, each with its path.
-    pub fn read(value: &serde_json::Value, env: Option<Environment<'_>>) -> Result<Self, Vec<Problem>> {
-        parse::config(value, env)
-    }
-
-    /// Says in which region the gateway itself is.
-    pub fn settle_in(&mut self, region: &str) {
+    /// Sets the region that the gateway itself is in.
+    pub fn set_local_region(&mut self, region: &str) {
         if self.routing.prefer_local_region {
             self.routing.local_regions = crate::preference::region::around(region);
         }

@@ -9,6 +9,7 @@ use super::{
     tokens, workers,
 };
 use crate::config::Config;
+use crate::load;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use serde_json::Value;
@@ -47,7 +48,7 @@ impl Root {
             Some("gateway") => {
                 let begin = host::now_ms();
                 let env = |name: &str| std::env::var(name).ok();
-                let mut config = Config::read(value.get("config").unwrap_or(&Value::Null), Some(&env))
+                let mut config = load::config(value.get("config").unwrap_or(&Value::Null), Some(&env))
                     .map_err(|problems| {
                         problems
                             .iter()
@@ -78,7 +79,7 @@ fn settle(config: &mut Config) {
              node.locality.region in its bootstrap",
         );
     }
-    config.settle_in(&region);
+    config.set_local_region(&region);
 }
 
 /// Says what a worker begins with, and how long it took to read.

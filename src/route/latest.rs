@@ -94,6 +94,7 @@ fn is_size(word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::load;
     use crate::test;
 
     #[test]
@@ -157,7 +158,7 @@ mod tests {
             .into_iter()
             .map(|id| (id.to_owned(), serde_json::json!({})))
             .collect();
-        Config::read(&serde_json::json!({"providers": providers}), None).unwrap()
+        load::config(&serde_json::json!({"providers": providers}), None).unwrap()
     }
 
     #[test]

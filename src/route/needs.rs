@@ -249,7 +249,7 @@ impl<'de> Visitor<'de> for &mut First<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::load;
     use crate::provider::PARAMETERS;
     use crate::test;
 
@@ -263,7 +263,7 @@ mod tests {
             r#"{{"providers":{{"p":{{"dialect":"openai-chat","base_url":"http://h"}}}},
                 "models":{{"m":{{"endpoints":[{{"provider":"p",{facts}}}]}}}}}}"#
         );
-        let config = Config::read(&serde_json::from_str(&value).unwrap(), None).unwrap();
+        let config = load::config(&serde_json::from_str(&value).unwrap(), None).unwrap();
         let request = request(members);
         Needs::of(&request, None).fit(&config.models[0].endpoints[0])
     }

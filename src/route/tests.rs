@@ -4,6 +4,7 @@ use super::*;
 use crate::chat::Request;
 use crate::config::PolicyScope;
 use crate::health::{Record, Sample};
+use crate::load;
 use crate::test;
 use serde_json::{Value, json};
 
@@ -33,7 +34,7 @@ fn config_with(endpoints: &[(&str, &str, Value)]) -> Config {
         .collect();
     let models = json!({"m": {"endpoints": list}, "n": {"endpoints": list}});
     let value = json!({"providers": providers, "models": models, "routing": {"max_attempts": 20}});
-    Config::read(&value, None).unwrap()
+    load::config(&value, None).unwrap()
 }
 
 fn config(endpoints: &[(&str, &str)]) -> Config {
@@ -520,7 +521,7 @@ fn who_does_not_serve_the_operation_is_left_out() {
     };
     let models =
         json!({"all": {"endpoints": endpoints(&names)}, "none": {"endpoints": endpoints(&names[..1])}});
-    let config = Config::read(&json!({"providers": providers, "models": models}), None).unwrap();
+    let config = load::config(&json!({"providers": providers, "models": models}), None).unwrap();
     let embeddings = |more: &str| {
         let text = format!(r#"{{"model":"all","input":"a"{more},"provider":{{"require_parameters":true}}}}"#);
         able(&config, Embeddings, &text).unwrap()

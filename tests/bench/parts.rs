@@ -7,6 +7,7 @@ use crosspoint::dialect::client;
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::hash;
 use crosspoint::health::View;
+use crosspoint::load;
 use crosspoint::route::Moment;
 use crosspoint::wire::{Frame, Framer, Framing};
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ pub(crate) fn config(middleware: &Value) -> Config {
         },
         "middleware": middleware,
     });
-    Config::read(&value, None).expect("a configuration")
+    load::config(&value, None).expect("a configuration")
 }
 
 /// A model with so many endpoints, all of which cache, and all of whose facts are known.
@@ -63,7 +64,7 @@ pub(crate) fn many_endpoints(count: usize) -> Config {
         })
         .collect();
     let value = json!({ "providers": providers, "models": { "m": { "endpoints": endpoints } } });
-    Config::read(&value, None).expect("a configuration")
+    load::config(&value, None).expect("a configuration")
 }
 
 /// So many keys of clients, `cp-key-0` and on.
@@ -85,7 +86,7 @@ pub(crate) fn many_keys(count: usize) -> Config {
     let value = json!({
         "providers": { "openai": provider }, "models": { "m": { "endpoints": endpoints } }, "keys": keys,
     });
-    Config::read(&value, None).expect("a configuration")
+    load::config(&value, None).expect("a configuration")
 }
 
 /// A request that needs tools, and has a beginning to be known by.

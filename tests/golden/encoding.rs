@@ -110,10 +110,10 @@ fn errors_mean_what_their_fixtures_say() {
 
 #[test]
 fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
-    use crosspoint::config::Config;
     use crosspoint::dialect::client;
     use crosspoint::exchange::Exchange;
     use crosspoint::health::View;
+    use crosspoint::load;
     use crosspoint::route::Moment;
 
     let config = serde_json::json!({
@@ -124,7 +124,7 @@ fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
         }},
         "models": {"m": {"endpoints": [{"provider": "azure-openai", "model": "gpt/4 o"}]}},
     });
-    let config = std::rc::Rc::new(Config::read(&config, Some(&|_| Some("k".to_owned()))).unwrap());
+    let config = std::rc::Rc::new(load::config(&config, Some(&|_| Some("k".to_owned()))).unwrap());
     let mut exchange = Exchange::open(config, client::OPENAI_CHAT, "gen-1".to_owned(), None, 0);
     let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}],"top_k":1}"#;
     exchange.read(body.to_vec()).unwrap();
@@ -147,10 +147,10 @@ fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
 #[test]
 fn every_attempt_is_signed_at_its_own_time() {
     use crosspoint::auth::sigv4::{self, Credentials, Scope};
-    use crosspoint::config::Config;
     use crosspoint::dialect::client;
     use crosspoint::exchange::Exchange;
     use crosspoint::health::View;
+    use crosspoint::load;
     use crosspoint::route::Moment;
 
     let endpoint = |model: &str| serde_json::json!({"provider": "amazon-bedrock", "model": model});
@@ -162,7 +162,7 @@ fn every_attempt_is_signed_at_its_own_time() {
         "models": {"m": {"endpoints": [endpoint("a.b-v2:0"), endpoint("a.b-v2:0")]}},
     });
     let env = |name: &str| name.starts_with("AWS_").then(|| name.to_lowercase());
-    let config = std::rc::Rc::new(Config::read(&config, Some(&env)).unwrap());
+    let config = std::rc::Rc::new(load::config(&config, Some(&env)).unwrap());
     let mut exchange = Exchange::open(config, client::OPENAI_CHAT, "gen-1".to_owned(), None, 0);
     let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}]}"#;
     exchange.read(body.to_vec()).unwrap();

@@ -7,6 +7,7 @@ use crosspoint::dialect::client;
 use crosspoint::exchange::Exchange;
 use crosspoint::hash;
 use crosspoint::health::View;
+use crosspoint::load;
 use crosspoint::route::Moment;
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
@@ -167,7 +168,7 @@ pub(crate) fn cases() -> impl Iterator<Item = Case> {
 }
 
 fn config(value: &Value) -> Config {
-    Config::read(value, None).unwrap()
+    load::config(value, None).unwrap()
 }
 
 fn serve(config: &Rc<Config>, model: &str) {

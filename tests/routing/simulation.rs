@@ -4,6 +4,7 @@ use crosspoint::chat::Request;
 use crosspoint::config::Config;
 use crosspoint::hash;
 use crosspoint::health::{Record, Sample, View};
+use crosspoint::load;
 use crosspoint::preference::Preferences;
 use crosspoint::route::{Asked, Moment, Needs, TRIAL, choose, first_token_ms};
 use serde_json::json;
@@ -297,7 +298,7 @@ fn config(endpoints: &[Endpoint]) -> Config {
         })
         .collect();
     let value = json!({"providers": providers, "models": {"m": {"endpoints": list}}});
-    Config::read(&value, None).unwrap()
+    load::config(&value, None).unwrap()
 }
 
 impl Simulation<'_> {

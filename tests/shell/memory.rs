@@ -282,7 +282,7 @@ fn streams_go_on_beyond_the_mark_and_what_one_gathers_ends_it() {
 fn a_route_has_no_memory_of_its_own() {
     let config: Value =
         json!({"limits": {"memory": "5MiB"}, "routes": {"a": {"limits": {"memory": "5MiB"}}}});
-    let problems = crosspoint::config::Config::read(&config, None).unwrap_err();
+    let problems = crosspoint::load::config(&config, None).unwrap_err();
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     let known = "routes.a.limits.memory: is unknown; known here: request_body, response_body";
     assert!(problems.iter().any(|problem| problem == known), "{problems:?}");

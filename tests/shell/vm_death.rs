@@ -5,10 +5,10 @@ use super::envoy::{Envoy, chat_headers};
 use super::host::{Shared, host};
 use super::provider::{Event, answer, chat, config, streamed, streamed_head, test_with};
 use super::vm::worker_sharing;
-use crosspoint::config::Config;
 use crosspoint::dialect::client;
 use crosspoint::exchange::Exchange;
 use crosspoint::filter::set_memory_in_use;
+use crosspoint::load;
 use crosspoint::meter::budget::{Record, SPANS, Span};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -109,7 +109,7 @@ fn a_request_has_its_receipt_before_its_body_comes() {
 fn the_first_receipt_is_what_is_known_of_the_exchange_then() {
     let mut value = with_key(json!({"metadata": {"b": "\"2\"", "a": "1"}}));
     value["keys"][0]["name"] = json!("a \"team\"");
-    let config = Rc::new(Config::read(&value, None).unwrap());
+    let config = Rc::new(load::config(&value, None).unwrap());
     for client in [client::OPENAI_CHAT, client::at("/v1/embeddings").unwrap()] {
         for key in [None, Some("a \"team\"".to_owned())] {
             let exchange = Exchange::open(Rc::clone(&config), client, "gen-1".to_owned(), key, 77);

@@ -8,6 +8,7 @@ use crosspoint::dialect::client::{self, ClientDialect};
 use crosspoint::dialect::{DIALECTS, Dialect, SERVING};
 use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::health::{Sample, View};
+use crosspoint::load;
 use crosspoint::middleware::Step;
 use crosspoint::route::Moment;
 use std::rc::Rc;
@@ -108,7 +109,7 @@ pub(crate) fn config_with(dialect: &str, more: serde_json::Value) -> Rc<Config> 
     if let (Some(value), serde_json::Value::Object(more)) = (value.as_object_mut(), more) {
         value.extend(more);
     }
-    Rc::new(Config::read(&value, None).unwrap())
+    Rc::new(load::config(&value, None).unwrap())
 }
 
 /// What a client asks for.

@@ -41,7 +41,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let mut config = file::read(&options.config)?.config;
     if let Some(region) = &options.region {
-        config.settle_in(region);
+        config.set_local_region(region);
     }
     let config = Rc::new(config);
     let client = client::at(&options.path).ok_or_else(|| {

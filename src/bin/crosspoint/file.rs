@@ -1,6 +1,7 @@
 //! Reads an operator's file. What is wrong with it comes back as text, one problem a line.
 
-use crosspoint::config::{Config, Problem};
+use crosspoint::config::Config;
+use crosspoint::load::{self, Problem};
 use serde_json::Value;
 use std::path::Path;
 
@@ -31,7 +32,7 @@ pub(crate) fn read(path: &Path) -> Result<File, String> {
 
 /// What a configuration means.
 pub(crate) fn resolve(value: &Value) -> Result<Config, String> {
-    Config::read(value, None).map_err(|problems| {
+    load::config(value, None).map_err(|problems| {
         problems
             .iter()
             .map(Problem::to_string)

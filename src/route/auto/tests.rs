@@ -3,6 +3,7 @@
 use super::*;
 use crate::chat::Request;
 use crate::health::{Record, Sample, View};
+use crate::load;
 use crate::preference::Preferences;
 use crate::route::{Needs, Strategy, choose, resolve};
 use crate::test;
@@ -34,7 +35,7 @@ fn config() -> Config {
             "a/long": {"score": 0.5, "german": 1},
         }},
     });
-    Config::read(&value, None).unwrap()
+    load::config(&value, None).unwrap()
 }
 
 fn asked<T>(members: &str, then: impl FnOnce(&Asked<'_>) -> Result<T, Error>) -> Result<T, String> {
@@ -212,7 +213,7 @@ fn the_plan_follows_the_shortlist_and_says_so() {
 fn without_a_shortlist_the_name_says_what_is_to_be_configured() {
     let providers = json!({"p": {"dialect": "openai-chat", "base_url": "http://h"}});
     let value = json!({"providers": providers, "models": {"m": {"endpoints": [{"provider": "p"}]}}});
-    let config = Config::read(&value, None).unwrap();
+    let config = load::config(&value, None).unwrap();
     let error = asked(HI, |asked| {
         choose(&config, asked, &mut |_| View::default(), Moment::default())
     });

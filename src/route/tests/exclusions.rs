@@ -144,7 +144,7 @@ fn a_required_parameter_must_be_carried() {
         .collect();
     let endpoints = ["anthropic", "groq", "openai"].map(|name| json!({"provider": name, "model": "x"}));
     let value = json!({"providers": providers, "models": {"m": {"endpoints": endpoints}}});
-    let config = Config::read(&value, None).unwrap();
+    let config = load::config(&value, None).unwrap();
     let members = r#""seed":1,"logprobs":true,"stop":null,"provider":{"require_parameters":true}"#;
     assert_eq!(plan(&config, members, &[], 1), ["openai:price"]);
     let refused = members.replace("true}", r#"true,"ignore":["openai"]}"#);

@@ -28,7 +28,7 @@ fn config(members: Value) -> Config {
     if let (Value::Object(value), Value::Object(members)) = (&mut value, members) {
         value.extend(members);
     }
-    Config::read(&value, None).unwrap_or_else(|problems| panic!("{problems:?}"))
+    load::config(&value, None).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 const SCOPE: PolicyScope = PolicyScope {

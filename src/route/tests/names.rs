@@ -5,7 +5,7 @@ use crate::test;
 
 /// The plan of a configuration beside one provider of each format, as `model/provider:strategy`.
 fn named(config: &Value, members: &str) -> Result<Vec<String>, String> {
-    let config = Config::read(config, None).unwrap();
+    let config = load::config(config, None).unwrap();
     let text = format!(r#"{{"messages":[{{"role":"user","content":"Hi."}}],{members}}}"#);
     let request = Request::parse(text.into_bytes()).unwrap();
     let models: Vec<String> = match request.get("models").unwrap() {

@@ -96,7 +96,7 @@ fn the_local_region_comes_first_where_that_is_wished() {
     let config = |prefer: bool| {
         let mut config = regions();
         config.routing.prefer_local_region = prefer;
-        config.settle_in("eu-west-2");
+        config.set_local_region("eu-west-2");
         config
     };
     let sorted = r#""provider":{"sort":"price"}"#;

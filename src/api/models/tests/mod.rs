@@ -3,6 +3,7 @@ mod queries;
 use super::*;
 use crate::config::Config;
 use crate::health::Standing;
+use crate::load;
 use crate::meter::ranking;
 use crate::test;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ fn config() -> Config {
             }]},
         },
     });
-    Config::read(&value, None).unwrap()
+    load::config(&value, None).unwrap()
 }
 
 /// Only the endpoints of `acme/fast` have been asked: the dearer of them is the faster, and down.
@@ -272,7 +273,7 @@ fn aliases_are_listed_with_what_they_mean() {
         "aliases": {"fast": ["acme/big-1:nitro", "acme/big-2"], "best": "crosspoint/auto"},
         "auto": {"models": {"acme/big-2": {"score": 1}}},
     });
-    let config = Config::read(&value, None).unwrap();
+    let config = load::config(&value, None).unwrap();
     let ask = |path: &str, query: &str| -> Value {
         let body = answer(&config, path, query).unwrap().unwrap();
         serde_json::from_slice(&body).unwrap()

@@ -1,131 +1,24 @@
 //! `keys`, `identity` and `budgets`: who may call, how that is known, and how much each may use.
 
+use super::policy::{Served, policy};
 use super::price::usd;
 use super::reader::{Members, Node};
-use super::routes::{Served, policy};
+use crate::config::{ANY, Balance, Budgets, ClientKey, Identity, Unbounded};
 use crate::error::quoted;
 use crate::hash;
 use crate::meter::PicoUsd;
 use crate::meter::budget::{Allowance, SPANS};
-use crate::preference::{Policy, PolicySource};
+use crate::preference::PolicySource;
 use crate::time::{Date, parse_rfc3339};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// The name of the key that stands for every caller whom no other one names.
-pub const ANY: &str = "*";
 /// The most members of a key's metadata, and the longest name or value of one, in bytes: they are in every receipt.
 const MAX_METADATA: usize = 16;
 const MAX_METADATA_BYTES: usize = 256;
 
-/// A client's key. Only its hash is configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientKey {
-    /// Its name in receipts.
-    pub name: String,
-    /// The SHA-256 of the key; `None` where its caller is known by [`Identity`] only.
-    pub sha256: Option<[u8; 32]>,
-    /// From when on it is refused, in milliseconds since 1970.
-    pub expires_ms: Option<u64>,
-    /// Whether it is refused.
-    pub disabled: bool,
-    /// What is written beside its name in receipts.
-    pub metadata: Vec<(String, String)>,
-    /// How much it may use.
-    pub allowance: Allowance,
-    /// What it may be used for, and what its requests prefer where they say nothing.
-    pub policy: Option<Rc<Policy>>,
-}
-
-/// The places of client keys, by hash and by name.
-///
-/// A hash is looked up like any other word. The time that takes may say how much of it was right, and that helps nobody:
-/// whoever sends keys cannot choose what their SHA-256 begins with, and from a hash no key can be found.
-#[derive(Clone, Debug, Default)]
-pub struct KeyIndex {
-    by_hash: BTreeMap<[u8; 32], usize>,
-    by_name: BTreeMap<String, usize>,
-}
-
-impl KeyIndex {
-    /// The index of these keys.
-    pub(super) fn of(keys: &[ClientKey]) -> Self {
-        let hash = |(at, key): (usize, &ClientKey)| Some((key.sha256?, at));
-        Self {
-            by_hash: keys.iter().enumerate().filter_map(hash).collect(),
-            by_name: (0..).zip(keys).map(|(at, key)| (key.name.clone(), at)).collect(),
-        }
-    }
-
-    /// Which key has this SHA-256.
-    pub(super) fn with_hash(&self, sha256: &[u8; 32]) -> Option<usize> {
-        self.by_hash.get(sha256).copied()
-    }
-
-    /// Which key has this name.
-    pub(super) fn with_name(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
-    }
-}
-
-/// Where the name of a caller stands whom a filter before this one has let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// In a request header, lower case. That filter must write or remove it.
-    Header(String),
-    /// In the filter state of this name.
-    FilterState(String),
-    /// In dynamic metadata: the name of the filter, and the path below it.
-    Metadata(Vec<String>),
-}
-
-/// What becomes of a request of a key with a budget where nothing bounds what it may cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unbounded {
-    /// It gets a limit that the budget covers, and holds the endpoint's whole context where its prompt has no bound. What
-    /// has no price is left out.
-    #[default]
-    Clamp,
-    /// It holds what requests usually cost, and may cost more.
-    Reserve,
-    /// It is refused.
-    Refuse,
-}
-
-/// How budgets are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Budgets {
-    /// Whether a key with limits is let through when nobody can tell what it has used.
-    pub allow_when_unavailable: bool,
-    /// What becomes of requests that nothing bounds.
-    pub unbounded: Unbounded,
-    /// What was used before this Envoy started, by key.
-    pub balances: Vec<Balance>,
-}
-
-impl Budgets {
-    /// What a key had used.
-    pub fn balance(&self, key: &str) -> Option<&Balance> {
-        let found = self
-            .balances
-            .binary_search_by(|balance| balance.key.as_str().cmp(key));
-        self.balances.get(found.ok()?)
-    }
-}
-
-/// What a key had used before this Envoy started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Balance {
-    /// The name of the key.
-    pub key: String,
-    /// By span: a day in it, since 1970, and the amount.
-    pub spent: [Option<(u64, PicoUsd)>; SPANS.len()],
-    /// What it had used at all.
-    pub total: Option<PicoUsd>,
-}
-
 /// Reads `keys`; with an identity, a key may do without a hash.
-pub(super) fn keys(node: &Node<'_>, identity: bool, served: &Served<'_>) -> Vec<ClientKey> {
+pub(super) fn client_keys(node: &Node<'_>, identity: bool, served: &Served<'_>) -> Vec<ClientKey> {
     let nodes = node.list();
     if nodes.is_empty() && node.value.is_array() {
         node.problem("is empty, which would let nobody in; leave it out to let everybody in");

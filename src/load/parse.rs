@@ -1,30 +1,27 @@
 //! The members of a configuration, one function a section.
 
 use super::billing::billing;
-use super::keys;
+use super::client_keys;
+use super::limits::{self, sizes};
+use super::middleware::stages;
 use super::models::models;
 use super::names::names;
+use super::policy::{Served, preferences};
 use super::providers::providers;
-use super::reader::{self, Members, Node, Problem, Problems};
-use super::routes::{Served, Usual, preferences, routes};
+use super::reader::{Members, Node, Problem, Problems};
+use super::routes::{Usual, routes};
 use super::timeouts::timeouts;
-use super::{
-    Config, DEFAULT_MAX_REQUEST_BODY, DEFAULT_MAX_RESPONSE_BODY, DEFAULT_MEMORY, Environment, KeyIndex,
-    Limits, Listen, Route, Routing, Timeouts,
-};
-use crate::middleware::{self, Middleware};
+use super::{Env, Environment};
+use crate::config::{ANY, Config, KeyIndex, Limits, Listen, Routing, Timeouts};
 use crate::preference::PolicySource;
 use serde_json::Value;
 use std::rc::Rc;
 
-pub(super) type Env<'e> = Option<Environment<'e>>;
-
-/// The caps on sizes go up to this, in bytes: beyond it one request could take a worker's whole 32-bit memory.
-const MAX_BODY: u64 = 256 << 20;
-/// `limits.memory` has room below and above it in the 1 GiB that a VM has, in bytes.
-const MEMORY: std::ops::RangeInclusive<u64> = (4 << 20)..=(768 << 20);
-
-pub(super) fn config(value: &Value, env: Env<'_>) -> Result<Config, Vec<Problem>> {
+/// Reads a configuration. `env` gives the value of an environment variable; without it, keys are not looked up.
+///
+/// # Errors
+/// Every problem, each with its path.
+pub fn config(value: &Value, env: Option<Environment<'_>>) -> Result<Config, Vec<Problem>> {
     let problems = Problems::default();
     let config = read(
         &Node {
@@ -69,10 +66,10 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
     let keys_node = members.optional("keys");
     let identity_node = members.optional("identity");
     let keys = keys_node
-        .map(|node| keys::keys(&node, identity_node.is_some(), &served))
+        .map(|node| client_keys::client_keys(&node, identity_node.is_some(), &served))
         .unwrap_or_default();
-    let identity = identity_node.and_then(|node| keys::identity(&node));
-    if identity.is_none() && keys.iter().any(|key| key.name == keys::ANY) {
+    let identity = identity_node.and_then(|node| client_keys::identity(&node));
+    if identity.is_none() && keys.iter().any(|key| key.name == ANY) {
         members.problem(
             "identity",
             "is missing: the key * stands for callers that it names",
@@ -80,7 +77,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
     }
     let budgets = members
         .optional("budgets")
-        .map(|node| keys::budgets(&node))
+        .map(|node| client_keys::budgets(&node))
         .unwrap_or_default();
     let middleware = members
         .optional("middleware")
@@ -107,7 +104,7 @@ fn read(root: &Node<'_>, env: Env<'_>) -> Option<Config> {
         .optional("routes")
         .map(|node| routes(&node, &served, &usual))
         .unwrap_or_default();
-    let memory = self::memory(memory.as_ref(), limits, &routes);
+    let memory = limits::memory(memory.as_ref(), limits, &routes);
     let routing = routing(members.optional("routing").and_then(|node| node.members()));
     let billing = billing(members.optional("billing").and_then(|node| node.members()));
     let page = members.optional("page").and_then(|node| node.boolean());
@@ -148,130 +145,6 @@ fn listen_admin(members: &mut Members<'_>) -> Listen {
         "127.0.0.1",
         9_901,
     )
-}
-
-pub(super) fn stages(node: &Node<'_>) -> Vec<Rc<dyn Middleware>> {
-    node.list().iter().filter_map(stage).collect()
-}
-
-fn stage(node: &Node<'_>) -> Option<Rc<dyn Middleware>> {
-    let mut members = node.members()?;
-    let redact = members.optional("redact");
-    members.done();
-    let Some(redact) = redact else {
-        node.problem("names no middleware; known: redact");
-        return None;
-    };
-    let mut members = redact.members()?;
-    let rules_node = members.required("rules");
-    members.done();
-    let rules_node = rules_node?;
-    let nodes = rules_node.list();
-    if nodes.is_empty() && rules_node.value.is_array() {
-        rules_node.problem("name at least one rule");
-    }
-    let rules: Vec<_> = nodes.iter().filter_map(rule).collect();
-    if rules.len() != nodes.len() {
-        return None;
-    }
-    match middleware::redact::Redact::new(rules) {
-        Ok(redact) => Some(Rc::new(redact)),
-        Err(problems) => {
-            for (index, message) in problems {
-                if let Some(node) = nodes.get(index) {
-                    node.problem(message);
-                }
-            }
-            None
-        }
-    }
-}
-
-fn rule(node: &Node<'_>) -> Option<middleware::redact::Rule> {
-    let mut members = node.members()?;
-    let pattern = members.optional("pattern");
-    let literal = members.optional("literal");
-    let mask = members
-        .optional("mask")
-        .map_or(Some("[redacted]"), |node| node.string());
-    members.done();
-    let (text, is_literal) = match (&pattern, &literal) {
-        (Some(node), None) => (node.string()?, false),
-        (None, Some(node)) => (node.string()?, true),
-        _ => {
-            node.problem("needs either a pattern or a literal");
-            return None;
-        }
-    };
-    Some(middleware::redact::Rule {
-        pattern: text.to_owned(),
-        literal: is_literal,
-        mask: mask?.to_owned(),
-    })
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            request_body: usize::try_from(DEFAULT_MAX_REQUEST_BODY).unwrap_or(usize::MAX),
-            response_body: usize::try_from(DEFAULT_MAX_RESPONSE_BODY).unwrap_or(usize::MAX),
-        }
-    }
-}
-
-/// The limits of a route.
-pub(super) fn limits(members: Option<Members<'_>>, usual: Limits) -> Limits {
-    let Some(mut members) = members else { return usual };
-    let limits = sizes(Some(&mut members), usual);
-    members.done();
-    limits
-}
-
-fn sizes(members: Option<&mut Members<'_>>, mut limits: Limits) -> Limits {
-    let Some(members) = members else { return limits };
-    for (name, limit) in [
-        ("request_body", &mut limits.request_body),
-        ("response_body", &mut limits.response_body),
-    ] {
-        let Some(node) = members.optional(name) else {
-            continue;
-        };
-        match size(&node).filter(|size| (1_024..=MAX_BODY).contains(&(*size as u64))) {
-            Some(size) => *limit = size,
-            None => node.problem("expected a size from 1KiB to 256MiB, such as 512KiB or 32MiB"),
-        }
-    }
-    limits
-}
-
-/// A number of bytes, or a size such as `32MiB`.
-fn size(node: &Node<'_>) -> Option<usize> {
-    let size = match node.value.as_str() {
-        Some(text) => reader::bytes(text),
-        None => node.as_whole(),
-    };
-    usize::try_from(size?).ok()
-}
-
-/// `limits.memory`: two of the largest bodies have room in it, or none could be read beside anything else.
-fn memory(node: Option<&Node<'_>>, limits: Limits, routes: &[Route]) -> usize {
-    let usual = usize::try_from(DEFAULT_MEMORY).unwrap_or(usize::MAX);
-    let Some(node) = node else { return usual };
-    let Some(memory) = size(node).filter(|size| MEMORY.contains(&(*size as u64))) else {
-        node.problem("expected a size from 4MiB to 768MiB, such as 512MiB");
-        return usual;
-    };
-    let all = routes.iter().map(|route| route.limits).chain([limits]);
-    let largest = all
-        .map(|limits| limits.request_body.max(limits.response_body))
-        .max();
-    let least = largest.unwrap_or_default().saturating_mul(2);
-    if memory < least {
-        node.problem(format!(
-            "must be at least {least} bytes, twice the largest request_body and response_body; raise it, or lower them"
-        ));
-    }
-    memory
 }
 
 fn routing(members: Option<Members<'_>>) -> Routing {

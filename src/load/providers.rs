@@ -1,10 +1,11 @@
 //! The providers of a configuration: each completes the row of its name, or stands on its own dialect and address.
 
-use super::parse::Env;
+use super::Env;
+use super::base_url::base_url;
 use super::reader::{Members, Node};
 use super::timeouts::{first_token, stream_upstream};
-use super::{Provider, Upstream};
 use crate::auth::{BaseUrl, Credential};
+use crate::config::{Provider, Upstream};
 use crate::dialect::{self, Dialect, Quirks};
 use crate::error::quoted;
 use crate::meter::Fee;
@@ -107,7 +108,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     let key_node = members.optional("key");
     let key = key_node
         .as_ref()
-        .and_then(|node| super::key::key(node, base.as_ref(), &cluster, env));
+        .and_then(|node| super::credential::credential(node, base.as_ref(), &cluster, env));
     if let (Some(Credential::Aws(_)), Some(node)) = (&key, &key_node) {
         if found.is_some_and(|dialect| !SIGNED_DIALECTS.contains(&dialect.name())) {
             node.problem(format!(
@@ -302,18 +303,6 @@ fn header_name(node: &Node<'_>) -> Option<String> {
         return None;
     }
     Some(text.to_ascii_lowercase())
-}
-
-pub(super) fn base_url(node: &Node<'_>) -> Option<BaseUrl> {
-    let text = node.string()?;
-    let url = BaseUrl::parse(text);
-    if url.is_none() {
-        node.problem(format!(
-            "{} is no URL of the form https://host[:port][/path]",
-            quoted(text)
-        ));
-    }
-    url
 }
 
 pub(super) fn at_least_one(node: &Node<'_>) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! `key`: how requests to a provider are authorised.
 
-use super::parse::Env;
-use super::providers::base_url;
+use super::Env;
+use super::base_url::base_url;
 use super::reader::Node;
 use crate::auth::google::{METADATA_URL, ServiceAccount, TOKEN_URL};
 use crate::auth::{AccountKey, BaseUrl, Credential, Secret, SigningKey, TokenKey, Variable};
@@ -9,7 +9,7 @@ use crate::error::quoted;
 use crate::hash;
 
 /// Reads `key`. The base URL may name the region.
-pub(super) fn key(
+pub(super) fn credential(
     node: &Node<'_>,
     base: Option<&BaseUrl>,
     cluster: &str,

@@ -5,7 +5,7 @@ use super::price::price;
 use super::providers::{at_least_one, endpoint_dialect, policy};
 use super::reader::{Members, Node};
 use super::timeouts::{first_token, stream_upstream};
-use super::{Endpoint, Model, Provider};
+use crate::config::{Endpoint, Model, Provider};
 use crate::error::quoted;
 use crate::hash;
 use crate::preference::fits;

@@ -1,7 +1,7 @@
 //! Other names of models: `aliases`, and the shortlist of `auto`.
 
 use super::reader::{Members, Node};
-use super::{Alias, AliasTarget, Model, ModelRef, Shortlisted};
+use crate::config::{Alias, AliasTarget, Model, ModelRef, Shortlisted};
 use crate::error::quoted;
 use crate::preference::auto;
 use crate::preference::variant::{self, Unknown};
