@@ -7,6 +7,7 @@
 //! A state machine without I/O: every method takes what happened and the time, and returns what is to be done. The shell
 //! does it. Settling consumes the exchange, so there is exactly one final receipt.
 
+mod access_token;
 mod answer;
 mod attempt;
 mod byok;
@@ -21,7 +22,6 @@ mod pipeline;
 mod plan;
 mod prompt;
 mod receipt;
-mod tokens;
 mod visible;
 
 pub use attempt::{Action, Head, ResponseHead};
@@ -264,7 +264,7 @@ impl Exchange {
         }
         let Streamed(stream) = self.asks_for_stream(candidate);
         let given = self.token.take();
-        let token = match (tokens::id(provider), given) {
+        let token = match (access_token::id(provider), given) {
             (None, _) => None,
             (Some(id), Some((of, token))) if id == of => Some(token),
             (Some(_), _) => return Err(Refused::NoToken),

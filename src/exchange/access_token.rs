@@ -1,5 +1,4 @@
-//! Candidates whose provider wants a token that somebody fetches: which tokens are wanted, and what becomes of a candidate
-//! for which there is none.
+//! Candidates whose provider wants an access token: the tokens that are wanted, and a candidate for which there is none.
 
 use super::{Exchange, parties};
 use crate::auth::{Credential, Secret};
