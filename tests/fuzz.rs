@@ -30,7 +30,7 @@ mod targets {
     use crosspoint::meter::ranking::{self, Period};
     use crosspoint::middleware::Step;
     use crosspoint::provider;
-    use crosspoint::route::Moment;
+    use crosspoint::route::RouteContext;
     use serde::de::IgnoredAny;
     use serde_json::Value;
     use std::rc::Rc;
@@ -89,7 +89,7 @@ mod targets {
 
     fn plan(exchange: &mut Exchange, rng: &mut Rng) -> bool {
         let (seed, now_ms) = (rng.next(), *rng.one_of(&[0, 5, 10_000]));
-        let planned = exchange.plan(&mut |_| view(rng), Moment { now_ms, seed });
+        let planned = exchange.plan(&mut |_| view(rng), RouteContext { now_ms, seed });
         if rng.chance(2) {
             exchange.forgo_trial();
         }

@@ -12,7 +12,7 @@ mod tests {
     use crosspoint::health::View;
     use crosspoint::load;
     use crosspoint::meter::{PicoUsd, TokenCounter};
-    use crosspoint::route::Moment;
+    use crosspoint::route::RouteContext;
     use proptest::prelude::*;
     use proptest::sample::select;
     use serde::Deserialize;
@@ -187,7 +187,7 @@ mod tests {
         let mut exchange = Exchange::open(Rc::clone(config), client, "gen-1".to_owned(), key, NOW);
         exchange.read(body.as_bytes().to_vec()).ok()?;
         exchange
-            .plan(&mut |_| View::default(), Moment { now_ms: NOW, seed: 1 })
+            .plan(&mut |_| View::default(), RouteContext { now_ms: NOW, seed: 1 })
             .ok()?;
         let ask = exchange.ask(false, true, NOW).ok()?;
         let (demand, limit) = ask.within(Some(PicoUsd(free)));

@@ -56,7 +56,7 @@ mod tests {
     use crosspoint::dialect::{DIALECTS, client};
     use crosspoint::exchange::{Action, Exchange, Outgoing, ResponseHead};
     use crosspoint::health::View;
-    use crosspoint::route::Moment;
+    use crosspoint::route::RouteContext;
     use serde_json::{Value, json};
     use std::fmt::Write as _;
     use std::rc::Rc;
@@ -146,7 +146,7 @@ mod tests {
             let most = most_held(before, || {
                 exchange.read(body).unwrap();
                 exchange
-                    .plan(&mut |_| View::default(), Moment::default())
+                    .plan(&mut |_| View::default(), RouteContext::default())
                     .unwrap();
                 for _ in 0..=exchange.max_retries() {
                     let (_, outgoing) = begin(&mut exchange);
@@ -177,7 +177,7 @@ mod tests {
         let most = most_held(before, || {
             exchange.read(body).unwrap();
             exchange
-                .plan(&mut |_| View::default(), Moment::default())
+                .plan(&mut |_| View::default(), RouteContext::default())
                 .unwrap();
             let (_, outgoing) = begin(&mut exchange);
             assert!(outgoing.body.len() > SIZE / 10 * 9);
@@ -305,7 +305,7 @@ mod tests {
         let mut exchange = open(&config);
         exchange.read(request(MIB, true)).unwrap();
         exchange
-            .plan(&mut |_| View::default(), Moment::default())
+            .plan(&mut |_| View::default(), RouteContext::default())
             .unwrap();
         let (number, _) = begin(&mut exchange);
         let head = ResponseHead {

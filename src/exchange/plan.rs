@@ -7,7 +7,7 @@ use crate::error::{Error, Kind};
 use crate::meter::Source;
 use crate::preference::Variant;
 use crate::route::auto::Rated;
-use crate::route::{self, Asked, Candidate, Moment, Needs, Views};
+use crate::route::{self, Candidate, HealthViews, Needs, RouteContext, RouteInput};
 
 impl Exchange {
     /// Makes the plan.
@@ -16,22 +16,27 @@ impl Exchange {
     ///
     /// # Errors
     /// When there is no candidate, or none can carry the request.
-    pub fn plan(&mut self, views: Views<'_>, moment: Moment) -> Result<(), Error> {
+    pub fn plan(&mut self, views: HealthViews<'_>, context: RouteContext) -> Result<(), Error> {
         let Some(mut request) = self.request.take() else {
             return Err(Error::new(Kind::Server, "there is no request to plan"));
         };
-        let planned = self.plan_for(&mut request, views, moment);
+        let planned = self.plan_for(&mut request, views, context);
         self.request = Some(request);
         planned
     }
 
-    fn plan_for(&mut self, request: &mut Request, views: Views<'_>, moment: Moment) -> Result<(), Error> {
+    fn plan_for(
+        &mut self,
+        request: &mut Request,
+        views: HealthViews<'_>,
+        context: RouteContext,
+    ) -> Result<(), Error> {
         // Middleware may have changed what was read before it ran.
         request.unify_limit()?;
         self.envelope = Envelope::of(request)?;
         let operation = request.operation();
         let mut views = |key| views(operation.health_key(key));
-        let chosen = self.choose(request, &mut views, moment)?;
+        let chosen = self.choose(request, &mut views, context)?;
         let mut first_error = None;
         let several = chosen.len() > 1;
         let prompt = request.raw("messages").map_or(0, str::len);
@@ -85,24 +90,24 @@ impl Exchange {
     fn choose(
         &mut self,
         request: &Request,
-        views: Views<'_>,
-        moment: Moment,
+        views: HealthViews<'_>,
+        context: RouteContext,
     ) -> Result<Vec<Candidate>, Error> {
         let needs = Needs::of(request, self.session.as_deref());
         let policies = self.config.policies(self.scope);
         self.envelope.preferences.complete(&policies, request);
         self.envelope.preferences.own_keys = self.own_keys.providers();
-        let asked = Asked {
+        let input = RouteInput {
             models: &self.envelope.models,
             preferences: &self.envelope.preferences,
             needs: &needs,
             policies: &policies,
         };
-        let resolved = route::resolve(&self.config, &asked, views, moment)?;
+        let resolved = route::resolve(&self.config, &input, views, context)?;
         self.rated = resolved.rated;
-        let excluded = route::excluded(&self.config, &resolved.models, &asked);
+        let excluded = route::excluded(&self.config, &resolved.models, &input);
         self.routing.begin(excluded);
-        let chosen = route::choose_among(&self.config, &resolved.models, &asked, views, moment)?;
+        let chosen = route::choose_among(&self.config, &resolved.models, &input, views, context)?;
         if let Some(tokens) = needs.prompt_tokens() {
             let _noted = self.prompt_tokens.get_or_init(|| (tokens, Source::Estimate));
         }

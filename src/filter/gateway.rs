@@ -19,7 +19,7 @@ use crate::error::{Error, Kind};
 use crate::exchange::{Exchange, Head};
 use crate::headers;
 use crate::middleware::{Reply, Step};
-use crate::route::Moment;
+use crate::route::RouteContext;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -266,7 +266,7 @@ impl GatewayContext {
         let seed = self.gateway.random();
         // The one place where the core asks back: the function reads shared data and touches no exchange.
         let mut views = |key| health::view(namespace, key, now);
-        let moment = Moment { now_ms: now, seed };
+        let moment = RouteContext { now_ms: now, seed };
         let planned = slot.with(|exchange| exchange.plan(&mut views, moment).map(|()| exchange.trial()));
         if let (Some(Ok(_)), Some(caller)) = (&planned, &self.caller) {
             match budget::admit(&self.gateway, caller, slot, now) {

@@ -5,7 +5,7 @@
 //! of the shortlist comes out with its score and the reason for its place.
 
 use super::resolved::{ResolvedModel, Strategy};
-use super::{Asked, Moment, Views, exclude};
+use super::{HealthViews, RouteContext, RouteInput, exclude};
 use crate::config::{Config, Endpoint, Shortlisted};
 use crate::error::{Error, Kind, quoted};
 use crate::hash;
@@ -79,12 +79,12 @@ impl std::fmt::Display for Verdict {
 /// When there is no shortlist, a hint is not known, or nobody is left.
 pub fn rate(
     config: &Config,
-    asked: &Asked<'_>,
+    input: &RouteInput<'_>,
     variant: Variant,
-    views: Views<'_>,
-    moment: Moment,
+    views: HealthViews<'_>,
+    context: RouteContext,
 ) -> Result<Vec<Rated>, Error> {
-    let wanted = &asked.preferences.auto;
+    let wanted = &input.preferences.auto;
     if config.auto.is_empty() {
         return Err(Error::new(
             Kind::NotFound,
@@ -101,14 +101,14 @@ pub fn rate(
         .map(|listed| Rated {
             model: listed.model,
             score: score(listed, wanted),
-            verdict: verdict(config, listed, asked, variant, views, moment),
+            verdict: verdict(config, listed, input, variant, views, context),
         })
         .collect();
     let name = |rated: &Rated| config.models.get(rated.model).map_or("", |model| &model.name);
     rated.sort_by_cached_key(|rated| {
         // Of equal scores the seed decides, and the name breaks a tie of draws.
         // The names are those of the configuration, and the draw only puts models in order.
-        let draw = hash::mix(moment.seed ^ hash::stable(&[name(rated)]));
+        let draw = hash::mix(context.seed ^ hash::stable(&[name(rated)]));
         (rated.verdict.rank(), Reverse(rated.score), draw, rated.model)
     });
     if !rated.first().is_some_and(|first| first.verdict.may_serve()) {
@@ -157,12 +157,12 @@ fn score(listed: &Shortlisted, wanted: &AutoPreferences) -> u32 {
 fn verdict(
     config: &Config,
     listed: &Shortlisted,
-    asked: &Asked<'_>,
+    input: &RouteInput<'_>,
     variant: Variant,
-    views: Views<'_>,
-    moment: Moment,
+    views: HealthViews<'_>,
+    context: RouteContext,
 ) -> Verdict {
-    let wanted = &asked.preferences.auto;
+    let wanted = &input.preferences.auto;
     let excluded = |by: &str| Verdict::Excluded(by.to_owned());
     let Some(model) = config.models.get(listed.model) else {
         return excluded("model");
@@ -180,18 +180,18 @@ fn verdict(
         variant,
         strategy: Strategy::Auto,
     };
-    let preferences = asked.preferences.for_variant(variant.sort);
-    let asked = &Asked {
+    let preferences = input.preferences.for_variant(variant.sort);
+    let input = &RouteInput {
         preferences: &preferences,
-        ..*asked
+        ..*input
     };
     let mut best = None::<Verdict>;
     for endpoint in &model.endpoints {
-        let own = match excluded_by(config, asked, &named, endpoint) {
+        let own = match excluded_by(config, input, &named, endpoint) {
             Some(by) => Verdict::Excluded(by),
-            None => match asked.needs.lacking(endpoint) {
+            None => match input.needs.lacking(endpoint) {
                 Some(what) => Verdict::Unfit(what),
-                None => match views(endpoint.health_key).standing(moment.now_ms) {
+                None => match views(endpoint.health_key).standing(context.now_ms) {
                     Standing::Healthy | Standing::Trial => return Verdict::Able,
                     Standing::RateLimited | Standing::Down => Verdict::Down,
                 },
@@ -208,15 +208,15 @@ fn verdict(
 /// The member of a request or of its policies that excludes an endpoint.
 fn excluded_by(
     config: &Config,
-    asked: &Asked<'_>,
+    input: &RouteInput<'_>,
     named: &ResolvedModel<'_>,
     endpoint: &Endpoint,
 ) -> Option<String> {
     let provider = config.providers.get(endpoint.provider)?;
-    if endpoint.dialect_for(asked.preferences.operation).is_none() {
+    if endpoint.dialect_for(input.preferences.operation).is_none() {
         return Some("the operation".to_owned());
     }
-    let (why, source) = exclude::why(asked, named, provider, endpoint)?;
+    let (why, source) = exclude::why(input, named, provider, endpoint)?;
     let field = why.field(source.is_some());
     Some(match source {
         Some(source) => format!("{field} of {source}"),

@@ -1,6 +1,6 @@
 //! Whom a caller or an operator excludes, and what the caller is told when nobody is left.
 
-use super::Asked;
+use super::RouteInput;
 use super::resolved::ResolvedModel;
 use crate::chat::Operation;
 use crate::config::{Config, Endpoint, Provider};
@@ -176,14 +176,14 @@ pub fn names(name: &str, provider: &Provider, endpoint: &Endpoint) -> bool {
 
 /// Why an endpoint may not serve, if it may not, and the level that excludes it if the request does not.
 pub(super) fn why<'a>(
-    asked: &Asked<'a>,
+    input: &RouteInput<'a>,
     named: &ResolvedModel<'_>,
     provider: &Provider,
     endpoint: &Endpoint,
 ) -> Option<(Why, Option<&'a PolicySource>)> {
-    let preferences = asked.preferences;
+    let preferences = input.preferences;
     let quantization = endpoint.facts.quantization.unwrap_or("unknown");
-    by_policies(asked.policies, named.at, provider, endpoint)
+    by_policies(input.policies, named.at, provider, endpoint)
         .map(|(why, source)| (why, Some(source)))
         .or_else(|| restricted(preferences, provider, endpoint).map(|why| (why, None)))
         .or_else(|| {
@@ -337,19 +337,19 @@ fn lost<'a>(
 }
 
 /// Every endpoint of these models that somebody excludes.
-pub fn excluded(config: &Config, models: &[ResolvedModel<'_>], asked: &Asked<'_>) -> Vec<Exclusion> {
+pub fn excluded(config: &Config, models: &[ResolvedModel<'_>], input: &RouteInput<'_>) -> Vec<Exclusion> {
     let mut exclusions = Vec::new();
     for named in models {
-        let preferences = asked.preferences.for_variant(named.variant.sort);
-        let asked = &Asked {
+        let preferences = input.preferences.for_variant(named.variant.sort);
+        let input = &RouteInput {
             preferences: &preferences,
-            ..*asked
+            ..*input
         };
         for (at, endpoint) in named.model.endpoints.iter().enumerate() {
             let Some(provider) = config.providers.get(endpoint.provider) else {
                 continue;
             };
-            if let Some((why, source)) = why(asked, named, provider, endpoint) {
+            if let Some((why, source)) = why(input, named, provider, endpoint) {
                 exclusions.push(Exclusion {
                     model: named.at,
                     endpoint: at,
@@ -363,13 +363,13 @@ pub fn excluded(config: &Config, models: &[ResolvedModel<'_>], asked: &Asked<'_>
 }
 
 /// The error of a request of which nobody is left who may serve it.
-pub(super) fn nobody_left(config: &Config, models: &[ResolvedModel<'_>], asked: &Asked<'_>) -> Error {
-    let preferences = asked.preferences;
+pub(super) fn nobody_left(config: &Config, models: &[ResolvedModel<'_>], input: &RouteInput<'_>) -> Error {
+    let preferences = input.preferences;
     if !models
         .iter()
         .any(|named| named.model.serves(preferences.operation))
     {
-        return unserved(config, asked.models, preferences.operation);
+        return unserved(config, input.models, preferences.operation);
     }
     let mut privacy = false;
     let told = |exclusion: Exclusion| {
@@ -386,7 +386,7 @@ pub(super) fn nobody_left(config: &Config, models: &[ResolvedModel<'_>], asked: 
             set_by: exclusion.set_by,
         })
     };
-    let endpoints: Vec<_> = excluded(config, models, asked)
+    let endpoints: Vec<_> = excluded(config, models, input)
         .into_iter()
         .filter_map(told)
         .collect();
@@ -403,7 +403,7 @@ pub(super) fn nobody_left(config: &Config, models: &[ResolvedModel<'_>], asked: 
     let mut error = Error::new(Kind::NotFound, message);
     error.availability = Some(Box::new(Availability {
         code,
-        requested_models: asked.models.to_vec(),
+        requested_models: input.models.to_vec(),
         endpoints,
     }));
     error

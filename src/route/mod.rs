@@ -46,9 +46,9 @@ pub const TRIAL: &str = "trial";
 /// The reason of one that is down.
 pub const DOWN: &str = "down";
 
-/// What a caller asks for.
+/// Models, preferences, needs and policies that a choice is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct RouteInput<'a> {
     /// The model and its fallbacks, in order.
     pub models: &'a [String],
     /// What the caller said about routing.
@@ -60,7 +60,7 @@ pub struct Asked<'a> {
     pub policies: &'a [&'a Policy],
 }
 
-impl<'a> Asked<'a> {
+impl<'a> RouteInput<'a> {
     /// The fallbacks of a request that names none. A request for vectors has none: those of two models do not compare.
     fn fallbacks(&self) -> &'a [String] {
         if self.preferences.operation == Operation::Embeddings {
@@ -74,17 +74,17 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// When, and with what luck.
+/// The time and the seed of a choice.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Moment {
+pub struct RouteContext {
     /// Milliseconds since 1970.
     pub now_ms: u64,
     /// Decides every draw.
     pub seed: u64,
 }
 
-/// What is known of the health of an endpoint, by its health key.
-pub type Views<'v> = &'v mut dyn FnMut(u64) -> View;
+/// Look-up of an endpoint's health by its health key.
+pub type HealthViews<'v> = &'v mut dyn FnMut(u64) -> View;
 
 /// One request in this many looks at an endpoint of which nobody knows how fast it is, where that decides.
 const EXPLORE: u64 = 32;
@@ -108,12 +108,12 @@ const UNKNOWN_UPTIME: u64 = 50;
 /// When no model of the request is served here, or the policies and preferences exclude every endpoint.
 pub fn choose(
     config: &Config,
-    asked: &Asked<'_>,
-    views: Views<'_>,
-    moment: Moment,
+    input: &RouteInput<'_>,
+    views: HealthViews<'_>,
+    context: RouteContext,
 ) -> Result<Vec<Candidate>, Error> {
-    let resolved = resolve(config, asked, views, moment)?;
-    choose_among(config, &resolved.models, asked, views, moment)
+    let resolved = resolve(config, input, views, context)?;
+    choose_among(config, &resolved.models, input, views, context)
 }
 
 /// The same, where it is known already what the names of the request mean.
@@ -123,22 +123,22 @@ pub fn choose(
 pub fn choose_among(
     config: &Config,
     named: &[ResolvedModel<'_>],
-    asked: &Asked<'_>,
-    views: Views<'_>,
-    moment: Moment,
+    input: &RouteInput<'_>,
+    views: HealthViews<'_>,
+    context: RouteContext,
 ) -> Result<Vec<Candidate>, Error> {
-    let preferences = asked.preferences;
+    let preferences = input.preferences;
     let mut plan: Vec<Candidate> = Vec::new();
     let together = if preferences.mix_models { named.len() } else { 1 };
     for models in named.chunks(together.max(1)) {
         let variant = models.first().and_then(|named| named.variant.sort);
         let preferences = preferences.for_variant(variant);
-        let asked = &Asked {
+        let input = &RouteInput {
             preferences: &preferences,
-            ..*asked
+            ..*input
         };
-        let mut entries = entries(config, models, asked, views, moment, plan.is_empty());
-        order(&mut entries, models, asked, moment);
+        let mut entries = entries(config, models, input, views, context, plan.is_empty());
+        order(&mut entries, models, input, context);
         plan.extend(entries.iter().map(|entry| Candidate {
             model: entry.named.at,
             endpoint: entry.at,
@@ -148,7 +148,7 @@ pub fn choose_among(
         }));
     }
     if plan.is_empty() {
-        return Err(exclude::nobody_left(config, named, asked));
+        return Err(exclude::nobody_left(config, named, input));
     }
     // Without fallbacks only the first choice is left, or all that `order` names.
     if !preferences.allow_fallbacks && preferences.order.is_empty() {
@@ -237,12 +237,12 @@ struct Tier {
 fn entries<'c>(
     config: &'c Config,
     models: &[ResolvedModel<'c>],
-    asked: &Asked<'_>,
-    views: Views<'_>,
-    moment: Moment,
+    input: &RouteInput<'_>,
+    views: HealthViews<'_>,
+    context: RouteContext,
     first: bool,
 ) -> Vec<Entry<'c>> {
-    let preferences = asked.preferences;
+    let preferences = input.preferences;
     let count = models.iter().map(|named| named.model.endpoints.len()).sum();
     let mut entries = Vec::with_capacity(count);
     let regions = preferences.region.order.as_ref();
@@ -253,12 +253,12 @@ fn entries<'c>(
                 continue;
             };
             let serves = endpoint.dialect_for(preferences.operation).is_some();
-            if !serves || exclude::why(asked, named, provider, endpoint).is_some() {
+            if !serves || exclude::why(input, named, provider, endpoint).is_some() {
                 continue;
             }
             let mut in_order = preferences.order.iter();
             let view = views(endpoint.health_key);
-            let unfit = !asked.needs.fit(endpoint);
+            let unfit = !input.needs.fit(endpoint);
             entries.push(Entry {
                 named: *named,
                 at,
@@ -270,15 +270,15 @@ fn entries<'c>(
                         .position(|name| exclude::names(name, provider, endpoint))
                         .unwrap_or(usize::MAX),
                     unfit,
-                    place: place(&view, endpoint, moment),
+                    place: place(&view, endpoint, context),
                     region: region::place(regions, endpoint.policy.region.as_deref()).unwrap_or(usize::MAX),
                     slow: false,
                     missed: !preferences.is_met(view.throughput, view.latency),
                     unpriced: false,
                 },
                 by: 0,
-                price: Price::rank(endpoint.price_at(moment.now_ms)),
-                draw: hash::mix(moment.seed ^ endpoint.health_key),
+                price: Price::rank(endpoint.price_at(context.now_ms)),
+                draw: hash::mix(context.seed ^ endpoint.health_key),
                 reason: "",
             });
         }
@@ -309,16 +309,16 @@ fn allow_trial(entries: &mut [Entry<'_>], may_try: bool) {
     }
 }
 
-fn place(view: &View, endpoint: &Endpoint, moment: Moment) -> Place {
-    match (view.standing(moment.now_ms), view.band) {
+fn place(view: &View, endpoint: &Endpoint, context: RouteContext) -> Place {
+    match (view.standing(context.now_ms), view.band) {
         (Standing::Trial, _) => Place::Trial,
         (Standing::Down, _) => Place::Down,
         (Standing::RateLimited, _) => Place::RateLimited,
         (Standing::Healthy, Band::Unreliable) => Place::Unreliable,
         (Standing::Healthy, band) => {
-            let luck = hash::mix(moment.seed.rotate_left(17) ^ endpoint.health_key) % 1_000;
+            let luck = hash::mix(context.seed.rotate_left(17) ^ endpoint.health_key) % 1_000;
             match band {
-                _ if luck >= view.ramp(moment.now_ms) => Place::Recovering,
+                _ if luck >= view.ramp(context.now_ms) => Place::Recovering,
                 Band::Degraded => Place::Degraded,
                 _ => Place::Healthy,
             }
@@ -327,13 +327,18 @@ fn place(view: &View, endpoint: &Endpoint, moment: Moment) -> Place {
 }
 
 /// Puts the endpoints in order, and says why.
-fn order(entries: &mut [Entry<'_>], models: &[ResolvedModel<'_>], asked: &Asked<'_>, moment: Moment) {
-    let preferences = asked.preferences;
+fn order(
+    entries: &mut [Entry<'_>],
+    models: &[ResolvedModel<'_>],
+    input: &RouteInput<'_>,
+    context: RouteContext,
+) {
+    let preferences = input.preferences;
     let sort = preferences
         .sort
         .or_else(|| models.first().and_then(|named| named.variant.sort));
     let balanced = sort.is_none() && preferences.order.is_empty();
-    let explores = hash::mix(!moment.seed).is_multiple_of(EXPLORE);
+    let explores = hash::mix(!context.seed).is_multiple_of(EXPLORE);
     let unknown = if explores { 0 } else { u64::MAX };
     if balanced {
         balance::mark_slow(entries);
@@ -362,7 +367,7 @@ fn order(entries: &mut [Entry<'_>], models: &[ResolvedModel<'_>], asked: &Asked<
         let tier = rest.first().map(|entry| entry.tier);
         let count = rest.iter().take_while(|entry| Some(entry.tier) == tier).count();
         if let Some(group) = rest.get_mut(..count).filter(|group| group.len() > 1) {
-            balance::balance(group, asked.needs, moment.seed);
+            balance::balance(group, input.needs, context.seed);
         }
     }
 }

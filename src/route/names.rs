@@ -11,7 +11,7 @@
 use super::auto::{self, Rated};
 use super::latest;
 use super::resolved::{ResolvedModel, Strategy};
-use super::{Asked, Moment, Views};
+use super::{HealthViews, RouteContext, RouteInput};
 use crate::config::{Alias, AliasTarget, Config, Model, ModelRef};
 use crate::error::{Error, Kind, quoted};
 use crate::preference::auto::NAMES;
@@ -92,26 +92,26 @@ pub fn model(models: &[Model], name: &str) -> Option<usize> {
 /// When no name means anything: what is wrong with each.
 pub fn resolve<'c>(
     config: &'c Config,
-    asked: &Asked<'_>,
-    views: Views<'_>,
-    moment: Moment,
+    input: &RouteInput<'_>,
+    views: HealthViews<'_>,
+    context: RouteContext,
 ) -> Result<Resolved<'c>, Error> {
     let mut reading = Reading {
         config,
-        asked,
-        moment,
+        input,
+        context,
         resolved: Resolved::default(),
         unserved: Vec::new(),
         problems: Vec::new(),
     };
-    for name in asked.models {
+    for name in input.models {
         reading.add(name, views)?;
     }
     if reading.resolved.models.is_empty() {
         return Err(reading.nothing());
     }
-    if let [_] = asked.models {
-        for name in asked.fallbacks() {
+    if let [_] = input.models {
+        for name in input.fallbacks() {
             reading.add(name, views)?;
         }
     }
@@ -121,8 +121,8 @@ pub fn resolve<'c>(
 /// The names of a request while they are looked up.
 struct Reading<'a, 'c> {
     config: &'c Config,
-    asked: &'a Asked<'a>,
-    moment: Moment,
+    input: &'a RouteInput<'a>,
+    context: RouteContext,
     resolved: Resolved<'c>,
     /// The names that mean nothing.
     unserved: Vec<String>,
@@ -132,7 +132,7 @@ struct Reading<'a, 'c> {
 
 impl Reading<'_, '_> {
     /// Adds what one name means.
-    fn add(&mut self, name: &str, views: Views<'_>) -> Result<(), Error> {
+    fn add(&mut self, name: &str, views: HealthViews<'_>) -> Result<(), Error> {
         let config = self.config;
         let known = |name: &str| find(&config.models, &config.aliases, name);
         let (base, variant) = match variant::split(name, known) {
@@ -171,7 +171,7 @@ impl Reading<'_, '_> {
                 }
                 // Once is enough: it comes to the same.
                 ModelRef::Auto if !self.resolved.rated.is_empty() => {}
-                ModelRef::Auto => match auto::rate(config, self.asked, variant, views, self.moment) {
+                ModelRef::Auto => match auto::rate(config, self.input, variant, views, self.context) {
                     Ok(rated) => {
                         for rated in rated.iter().filter(|rated| rated.verdict.may_serve()) {
                             self.resolved.add(config, rated.model, variant, strategy);

@@ -125,13 +125,13 @@ fn try_plan_under(
     let policies = config.policies(scope);
     let mut preferences = Preferences::of(&request)?;
     preferences.complete(&policies, &request);
-    let asked = Asked {
+    let asked = RouteInput {
         models: &models,
         preferences: &preferences,
         needs: &Needs::of(&request, None),
         policies: &policies,
     };
-    let plan = choose(config, &asked, &mut views, Moment { now_ms: NOW, seed })?;
+    let plan = choose(config, &asked, &mut views, RouteContext { now_ms: NOW, seed })?;
     Ok(plan
         .iter()
         .map(|candidate| {
@@ -297,13 +297,13 @@ fn fallback_models_follow_in_their_order_or_all_stand_in_one_row() {
 fn able(config: &Config, operation: crate::chat::Operation, text: &str) -> Result<Vec<usize>, String> {
     let request = Request::parse(text.as_bytes().to_vec()).unwrap().of(operation);
     let model: String = request.get("model").unwrap().unwrap();
-    let asked = Asked {
+    let asked = RouteInput {
         models: &[model],
         preferences: &Preferences::of(&request).unwrap(),
         needs: &Needs::of(&request, None),
         policies: &[],
     };
-    let plan = choose(config, &asked, &mut |_| View::default(), Moment::default());
+    let plan = choose(config, &asked, &mut |_| View::default(), RouteContext::default());
     let plan = plan.map_err(|error| error.message)?;
     let mut served: Vec<_> = plan.iter().map(|candidate| candidate.endpoint).collect();
     served.sort_unstable();

@@ -8,7 +8,7 @@ use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::hash;
 use crosspoint::health::View;
 use crosspoint::load;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use crosspoint::wire::{Frame, Framer, Framing};
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -137,7 +137,7 @@ pub(crate) fn sent(config: &Rc<Config>, request: &[u8]) -> (Exchange, usize) {
     exchange.read(request.to_vec()).expect("a request");
     exchange.run_request_middleware();
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .expect("a plan");
     let cluster = exchange.next_cluster().unwrap().to_owned();
     let (number, outgoing) = exchange.begin(&cluster, 1_001).expect("an attempt");

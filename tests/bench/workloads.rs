@@ -12,7 +12,7 @@ use crosspoint::health::{Record, Sample, View};
 use crosspoint::meter::ranking::{self, Count};
 use crosspoint::meter::sketch_prompt;
 use crosspoint::preference::Preferences;
-use crosspoint::route::{Asked, Moment, Needs, choose};
+use crosspoint::route::{Needs, RouteContext, RouteInput, choose};
 #[cfg(feature = "tokenizer")]
 use crosspoint::tokenizer::{Counter, Vocabulary};
 use crosspoint::wire::Framing;
@@ -163,13 +163,13 @@ fn planning(all: &mut Vec<Workload>) {
             move || {
                 seed += 1;
                 let models = ["m".to_owned()];
-                let asked = Asked {
+                let asked = RouteInput {
                     models: &models,
                     preferences: &Preferences::default(),
                     needs: &Needs::of(&asking, None),
                     policies: &[],
                 };
-                let moment = Moment { now_ms: 1_000, seed };
+                let moment = RouteContext { now_ms: 1_000, seed };
                 black_box(choose(&many, &asked, &mut |_| view, moment).expect("a plan"));
             },
         ));

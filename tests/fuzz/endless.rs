@@ -6,7 +6,7 @@ use crate::support::{config_with, fixtures};
 use crosspoint::dialect::client;
 use crosspoint::exchange::{Action, Exchange, ResponseHead};
 use crosspoint::health::View;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use std::rc::Rc;
 
 /// The cap on one event and on a buffered answer, in bytes.
@@ -492,7 +492,7 @@ fn check(stream: &Endless, masks: bool, request: &str) {
     );
     exchange.read(request.as_bytes().to_vec()).unwrap();
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .unwrap();
     let cluster = exchange.next_cluster().unwrap().to_owned();
     let (number, _) = exchange.begin(&cluster, 2).unwrap();

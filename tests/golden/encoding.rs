@@ -114,7 +114,7 @@ fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
     use crosspoint::exchange::Exchange;
     use crosspoint::health::View;
     use crosspoint::load;
-    use crosspoint::route::Moment;
+    use crosspoint::route::RouteContext;
 
     let config = serde_json::json!({
         "providers": {"azure-openai": {
@@ -129,7 +129,7 @@ fn the_path_of_a_provider_goes_before_that_of_its_quirks() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}],"top_k":1}"#;
     exchange.read(body.to_vec()).unwrap();
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .unwrap();
     let (_, outgoing) = exchange.begin("azure-openai", 1).unwrap();
     let has = |name: &str, value: &str| outgoing.headers.contains(&(name.to_owned(), value.to_owned()));
@@ -151,7 +151,7 @@ fn every_attempt_is_signed_at_its_own_time() {
     use crosspoint::exchange::Exchange;
     use crosspoint::health::View;
     use crosspoint::load;
-    use crosspoint::route::Moment;
+    use crosspoint::route::RouteContext;
 
     let endpoint = |model: &str| serde_json::json!({"provider": "amazon-bedrock", "model": model});
     let config = serde_json::json!({
@@ -167,7 +167,7 @@ fn every_attempt_is_signed_at_its_own_time() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"Hi."}]}"#;
     exchange.read(body.to_vec()).unwrap();
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .unwrap();
     for now_ms in [1_440_938_160_000, 1_440_938_161_999] {
         let (_, outgoing) = exchange.begin("amazon-bedrock", now_ms).unwrap();

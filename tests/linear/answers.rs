@@ -7,7 +7,7 @@ use crosspoint::chat::Operation;
 use crosspoint::config::Config;
 use crosspoint::exchange::{Ending, Exchange, ResponseHead};
 use crosspoint::health::View;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use serde_json::json;
 use std::rc::Rc;
 
@@ -550,7 +550,7 @@ fn work(config: &Rc<Config>, operation: Operation, content_type: &str, bytes: &[
     let body = format!(r#"{{"model":"author/model","stream":{stream},{prompt}}}"#);
     exchange.read(body.into_bytes()).unwrap();
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .unwrap();
     let cluster = exchange.next_cluster().unwrap().to_owned();
     let (number, _) = exchange.begin(&cluster, 2).unwrap();

@@ -8,7 +8,7 @@ use crosspoint::exchange::Exchange;
 use crosspoint::hash;
 use crosspoint::health::View;
 use crosspoint::load;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
@@ -178,7 +178,7 @@ fn serve(config: &Rc<Config>, model: &str) {
     let mut exchange = Exchange::open(Rc::clone(config), client::OPENAI_CHAT, id, None, 1);
     exchange.read(body).unwrap();
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .unwrap();
     for _ in 0..=exchange.max_retries() {
         let cluster = exchange.next_cluster().unwrap().to_owned();

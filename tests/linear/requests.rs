@@ -7,7 +7,7 @@ use crosspoint::chat::Operation;
 use crosspoint::config::Config;
 use crosspoint::exchange::{Ending, Exchange};
 use crosspoint::health::View;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use serde_json::json;
 use std::rc::Rc;
 
@@ -481,7 +481,7 @@ fn work(config: &Rc<Config>, operation: Operation, body: Vec<u8>) -> Option<Stri
     let mut exchange = Exchange::open(Rc::clone(config), client_of(operation), id, None, 1);
     let planned = exchange
         .read(body)
-        .and_then(|()| exchange.plan(&mut |_| View::default(), Moment::default()));
+        .and_then(|()| exchange.plan(&mut |_| View::default(), RouteContext::default()));
     let asked = planned.and_then(|()| exchange.ask(true, true, 2));
     let refusal = match asked {
         Ok(_) => {

@@ -6,7 +6,7 @@ use crosspoint::caps::MAX_ANSWER_PIECES;
 use crosspoint::dialect::client;
 use crosspoint::exchange::{Exchange, ResponseHead};
 use crosspoint::health::View;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -115,7 +115,7 @@ impl Flood {
 fn try_out(exchange: &mut Exchange, body: Vec<u8>) -> bool {
     let planned = exchange
         .read(body)
-        .and_then(|()| exchange.plan(&mut |_| View::default(), Moment::default()));
+        .and_then(|()| exchange.plan(&mut |_| View::default(), RouteContext::default()));
     let goes_on = planned.is_ok();
     if goes_on {
         let (_, outgoing) = begin(exchange);
@@ -423,7 +423,7 @@ fn answered(answer: &Answer, item: &str, operation: &str, dialect: &str, size: u
     let mut exchange = Exchange::open(Rc::clone(&config), client, "gen-1".to_owned(), None, 1);
     exchange.read(REQUEST.as_bytes().to_vec()).unwrap();
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .unwrap();
     let (number, _) = begin(&mut exchange);
     let head = ResponseHead {

@@ -6,7 +6,7 @@ use crosspoint::hash;
 use crosspoint::health::{Record, Sample, View};
 use crosspoint::load;
 use crosspoint::preference::Preferences;
-use crosspoint::route::{Asked, Moment, Needs, TRIAL, choose, first_token_ms};
+use crosspoint::route::{Needs, RouteContext, RouteInput, TRIAL, choose, first_token_ms};
 use serde_json::json;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -398,14 +398,14 @@ impl Simulation<'_> {
         let request = Request::parse(body.into_bytes()).unwrap();
         let seed = self.random();
         let (health, keys) = (&mut self.health, &self.keys);
-        let asked = Asked {
+        let asked = RouteInput {
             models: &["m".to_owned()],
             preferences: &Preferences::default(),
             needs: &Needs::of(&request, None),
             policies: &[],
         };
         let mut views = |key| health.view(worker, keys[&key], now_ms);
-        let chosen = choose(&self.config, &asked, &mut views, Moment { now_ms, seed }).unwrap();
+        let chosen = choose(&self.config, &asked, &mut views, RouteContext { now_ms, seed }).unwrap();
         let mut plan: Vec<usize> = chosen.iter().map(|candidate| candidate.endpoint).collect();
         if chosen[0].reason == TRIAL {
             let vm = worker as u32 + 1;

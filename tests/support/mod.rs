@@ -10,7 +10,7 @@ use crosspoint::exchange::{Action, Ending, Exchange, ResponseHead};
 use crosspoint::health::{Sample, View};
 use crosspoint::load;
 use crosspoint::middleware::Step;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use std::rc::Rc;
 
 pub(crate) mod fixtures;
@@ -216,7 +216,7 @@ pub(crate) fn serve_any(
     exchange.read(request.as_bytes().to_vec()).unwrap();
     assert!(matches!(exchange.run_request_middleware(), Step::Done));
     exchange
-        .plan(&mut |_| View::default(), Moment::default())
+        .plan(&mut |_| View::default(), RouteContext::default())
         .unwrap();
     let cluster = exchange.next_cluster().unwrap().to_owned();
     let (number, _) = exchange.begin(&cluster, BEGIN_MS + 10).unwrap();

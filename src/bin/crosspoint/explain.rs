@@ -8,7 +8,7 @@ use crosspoint::error::Error;
 use crosspoint::exchange::{Exchange, Outgoing};
 use crosspoint::health::View;
 use crosspoint::middleware::Step;
-use crosspoint::route::Moment;
+use crosspoint::route::RouteContext;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -125,7 +125,7 @@ fn attempts(
     exchange
         .plan(
             &mut |_| View::default(),
-            Moment {
+            RouteContext {
                 now_ms: now,
                 seed: now,
             },

@@ -38,7 +38,7 @@ fn config() -> Config {
     load::config(&value, None).unwrap()
 }
 
-fn asked<T>(members: &str, then: impl FnOnce(&Asked<'_>) -> Result<T, Error>) -> Result<T, String> {
+fn asked<T>(members: &str, then: impl FnOnce(&RouteInput<'_>) -> Result<T, Error>) -> Result<T, String> {
     let text = format!(r#"{{"model":"crosspoint/auto",{members}}}"#);
     let request = Request::parse(text.into_bytes()).unwrap();
     let preferences = Preferences::of(&request).map_err(|error| error.message)?;
@@ -46,7 +46,7 @@ fn asked<T>(members: &str, then: impl FnOnce(&Asked<'_>) -> Result<T, Error>) ->
         Some(models) => models,
         None => vec![request.get("model").unwrap().unwrap()],
     };
-    let asked = Asked {
+    let asked = RouteInput {
         models: &models,
         preferences: &preferences,
         needs: &Needs::of(&request, None),
@@ -56,9 +56,9 @@ fn asked<T>(members: &str, then: impl FnOnce(&Asked<'_>) -> Result<T, Error>) ->
 }
 
 /// The shortlist as `name score verdict`.
-fn rated_with(members: &str, views: Views<'_>, seed: u64) -> Result<Vec<String>, String> {
+fn rated_with(members: &str, views: HealthViews<'_>, seed: u64) -> Result<Vec<String>, String> {
     let config = config();
-    let moment = Moment { now_ms: NOW, seed };
+    let moment = RouteContext { now_ms: NOW, seed };
     let rated = asked(members, |asked| {
         rate(&config, asked, Variant::default(), views, moment)
     })?;
@@ -187,7 +187,7 @@ fn who_is_down_comes_after_who_is_not() {
 fn the_plan_follows_the_shortlist_and_says_so() {
     let config = config();
     let plan = asked(HI, |asked| {
-        choose(&config, asked, &mut |_| View::default(), Moment::default())
+        choose(&config, asked, &mut |_| View::default(), RouteContext::default())
     })
     .unwrap();
     let told: Vec<_> = plan
@@ -203,7 +203,7 @@ fn the_plan_follows_the_shortlist_and_says_so() {
     );
     let openrouters = format!(r#"{HI},"models":["openrouter/auto:free","a/other"]"#);
     let named = asked(&openrouters, |asked| {
-        let resolved = resolve(&config, asked, &mut |_| View::default(), Moment::default())?;
+        let resolved = resolve(&config, asked, &mut |_| View::default(), RouteContext::default())?;
         Ok(resolved.models.iter().map(|named| named.at).collect::<Vec<_>>())
     });
     assert_eq!(named.unwrap(), [3], "none is free, and another model is named");
@@ -215,7 +215,7 @@ fn without_a_shortlist_the_name_says_what_is_to_be_configured() {
     let value = json!({"providers": providers, "models": {"m": {"endpoints": [{"provider": "p"}]}}});
     let config = load::config(&value, None).unwrap();
     let error = asked(HI, |asked| {
-        choose(&config, asked, &mut |_| View::default(), Moment::default())
+        choose(&config, asked, &mut |_| View::default(), RouteContext::default())
     });
     assert_eq!(
         error.unwrap_err(),
@@ -242,7 +242,7 @@ mod properties {
             let members = format!(
                 r#"{HI}{tools},"provider":{{"max_price":{{"prompt":{price}}}}},"plugins":[{{"id":"auto-router","hints":{hints:?}}}]"#
             );
-            let moment = Moment { now_ms: NOW, seed };
+            let moment = RouteContext { now_ms: NOW, seed };
             let once = || asked(&members, |asked| {
                 rate(&config, asked, Variant::default(), &mut |_| View::default(), moment)
             });

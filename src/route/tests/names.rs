@@ -12,13 +12,13 @@ fn named(config: &Value, members: &str) -> Result<Vec<String>, String> {
         Some(models) => models,
         None => vec![request.get("model").unwrap().unwrap()],
     };
-    let asked = Asked {
+    let asked = RouteInput {
         models: &models,
         preferences: &Preferences::of(&request).map_err(|error| error.message)?,
         needs: &Needs::of(&request, None),
         policies: &[],
     };
-    let plan = choose(&config, &asked, &mut |_| View::default(), Moment::default());
+    let plan = choose(&config, &asked, &mut |_| View::default(), RouteContext::default());
     let told = |candidate: &Candidate| {
         let model = &config.models[candidate.model];
         let endpoint = &model.endpoints[candidate.endpoint];
