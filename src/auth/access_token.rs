@@ -1,20 +1,20 @@
-//! A token that all workers share: its record in shared data, and who of them fetches the next one. Pure functions of
-//! (record, now); times are milliseconds since 1970.
+//! A token that all workers share: its record in shared data, and the choice of the worker that fetches the next one. Pure
+//! functions of (record, now); times are milliseconds since 1970.
 //!
-//! One worker claims the fetch by writing a lease into the record; a lease lapses, so that a worker that died with it
-//! keeps nobody waiting. A wrong clock, garbage bytes or an older layout give an empty record.
+//! One worker claims the fetch by writing a lease into the record; a lease lapses, so that a worker that
+//! died with it blocks no other. A wrong clock, garbage bytes or an older layout give an empty record.
 
 use super::Secret;
 
 const VERSION: u8 = 1;
-/// How long before its end a token is replaced: what Google's own libraries do (googleapis/google-auth-library-python
+/// Time before its end at which a token is replaced, as in Google's own libraries (googleapis/google-auth-library-python
 /// `_helpers.py`, `REFRESH_THRESHOLD`). The metadata server hands the same token out until five minutes before its end.
 const AHEAD_MS: u64 = 225_000;
-/// How long a worker has for a fetch: longer than the call may take.
+/// Time that a worker has for a fetch: longer than the call may take.
 const LEASE_MS: u64 = 10_000;
-/// How soon after a fetch the next one may be made: a token that comes with little time left is not asked for all the time.
+/// Shortest time between two fetches: a token that comes with little time left is not asked for all the time.
 const PAUSE_MS: u64 = 15_000;
-/// How long after a failure the next fetch is made; doubled with each failure that follows.
+/// Time from a failure to the next fetch; doubled with each failure that follows.
 const BACKOFF_MS: u64 = 1_000;
 const MAX_BACKOFF_MS: u64 = 60_000;
 /// The longest that a token is believed to hold. Google's hold for an hour, and for twelve where an administrator allows it
@@ -32,19 +32,19 @@ pub struct AccessToken {
     pub expires_ms: u64,
 }
 
-/// What workers know of a token.
+/// Record of a token that workers share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenRecord {
     token: Option<AccessToken>,
     /// Until when some worker fetches.
     lease_ms: u64,
-    /// Before that nobody fetches.
+    /// No worker fetches before that.
     rest_ms: u64,
     /// Failures in a row.
     failures: u32,
 }
 
-/// Whether there is a token.
+/// State of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenState {
     /// Here it is.
@@ -109,7 +109,7 @@ impl TokenRecord {
         token.filter(|token| ends.contains(&token.expires_ms))
     }
 
-    /// Whether there is a token that holds for `spare_ms` more.
+    /// The state of a token that must hold for `spare_ms` more.
     pub fn standing(&self, spare_ms: u64, now_ms: u64) -> TokenState {
         match self.holding(spare_ms, now_ms) {
             Some(token) => TokenState::Ready(token.secret.clone()),
@@ -131,7 +131,7 @@ impl TokenRecord {
         })
     }
 
-    /// Whether the fetch that `claimed` began is still the one under way.
+    /// True where the fetch that `claimed` began is still the one under way.
     pub const fn is_leased_as(&self, claimed: &Self) -> bool {
         self.lease_ms == claimed.lease_ms
     }

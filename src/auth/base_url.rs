@@ -5,7 +5,7 @@ use std::fmt;
 /// A base URL in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
-    /// Whether it begins with `https:`.
+    /// True where it begins with `https:`.
     pub tls: bool,
     /// The host, without port.
     pub host: String,

@@ -14,7 +14,7 @@ pub enum Credential {
     Google(Box<TokenKey>),
 }
 
-/// Where Google's tokens come from.
+/// Source of Google's tokens.
 #[derive(Debug)]
 pub struct TokenKey {
     /// The variable with a service account's key; without one, the metadata server is asked.
@@ -23,22 +23,22 @@ pub struct TokenKey {
     pub url: BaseUrl,
     /// The Envoy cluster that leads there.
     pub cluster: String,
-    /// Names the token in shared data: who does not have the service account cannot guess it. The metadata server's token has
-    /// no secret to be named by, and whoever runs on the machine may ask for it.
+    /// Names the token in shared data: nobody without the service account can guess it. The metadata server's token has no
+    /// secret to be named by, and every process of the machine may ask for it.
     pub id: String,
 }
 
 /// A service account's key.
 #[derive(Debug)]
 pub struct AccountKey {
-    /// Where it comes from.
+    /// The variable that holds it.
     pub variable: Variable,
     /// The key; `None` when the configuration was read without an environment.
     pub account: Option<ServiceAccount>,
 }
 
 impl TokenKey {
-    /// Who asks for a token; `None` when the configuration was read without an environment.
+    /// The source of a token; `None` when the configuration was read without an environment.
     pub fn source(&self) -> Option<TokenSource<'_>> {
         match &self.account {
             None => Some(TokenSource::Metadata),
@@ -54,7 +54,7 @@ pub struct SigningKey {
     pub access_key_id: Variable,
     /// The secret.
     pub secret_access_key: Variable,
-    /// What goes with temporary credentials.
+    /// The token of temporary credentials.
     pub session_token: Variable,
     /// For instance `us-east-1`.
     pub region: String,
@@ -65,7 +65,7 @@ pub struct SigningKey {
 pub struct Variable {
     /// The variable's name.
     pub env: String,
-    /// Whether it may be absent.
+    /// True where it may be absent.
     pub optional: bool,
     /// Its value; `None` when it is absent, or when the configuration was read without an environment.
     pub value: Option<Secret>,

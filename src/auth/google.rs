@@ -19,27 +19,27 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 use std::fmt;
 
-/// Where Google's tokens are had with a service account.
+/// Address of Google's tokens for a service account.
 pub const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
-/// Where they are had on a machine of Google's.
+/// Address of tokens on a machine of Google's.
 pub const METADATA_URL: &str =
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token";
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const GRANT: &str = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
-/// How long a JWT holds, in seconds: the longest that Google takes.
+/// Life of a JWT, in seconds: the longest that Google takes.
 const ASSERTION_SECONDS: u64 = 3_600;
-/// How long the token endpoint may take, in milliseconds.
+/// Deadline of the token endpoint, in milliseconds.
 pub const TIMEOUT_MS: u64 = 5_000;
 /// The longest token that is kept, in bytes. Google's are below 2 KiB.
 const MAX_TOKEN: usize = 16 << 10;
 /// The longest code of an error that is shown, in bytes.
 const MAX_CODE: usize = 40;
-/// How long a token must hold at least to be of use, in seconds: longer than one must hold for an attempt to be planned
+/// Shortest life of a token that is of use, in seconds: longer than one must hold for an attempt to be planned
 /// with it.
 const MIN_SECONDS: u64 = 60;
 
-/// Who asks for a token.
+/// Source of a token.
 #[derive(Debug)]
 pub enum TokenSource<'a> {
     /// A service account.
@@ -82,7 +82,7 @@ impl ServiceAccount {
         })
     }
 
-    /// A JWT that says who asks whom for what, signed.
+    /// Signed JWT bearer assertion (RFC 7523).
     ///
     /// The signature is made without blinding, by code whose time does not depend on the key, over what only the clock
     /// chooses; RUSTSEC-2023-0071 is about decrypting what an attacker sends.

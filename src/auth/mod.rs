@@ -1,5 +1,5 @@
-//! What authorises requests to providers: secrets, signatures, access tokens; and how what was sent is taken out of what
-//! providers say.
+//! Authorization of requests to providers: secrets, credentials, signatures and access tokens; and the removal of a
+//! credential that was sent from the text of its provider.
 
 pub mod access_token;
 mod base_url;

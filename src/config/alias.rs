@@ -7,7 +7,7 @@ use crate::preference::Variant;
 pub struct Alias {
     /// The name.
     pub name: String,
-    /// What it means, in the order in which that is tried. Other aliases are resolved.
+    /// Its models, in the order in which they are tried. Other aliases are resolved.
     pub targets: Vec<AliasTarget>,
 }
 
@@ -16,18 +16,18 @@ pub struct Alias {
 pub struct AliasTarget {
     /// A model, or the shortlist; no alias.
     pub model: ModelRef,
-    /// What the variants of the name ask for.
+    /// The variants of the name.
     pub variant: Variant,
 }
 
 /// A model that may be picked automatically.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortlisted {
-    /// Which of the configuration's models.
+    /// Its place among the models of the configuration.
     pub model: usize,
-    /// How good it is in general, in thousandths.
+    /// Its general score, in thousandths.
     pub score: u32,
-    /// How good it is at what callers may hint at.
+    /// Its scores for the skills that callers may ask for, in thousandths.
     pub skills: Vec<(String, u32)>,
 }
 

@@ -3,7 +3,7 @@
 use crate::meter::PicoUsd;
 use crate::meter::budget::SPANS;
 
-/// What becomes of a request of a key with a budget where nothing bounds what it may cost.
+/// Treatment of a request whose key has a budget and whose cost nothing bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unbounded {
     /// It gets a limit that the budget covers, and holds the endpoint's whole context where its prompt has no bound. What
@@ -16,19 +16,19 @@ pub enum Unbounded {
     Refuse,
 }
 
-/// How budgets are kept.
+/// Rules for budgets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budgets {
-    /// Whether a key with limits is let through when nobody can tell what it has used.
+    /// True where a key with limits is let through while its usage is unavailable.
     pub allow_when_unavailable: bool,
-    /// What becomes of requests that nothing bounds.
+    /// Treatment of requests whose cost nothing bounds.
     pub unbounded: Unbounded,
-    /// What was used before this Envoy started, by key.
+    /// Usage before this Envoy started, by key.
     pub balances: Vec<Balance>,
 }
 
 impl Budgets {
-    /// What a key had used.
+    /// The earlier usage of a key.
     pub fn balance(&self, key: &str) -> Option<&Balance> {
         let found = self
             .balances
@@ -37,13 +37,13 @@ impl Budgets {
     }
 }
 
-/// What a key had used before this Envoy started.
+/// Usage of a key before this Envoy started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// The name of the key.
     pub key: String,
     /// By span: a day in it, since 1970, and the amount.
     pub spent: [Option<(u64, PicoUsd)>; SPANS.len()],
-    /// What it had used at all.
+    /// All that it had used.
     pub total: Option<PicoUsd>,
 }

@@ -5,7 +5,7 @@ use crate::preference::Policy;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The name of the key that stands for every caller whom no other one names.
+/// Name of the key for every caller that no other key names.
 pub const ANY: &str = "*";
 
 /// A client's key. Only its hash is configured.
@@ -17,20 +17,20 @@ pub struct ClientKey {
     pub sha256: Option<[u8; 32]>,
     /// From when on it is refused, in milliseconds since 1970.
     pub expires_ms: Option<u64>,
-    /// Whether it is refused.
+    /// True where it is refused.
     pub disabled: bool,
-    /// What is written beside its name in receipts.
+    /// Metadata for receipts, beside its name.
     pub metadata: Vec<(String, String)>,
-    /// How much it may use.
+    /// The limits of its usage.
     pub allowance: Allowance,
-    /// What it may be used for, and what its requests prefer where they say nothing.
+    /// Models and providers that it may use, and preferences of its requests.
     pub policy: Option<Rc<Policy>>,
 }
 
 /// The places of client keys, by hash and by name.
 ///
-/// A hash is looked up like any other word. The time that takes may say how much of it was right, and that helps nobody:
-/// whoever sends keys cannot choose what their SHA-256 begins with, and from a hash no key can be found.
+/// A hash is looked up like any other word. The time that it takes may show how much of the hash was right. That does not
+/// help an attacker: nobody can choose the first bytes of a SHA-256, and no key can be found from its hash.
 #[derive(Clone, Debug, Default)]
 pub struct KeyIndex {
     by_hash: BTreeMap<[u8; 32], usize>,
@@ -47,18 +47,18 @@ impl KeyIndex {
         }
     }
 
-    /// Which key has this SHA-256.
+    /// The place of the key with this SHA-256.
     pub(super) fn with_hash(&self, sha256: &[u8; 32]) -> Option<usize> {
         self.by_hash.get(sha256).copied()
     }
 
-    /// Which key has this name.
+    /// The place of the key with this name.
     pub(super) fn with_name(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 }
 
-/// Where the name of a caller stands whom a filter before this one has let in.
+/// The place where a filter before this one writes the name of a caller that it has let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// In a request header, lower case. That filter must write or remove it.

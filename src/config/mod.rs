@@ -21,17 +21,16 @@ use crate::middleware::Middleware;
 use crate::preference::Policy;
 use std::rc::Rc;
 
-/// Largest request body when the configuration says nothing, in bytes. Envoy's own default buffer limit is 1 MiB, and a
+/// Default of [`Limits::request_body`], in bytes. Envoy's own default buffer limit is 1 MiB, and a
 /// body that exceeds Envoy's limit is refused by Envoy in ways that are not ours to shape.
 pub const DEFAULT_MAX_REQUEST_BODY: u64 = (1 << 20) - SLACK;
-/// Largest buffered answer, and largest single event of a stream, when the configuration says nothing, in bytes. Writing
+/// Default of [`Limits::response_body`], in bytes. Writing
 /// more than Envoy's limit into a body that is held can crash Envoy, so this stays below Envoy's default of 1 MiB.
 pub const DEFAULT_MAX_RESPONSE_BODY: u64 = (1 << 20) - SLACK;
-/// How much of a worker's memory may be in use before large bodies are refused, in bytes, when the configuration says
-/// nothing. A VM has 1 GiB and dies beyond it; the other half is for what one piece of work needs for a moment, and for
-/// gaps between blocks.
+/// Default of [`Config::memory`], in bytes. A VM has 1 GiB and dies beyond it; the other half is for what one piece of
+/// work needs for a moment, and for gaps between blocks.
 pub const DEFAULT_MEMORY: u64 = 512 << 20;
-/// How far a cap of ours stays below Envoy's limit, in bytes.
+/// Distance of our caps below Envoy's limit, in bytes.
 pub const SLACK: u64 = 64 << 10;
 
 /// A whole configuration, resolved.
@@ -49,13 +48,13 @@ pub struct Config {
     pub auto: Vec<Shortlisted>,
     /// The client keys. Empty: everybody may call.
     pub keys: Vec<ClientKey>,
-    /// Where each of them is.
+    /// Their places, by hash and by name.
     pub key_index: KeyIndex,
-    /// Where the name of a caller stands whom another filter has let in.
+    /// The place where another filter writes the name of a caller.
     pub identity: Option<Identity>,
-    /// How budgets are kept.
+    /// Rules for budgets.
     pub budgets: Budgets,
-    /// What everybody's requests keep to, and what stands in for what they do not say.
+    /// The policy of all requests.
     pub preferences: Option<Rc<Policy>>,
     /// The policies of routes, by name. A route without one is served as all this says.
     pub routes: Vec<Route>,
@@ -63,19 +62,19 @@ pub struct Config {
     pub middleware: Vec<Rc<dyn Middleware>>,
     /// Caps on sizes.
     pub limits: Limits,
-    /// How much of a worker's memory may be in use before large bodies are refused, in bytes.
+    /// Memory of a worker that may be in use before large bodies are refused, in bytes.
     pub memory: usize,
     /// Deadlines.
     pub timeouts: Timeouts,
-    /// How often and where to try.
+    /// Attempts, and regions.
     pub routing: Routing,
-    /// What is taken for what nobody can know of a bill.
+    /// Defaults for billing facts that providers do not report.
     pub billing: CancelRules,
-    /// Whether the page is served that shows models and endpoints to people.
+    /// True where the page that shows models and endpoints to people is served.
     pub page: bool,
-    /// Where the rendered Envoy listens.
+    /// Address that the rendered Envoy listens on.
     pub listen: Listen,
-    /// Where the rendered Envoy's admin interface listens.
+    /// Address that the rendered Envoy's admin interface listens on.
     pub admin: Listen,
 }
 
@@ -97,12 +96,12 @@ impl Default for Limits {
     }
 }
 
-/// How often and where to try.
+/// Attempts of an exchange, and the regions that come first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routing {
     /// Attempts of one exchange at the most.
     pub max_attempts: usize,
-    /// Whether endpoints in the gateway's own region come first, where a caller says nothing of regions.
+    /// True where endpoints in the gateway's own region come first, unless the request names regions.
     pub prefer_local_region: bool,
     /// That region and those around it, the nearest first, once [`Config::set_local_region`] has set them; empty: none
     /// comes first.
@@ -134,12 +133,12 @@ impl Config {
             .and_then(|at| self.models.get(at))
     }
 
-    /// Which client key has this SHA-256, if it is configured.
+    /// The place of the client key with this SHA-256, if it is configured.
     pub fn key(&self, sha256: &[u8; 32]) -> Option<usize> {
         self.key_index.with_hash(sha256)
     }
 
-    /// Which client key has this name, or stands for every caller that no other one names.
+    /// The place of the client key with this name, or of the one for every other caller.
     pub fn key_at(&self, name: &str) -> Option<usize> {
         let find = |name: &str| self.key_index.with_name(name);
         find(name).or_else(|| find(ANY).filter(|_| self.identity.is_some()))

@@ -11,14 +11,14 @@ use crate::provider::{DataPolicy, Facts};
 pub struct Model {
     /// `author/slug`.
     pub name: String,
-    /// Its name for people; the same as `name` where nobody knows another.
+    /// Its name for people; the same as `name` where no other is known.
     pub title: String,
     /// Its endpoints.
     pub endpoints: Vec<Endpoint>,
 }
 
 impl Model {
-    /// Whether any of its endpoints serves an operation.
+    /// True where one of its endpoints serves an operation.
     pub fn serves(&self, operation: Operation) -> bool {
         self.endpoints
             .iter()
@@ -29,30 +29,30 @@ impl Model {
 /// One provider's offer of one model.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Which of [`Config::providers`](super::Config::providers).
+    /// Its place in [`Config::providers`](super::Config::providers).
     pub provider: usize,
     /// The provider's name for the model.
     pub model: String,
-    /// What the provider speaks for this model.
+    /// The dialect of the provider for this model.
     pub dialect: &'static Dialect,
-    /// How the provider deviates from that dialect.
+    /// The provider's deviations from that dialect.
     pub quirks: &'static Quirks,
-    /// What it costs; `None`: the configuration and the catalogue have no price of it, which does not make it free.
+    /// Its price; `None`: the configuration and the catalogue have no price of it, which does not make it free.
     pub price: Option<Price>,
-    /// What else is known of it.
+    /// Other facts about it.
     pub facts: Facts,
-    /// What becomes of what it is sent.
+    /// Treatment of the data that it is sent.
     pub policy: DataPolicy,
-    /// How long a stream may take to its first token, where the configuration says so.
+    /// Deadline of the first token of a stream, in milliseconds, where the configuration has one.
     pub first_token_ms: Option<u64>,
-    /// Whether it is asked for a stream where a buffered answer is wanted.
+    /// Cases in which it is asked for a stream for a buffered answer.
     pub stream_upstream: StreamUpstream,
     /// The stable hash under which its health is kept.
     pub health_key: u64,
 }
 
 impl Endpoint {
-    /// What it costs at a time, where that is known.
+    /// Its price at a time, where that is known.
     pub fn price_at(&self, now_ms: u64) -> Option<&Price> {
         self.price.as_ref().map(|price| price.at(now_ms))
     }
@@ -62,7 +62,7 @@ impl Endpoint {
         dialect::serving(self.dialect, operation, &self.model)
     }
 
-    /// How its tokens are counted where it speaks `dialect`.
+    /// Convention of its token counts where it speaks `dialect`.
     pub fn usage(&self, dialect: &Dialect) -> UsageConvention {
         let usual = dialect.usage();
         if self.quirks.reasoning_outside_completion {

@@ -13,48 +13,48 @@ use crate::provider::{DataPolicy, OnCancel};
 pub struct Provider {
     /// Its id.
     pub id: String,
-    /// What it speaks, if an endpoint says nothing else.
+    /// Its dialect, unless an endpoint has another.
     pub dialect: &'static Dialect,
-    /// What it speaks for some models: how their upstream ids begin, and the dialect.
+    /// Its dialects for some models: the beginning of their upstream ids, and the dialect.
     pub model_dialects: &'static [(&'static str, &'static str)],
     /// The Envoy cluster that leads to it. No other provider has the same.
     pub cluster: String,
-    /// Where it is.
+    /// Its address.
     pub base: BaseUrl,
     /// The header that carries the key, lower case.
     pub auth_header: String,
-    /// What stands before the key in that header.
+    /// Text before the key in that header.
     pub auth_prefix: String,
-    /// What authorises requests, if it wants anything.
+    /// The credential of its requests, if it wants one.
     pub key: Option<Credential>,
-    /// What a caller is charged who brings a key of its own; `None`: nobody may.
+    /// Charge for callers that bring a key of their own; `None`: no caller may.
     pub byok: Option<Fee>,
-    /// What to ask for where the dialect needs a limit on completion tokens and the caller gave none.
+    /// Limit on completion tokens where the dialect needs one and the caller gave none.
     pub default_max_tokens: u64,
-    /// What happens to the bill when the client leaves.
+    /// Billing after the client has left.
     pub on_cancel: OnCancel,
-    /// How it deviates from its dialect.
+    /// Its deviations from its dialect.
     pub quirks: &'static Quirks,
-    /// Where chats go instead, to be appended to the base URL; `{model}` stands for the model's id.
+    /// Path of chats instead of the usual one, to be appended to the base URL; `{model}` stands for the model's id.
     pub path: Option<String>,
-    /// What it does with what it is sent, if an endpoint says nothing else.
+    /// Treatment of the data that it is sent, unless an endpoint has another.
     pub policy: DataPolicy,
-    /// How long a stream may take to its first token there, if an endpoint says nothing else.
+    /// Deadline of the first token of a stream, in milliseconds, unless an endpoint has another.
     pub first_token_ms: Option<u64>,
-    /// Whether it is asked for a stream where a buffered answer is wanted, if an endpoint says nothing else.
+    /// Cases in which it is asked for a stream for a buffered answer, unless an endpoint has others.
     pub stream_upstream: StreamUpstream,
 }
 
 impl Provider {
-    /// Where a request for one of its endpoints goes, where the operator says so. That is a path of what the provider
-    /// speaks, and of no other dialect that an endpoint may. The paths of other operations are made from it.
+    /// The path of a request for one of its endpoints, where the operator has set one. It is a path of the provider's dialect
+    /// and of no other that an endpoint may speak. The paths of other operations are made from it.
     pub fn path(&self, endpoint: &Endpoint, operation: Operation) -> Option<String> {
         let own = endpoint.dialect.name() == self.dialect.name();
         let path = self.path.as_deref().filter(|_| own)?;
         path_for(path, operation, &endpoint.model)
     }
 
-    /// Where a request for one of its endpoints goes.
+    /// The target of a request for one of its endpoints.
     pub fn target<'e>(&self, endpoint: &'e Endpoint, stream: bool) -> Target<'e> {
         Target {
             model: &endpoint.model,
@@ -64,12 +64,12 @@ impl Provider {
         }
     }
 
-    /// Whether it serves only callers who bring a key of their own.
+    /// True where it serves only callers that bring a key of their own.
     pub const fn wants_own_key(&self) -> bool {
         self.byok.is_some() && self.key.is_none()
     }
 
-    /// Where its requests go, and those for its tokens.
+    /// The hosts of its requests, and of those for its tokens.
     pub fn upstreams(&self) -> Vec<Upstream<'_>> {
         let own = Upstream {
             name: self.id.clone(),
@@ -91,10 +91,10 @@ impl Provider {
 /// A host that Envoy must know.
 #[derive(Clone, Debug)]
 pub struct Upstream<'a> {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The Envoy cluster that leads to it.
     pub cluster: &'a str,
-    /// Where it is.
+    /// Its address.
     pub base: &'a BaseUrl,
 }

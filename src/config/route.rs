@@ -5,14 +5,14 @@ use crate::middleware::Middleware;
 use crate::preference::{Places, Policy};
 use std::rc::Rc;
 
-/// The policy of a route. What it does not say is as it is for all.
+/// The policy of a route. The whole configuration holds for everything that it leaves out.
 #[derive(Debug)]
 pub struct Route {
     /// Envoy's name of the route.
     pub name: Rc<str>,
-    /// Which requests take it, where Envoy's configuration is rendered from this one.
+    /// Requests that take it, where Envoy's configuration is rendered from this one.
     pub matches: Match,
-    /// What it allows and prefers.
+    /// Models and providers that it allows, and preferences of its requests.
     pub policy: Option<Rc<Policy>>,
     /// The middleware, instead of that of all.
     pub middleware: Option<Vec<Rc<dyn Middleware>>>,
@@ -20,14 +20,14 @@ pub struct Route {
     pub limits: Limits,
     /// Deadlines.
     pub timeouts: Timeouts,
-    /// Which of [`Config::keys`] may call; `None`: all.
+    /// Places of the [`Config::keys`] that may call; `None`: all.
     pub keys: Option<Places>,
 }
 
-/// Which requests take a route: those to which all holds that is said here.
+/// Conditions of a route, all of which must hold for a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Match {
-    /// What stands before the paths of the API. Callers make it a part of their base URL.
+    /// Text before the paths of the API. Callers make it a part of their base URL.
     pub prefix: Option<String>,
     /// The host that is asked for, whatever the port.
     pub host: Option<String>,
@@ -36,7 +36,7 @@ pub struct Match {
 }
 
 impl Match {
-    /// Whether it says anything.
+    /// True where there is no condition.
     pub const fn is_empty(&self) -> bool {
         self.prefix.is_none() && self.host.is_none() && self.header.is_none()
     }
@@ -45,14 +45,14 @@ impl Match {
 /// The policies that a request is served under, beside that of the whole configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyScope {
-    /// Which of [`Config::routes`].
+    /// A place in [`Config::routes`].
     pub route: Option<usize>,
-    /// Which of [`Config::keys`].
+    /// A place in [`Config::keys`].
     pub key: Option<usize>,
 }
 
 impl Config {
-    /// Which policy a route of this name has, if it has one.
+    /// The place of the policy for the route of this name, if there is one.
     pub fn route(&self, name: &str) -> Option<usize> {
         self.routes.binary_search_by(|route| (*route.name).cmp(name)).ok()
     }
@@ -72,7 +72,7 @@ impl Config {
             .collect()
     }
 
-    /// Whether the key of a request may be used on its route.
+    /// True where the key of a request may be used on its route.
     pub fn is_admitted(&self, scope: PolicyScope) -> bool {
         let keys = self.route_of(scope).and_then(|route| route.keys.as_ref());
         keys.is_none_or(|keys| scope.key.is_some_and(|key| keys.has(key)))
@@ -94,7 +94,7 @@ impl Config {
         self.route_of(scope).map_or(self.timeouts, |route| route.timeouts)
     }
 
-    /// What stands before the paths of the API on the route of a request.
+    /// Text before the paths of the API on the route of a request.
     pub fn prefix(&self, scope: PolicyScope) -> &str {
         let prefix = self
             .route_of(scope)

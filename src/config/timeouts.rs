@@ -3,22 +3,22 @@
 /// Deadlines, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// How long one attempt at a stream may take to its first token.
+    /// From the beginning of an attempt at a stream to its first token.
     pub first_token_ms: u64,
-    /// How this is shortened for an endpoint that is known to be faster.
+    /// A shorter deadline for endpoints that are known to be faster.
     pub adaptive: Option<Adaptive>,
-    /// What a client is told that waits for its first token for long.
+    /// Comments for a client that waits for its first token for long.
     pub waiting: Option<Waiting>,
-    /// How long a stream may be silent after its first token.
+    /// The longest silence of a stream after its first token.
     pub stall_ms: u64,
-    /// How long a buffered answer may take, all attempts together; also the longest life of a stream.
+    /// The longest time of a buffered answer, all attempts together; also the longest life of a stream.
     pub total_ms: u64,
 }
 
 /// A deadline from an endpoint's own latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Adaptive {
-    /// How many times what 99 % of its streams kept to, in hundredths.
+    /// Factor over the time that 99 % of its streams kept to, in hundredths.
     pub factor_percent: u64,
     /// At least this.
     pub min_ms: u64,
@@ -36,9 +36,9 @@ impl Adaptive {
 /// Comments for a client that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// When the first one comes, from the beginning of the exchange.
+    /// From the beginning of the exchange to the first comment.
     pub after_ms: u64,
-    /// How long from one to the next.
+    /// From one comment to the next.
     pub every_ms: u64,
 }
 
@@ -58,14 +58,14 @@ impl Default for Timeouts {
     }
 }
 
-/// Whether a provider is asked for a stream where the caller wants a buffered answer, which is then folded from it.
+/// Cases in which a provider is asked for a stream where the caller wants a buffered answer, which is then folded from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StreamUpstream {
-    /// Where the endpoint was silent lately, and for the last attempt of several.
+    /// The endpoint was silent lately; and for the last attempt of several.
     #[default]
     Auto,
-    /// Wherever it can be.
+    /// Every case that allows it.
     Always,
-    /// Nowhere.
+    /// None.
     Never,
 }

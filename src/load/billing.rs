@@ -1,4 +1,4 @@
-//! `billing`: what is taken for what nobody can know.
+//! `billing`: defaults for billing facts that providers do not report.
 
 use super::reader::Members;
 use crate::error::quoted;

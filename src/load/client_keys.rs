@@ -1,4 +1,4 @@
-//! `keys`, `identity` and `budgets`: who may call, how that is known, and how much each may use.
+//! `keys`, `identity` and `budgets`: callers, the place of their names, and the limits of their usage.
 
 use super::policy::{Served, policy};
 use super::price::usd;

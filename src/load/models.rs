@@ -22,7 +22,7 @@ struct Catalogue<'p> {
     configured: &'p Providers,
     /// All of it, by id.
     models: Vec<Listed>,
-    /// Which configured provider each row of [`ROWS`] is, if it is one.
+    /// The place of the configured provider of each row of [`ROWS`], if it is configured.
     providers: Vec<Option<usize>>,
     /// Every configured provider, by id.
     by_id: BTreeMap<&'p str, usize>,
@@ -180,7 +180,7 @@ impl Catalogue<'_> {
     }
 }
 
-/// How many bytes must be changed, added or left out to make one name of the other.
+/// The number of bytes to change, add or leave out to make one name of the other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (at, x) in a.bytes().enumerate() {

@@ -8,14 +8,14 @@ use crate::preference::{MEMBERS, Places, Policy, PolicySource, fits, variant};
 use crate::route::{self, names};
 use std::rc::Rc;
 
-/// What policies may name.
+/// Models, aliases and providers that policies may name.
 pub(super) struct Served<'a> {
     pub(super) models: &'a [Model],
     pub(super) aliases: &'a [Alias],
-    /// Whether there is a shortlist.
+    /// True where there is a shortlist.
     pub(super) has_auto: bool,
     pub(super) providers: &'a [(Provider, bool)],
-    /// What holds for all.
+    /// The policy of the whole configuration.
     pub(super) usual: Option<&'a Policy>,
 }
 

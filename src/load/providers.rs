@@ -24,7 +24,7 @@ pub(super) fn providers(node: &Node<'_>, env: Env<'_>) -> Vec<(Provider, bool)> 
         return Vec::new();
     };
     let mut providers: Vec<(Provider, bool)> = Vec::new();
-    // Who has a cluster.
+    // The provider of each cluster.
     let mut taken = BTreeMap::<String, String>::new();
     for (id, node) in members.all() {
         let Some((provider, sound)) = provider(id, &node, env) else {
@@ -188,7 +188,7 @@ fn provider(id: &str, node: &Node<'_>, env: Env<'_>) -> Option<(Provider, bool)>
     Some((provider, sound))
 }
 
-/// What a caller is charged who brings a key of its own: nothing, or a part of what the provider charges.
+/// Charge for callers that bring a key of their own: nothing, or a part of what the provider charges.
 fn byok(node: &Node<'_>, key: Option<&Credential>) -> Option<Fee> {
     if matches!(key, Some(Credential::Aws(_) | Credential::Google(_))) {
         node.problem("is for providers whose key is a plain one");
@@ -217,7 +217,7 @@ fn byok(node: &Node<'_>, key: Option<&Credential>) -> Option<Fee> {
     fair.map(|basis_points| Fee { basis_points })
 }
 
-/// What a provider, or one endpoint, does with what it is sent.
+/// Treatment of data by a provider or one endpoint.
 pub(super) fn policy(members: &mut Members<'_>) -> DataPolicy {
     let data_collection = members.optional("data_collection");
     let collects_data = data_collection.and_then(|node| match node.string()? {
@@ -238,7 +238,7 @@ pub(super) fn policy(members: &mut Members<'_>) -> DataPolicy {
     }
 }
 
-/// What `provider` speaks for the model that it calls `model`, and how it deviates from that. `None` after a problem.
+/// The dialect of `provider` for the model that it calls `model`, and its deviations. `None` after a problem.
 pub(super) fn endpoint_dialect(
     provider: &Provider,
     model: &str,

@@ -11,9 +11,9 @@ use std::fmt;
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `models.a/b.endpoints[0].price.prompt`.
+    /// The place: `models.a/b.endpoints[0].price.prompt`.
     pub path: String,
-    /// What is wrong, and what to do.
+    /// The problem, and what to do.
     pub message: String,
 }
 
@@ -151,7 +151,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// The members of a mapping; those that nobody asked for are problems.
+/// The members of a mapping; those that no reader asks for are problems.
 pub(super) struct Members<'a> {
     path: String,
     map: &'a Map<String, Value>,
@@ -182,7 +182,7 @@ impl<'a> Members<'a> {
         node
     }
 
-    /// Whether a member is there and not `null`.
+    /// True where a member is there and not `null`.
     pub(super) fn has(&self, name: &str) -> bool {
         self.map.get(name).is_some_and(|value| !value.is_null())
     }
@@ -210,7 +210,7 @@ impl<'a> Members<'a> {
             .collect()
     }
 
-    /// Reports every member that nobody asked for.
+    /// Reports every member that no reader has asked for.
     #[inline(never)]
     pub(super) fn done(self) {
         for name in self.map.keys() {

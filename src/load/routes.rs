@@ -12,7 +12,7 @@ use crate::preference::{Places, PolicySource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// What a route falls back to.
+/// Keys, limits and deadlines of the whole configuration, which a route starts from.
 pub(super) struct Usual<'a> {
     pub(super) keys: &'a [ClientKey],
     pub(super) limits: Limits,

@@ -4,7 +4,7 @@ use super::reader::{self, Members, Node};
 use crate::config::{Adaptive, StreamUpstream, Timeouts, Waiting};
 use crate::error::quoted;
 
-/// How long a client may wait for a first token before comments tell it to wait on, unless it is said that this is meant.
+/// Shortest wait for a first token before comments begin, unless `early` is set, in milliseconds.
 const USUAL_WAIT_MS: u64 = 15_000;
 const DURATION: &str = "expected a duration from 1ms to 24h, such as 250ms, 30s or 10m";
 
@@ -56,7 +56,7 @@ pub(super) fn first_token(members: &mut Members<'_>) -> Option<u64> {
     ms
 }
 
-/// What holds where `adaptive` says nothing: never more than `first_token`.
+/// Defaults of `adaptive`: never more than `first_token`.
 fn usual(own: Option<Adaptive>, max_ms: u64) -> Adaptive {
     Adaptive {
         factor_percent: own.map_or(Adaptive::FACTOR_PERCENT, |own| own.factor_percent),

@@ -1,6 +1,6 @@
 //! Sources of counts.
 
-/// Where a count comes from.
+/// Source of a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The provider reported it.

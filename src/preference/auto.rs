@@ -21,7 +21,7 @@ pub struct AutoPreferences {
     pub allowed: Vec<String>,
     /// Patterns of models that may not.
     pub excluded: Vec<String>,
-    /// What the model should be good at, in the words of the shortlist's scores: `coding`, `german`.
+    /// Skills that the model should have, in the words of the shortlist's scores: `coding`, `german`.
     pub hints: Vec<String>,
 }
 

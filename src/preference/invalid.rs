@@ -7,7 +7,7 @@ use crate::error::Error;
 pub struct InvalidPreference {
     /// The member, and what is inside it: `sort.by`.
     pub path: String,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
 }
 

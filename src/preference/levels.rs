@@ -1,7 +1,7 @@
 //! Preferences of several levels put together: those of a request, of its key, of its route, and of the whole
 //! configuration.
 //!
-//! What restricts is none of them: it holds at every level, and [`crate::route`] looks at each.
+//! Restrictions are not put together: each holds at its level, and [`crate::route`] checks all of them.
 
 use super::field::PreferenceField;
 use super::policy::Policy;
@@ -49,7 +49,7 @@ impl Preferences {
         said.and_then(|(_, source)| source.as_ref())
     }
 
-    /// The same for a model whose name says what decides. That is the request's own word, so it counts more than what a
+    /// The same for a model with a variant that sorts. That is the request's own word, so it counts more than what a
     /// configuration says of `sort` and `order`, and less than what the request does.
     pub(crate) fn for_variant(&self, variant: Option<Sort>) -> Cow<'_, Self> {
         let usual = |field| self.source_of(field).is_some();

@@ -1,12 +1,12 @@
 //! Policies: what the whole configuration, a route or a key allows and prefers.
 //!
-//! What is allowed is found when the configuration is read and kept as places in its tables, so that a request looks it
-//! up. [`crate::route`] says how the policies of several levels go together.
+//! Patterns are resolved when the configuration is read, to places in its tables, so that a request looks them up.
+//! [`crate::route`] applies the policies of several levels together.
 
 use super::preferences::Preferences;
 use super::source::PolicySource;
 
-/// What one level allows and prefers.
+/// The policy of one level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The level that it stands at.
@@ -39,7 +39,7 @@ impl Policy {
 pub struct Places(Vec<u64>);
 
 impl Places {
-    /// Whether it has this place.
+    /// True where it has this place.
     pub fn has(&self, place: usize) -> bool {
         self.0
             .get(place / 64)
@@ -60,7 +60,7 @@ impl Places {
         Self(bits)
     }
 
-    /// How many there are.
+    /// The number of places.
     pub fn count(&self) -> u32 {
         self.0.iter().map(|bits| bits.count_ones()).sum()
     }

@@ -1,4 +1,4 @@
-//! What a request, or one level of a configuration, prefers and forbids.
+//! Preferences and restrictions of a request, or of one level of a configuration.
 
 use super::auto::AutoPreferences;
 use super::field::PreferenceField;
@@ -13,7 +13,7 @@ use crate::meter::PicoUsd;
 /// The `provider` object: <https://openrouter.ai/docs/features/provider-routing>.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preferences {
-    /// What is asked for: who does not serve it is left out.
+    /// The operation: endpoints that do not serve it are left out.
     pub operation: Operation,
     /// Providers to try first, in this order.
     pub order: Vec<String>,
@@ -23,37 +23,38 @@ pub struct Preferences {
     pub ignore: Vec<String>,
     /// The providers for which the caller brings keys of its own.
     pub own_keys: Vec<usize>,
-    /// Whether anything may be tried after the first choice, and after `order`.
+    /// True where endpoints may be tried after the first choice, and after `order`.
     pub allow_fallbacks: bool,
-    /// Whether an endpoint must carry all parameters of the request to be tried.
+    /// True where an endpoint must carry all parameters of the request to be tried.
     pub require_parameters: bool,
     /// These parameters, where it must.
     pub required: Vec<&'static Feature>,
-    /// Whether prompts may go to who stores them or trains with them.
+    /// True where prompts may go to providers that store them or train with them.
     pub allow_data_collection: bool,
-    /// Whether prompts may go only to who keeps nothing.
+    /// True where prompts may go only to providers that keep nothing.
     pub zdr: bool,
-    /// Which quantizations may serve; empty: all.
+    /// Quantizations that may serve; empty: all.
     pub quantizations: Vec<&'static str>,
-    /// What decides instead of balancing by price.
+    /// The order of endpoints instead of balancing by price.
     pub sort: Option<Sort>,
-    /// Whether the endpoints of all models stand in one row, instead of one model's after the other's.
+    /// True where the endpoints of all models are ordered together, instead of one model's after another's.
     pub mix_models: bool,
     /// The most that a prompt token may cost, a completion token, and a request beside its tokens.
     pub max_price: [Option<PicoUsd>; 3],
-    /// Who does not reach these comes last of their kind: p50, p75, p90, p99 in tokens per 10 seconds.
+    /// Cutoffs of throughput. Endpoints below them come last of their kind: p50, p75, p90, p99 in tokens per 10 seconds.
     pub min_throughput: Cutoffs,
-    /// Who exceeds these comes last of their kind: p50, p75, p90, p99 of the time to the first token, in milliseconds.
+    /// Cutoffs of latency. Endpoints above them come last of their kind: p50, p75, p90, p99 of the time to the first
+    /// token, in milliseconds.
     pub max_latency: Cutoffs,
     /// Preferences about an automatic choice of the model.
     pub auto: AutoPreferences,
-    /// Where prompts should go, and where they may. Ours: OpenRouter has an address for each region instead.
+    /// Regions that prompts should go to, and may go to. Ours: OpenRouter has an address for each region instead.
     pub region: Regions,
     /// Preferences among these that were stated; the level that states each, where the request does not itself.
     pub(super) said: Vec<(PreferenceField, Option<PolicySource>)>,
 }
 
-/// What each quantile must keep to, where something was said.
+/// The cutoff of each quantile, where one is stated.
 pub type Cutoffs = [Option<u32>; 4];
 
 impl Default for Preferences {
@@ -95,7 +96,7 @@ impl Preferences {
         }
     }
 
-    /// Whether an endpoint that does so is fast enough. Where nobody knows, it is.
+    /// True where an endpoint with this throughput and latency is fast enough. Unknown ones are.
     pub fn is_met(&self, throughput: Option<Quantiles>, latency: Option<Quantiles>) -> bool {
         let all = |cutoffs: Cutoffs, known: Option<Quantiles>, holds: fn(u32, u32) -> bool| {
             let Some(Quantiles(known)) = known else {

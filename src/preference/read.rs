@@ -68,7 +68,7 @@ impl Preferences {
     /// Takes one member; `null` says nothing.
     ///
     /// # Errors
-    /// When it is not understood, or not honoured.
+    /// The member is not understood, or not honoured.
     pub fn set(&mut self, name: &str, raw: &RawValue) -> Result<(), InvalidPreference> {
         if raw.get() == "null" {
             return Ok(());

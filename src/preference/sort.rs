@@ -1,6 +1,6 @@
 //! Orders of endpoints that a caller or an operator may prefer to balancing by price.
 
-/// What decides instead of balancing by price.
+/// An order of endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// The lowest price.
@@ -9,7 +9,7 @@ pub enum Sort {
     Throughput,
     /// The shortest time to the first token.
     Latency,
-    /// The highest uptime, for requests with tools: who is known to take none is left out.
+    /// The highest uptime, for requests with tools: endpoints that are known to take none are left out.
     /// <https://openrouter.ai/docs/guides/routing/auto-exacto>
     Exacto,
 }

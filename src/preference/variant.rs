@@ -6,7 +6,7 @@ use crate::chat::Request;
 use crate::json::{self, Members};
 use serde_json::value::RawValue;
 
-/// What the variants of a name ask for.
+/// The variants of a name, together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Variant {
     /// `:nitro`, `:floor`, `:exacto`: what decides instead of balancing by price.
@@ -49,7 +49,7 @@ const VARIANTS: &[(&str, Variant)] = &[
     ),
 ];
 
-/// How many variants a name may have.
+/// The most variants that a name may have.
 const MOST: usize = 8;
 
 impl Variant {
@@ -67,12 +67,12 @@ impl Variant {
         }
     }
 
-    /// Whether nothing is asked for.
+    /// True where the name has no variant.
     pub fn is_none(self) -> bool {
         self == NONE
     }
 
-    /// What a request must say so that a provider gives what the variant promises; what its caller has said stands.
+    /// Members that make a provider give what the variant promises. Members of the caller stand.
     fn members(self, request: &Request) -> Vec<(&'static str, Box<RawValue>)> {
         // It is made of JSON, so it is some.
         let raw = |text: Vec<u8>| RawValue::from_string(String::from_utf8(text).ok()?).ok();
@@ -134,7 +134,7 @@ pub enum Unknown<'n> {
 }
 
 impl Unknown<'_> {
-    /// What is wrong with a variant; `None` where the whole name is unknown.
+    /// The problem of an unknown variant; `None` where the whole name is unknown.
     pub fn problem(self) -> Option<String> {
         let Self::Variant(variant) = self else { return None };
         let variant = crate::error::cut(variant, 80);
@@ -146,11 +146,11 @@ impl Unknown<'_> {
     }
 }
 
-/// What `known` knows under a name, and the variants that stand behind that. The longest name that is known counts, so a
+/// Looks a name up in `known`, and reads the variants behind it. The longest name that is known counts, so a
 /// model may have a colon in its name.
 ///
 /// # Errors
-/// When nothing of the name is known, or not a variant of it.
+/// Nothing of the name is known, or not a variant of it.
 pub fn split<'n, B>(name: &'n str, known: impl Fn(&str) -> Option<B>) -> Result<(B, Variant), Unknown<'n>> {
     let (mut base, mut variant, mut unknown) = (name, Variant::default(), None);
     for _ in 0..=MOST {

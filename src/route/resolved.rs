@@ -3,7 +3,7 @@
 use crate::config::Model;
 use crate::preference::Variant;
 
-/// How the name of a request came to mean a model.
+/// Way from the name of a request to a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
     /// It is the model's own.
@@ -38,12 +38,12 @@ impl Strategy {
 /// A model as a caller names it.
 #[derive(Clone, Copy, Debug)]
 pub struct ResolvedModel<'c> {
-    /// Which of the configuration's models.
+    /// Its place among the models of the configuration.
     pub at: usize,
     /// The model.
     pub model: &'c Model,
-    /// What its variants ask for.
+    /// The variants of the name.
     pub variant: Variant,
-    /// How it was found.
+    /// The way in which it was found.
     pub strategy: Strategy,
 }
