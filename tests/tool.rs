@@ -639,7 +639,7 @@ fn table_of_gaps() -> String {
     let column = |dialect: &&'static Dialect| -> Vec<&str> {
         FEATURES
             .iter()
-            .map(|feature| mark(*dialect, feature.name))
+            .map(|feature| mark(dialect, feature.name))
             .collect()
     };
     let columns = alike(DIALECTS.iter().map(|dialect| (dialect.name(), column(dialect))));

@@ -72,7 +72,7 @@ pub(crate) struct Spoken {
 /// All of them: the dialects of chats, and what is spoken beside them.
 pub(crate) fn spoken() -> Vec<Spoken> {
     let chats = DIALECTS.iter().map(|dialect| Spoken {
-        dialect: *dialect,
+        dialect,
         operation: Operation::Chat,
         chats: dialect.name(),
         models: "",
